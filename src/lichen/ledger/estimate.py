@@ -1,0 +1,117 @@
+"""Estimate: a quantity that says how sure it is.
+
+    low ≤ value ≤ high, a 90 % interval, and a basis: measured, modelled or assumed
+
+There is always an interval, so nobody branches on its absence. Errors of a shared factor (a power
+table, a grid factor) are fully correlated: sums add lows to lows and highs to highs, which never
+makes a total look surer than its parts.
+
+Source: JCGM 100:2008 (GUM) §5.2.2 note 1, fully correlated inputs; docs/method/uncertainty.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Generic, TypeVar, cast
+
+from lichen.ledger.errors import InputError
+from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy, Quantity
+
+Q = TypeVar("Q", bound=Quantity)
+
+
+class Basis(IntEnum):
+    """How a number is known; the larger, the weaker."""
+
+    MEASURED = 0
+    MODELLED = 1
+    ASSUMED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate(Generic[Q]):
+    """A quantity with its 90 % interval and basis.
+
+    Raises:
+        InputError: the value lies outside its own interval.
+        UnitError: value, low and high are not of one kind.
+    """
+
+    value: Q
+    low: Q
+    high: Q
+    basis: Basis
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that does not hold its value."""
+        if not self.low.amount <= self.value.amount <= self.high.amount:
+            raise InputError(
+                f"an interval must hold its value: {self.low!r} ≤ {self.value!r} ≤ {self.high!r}"
+            )
+
+    @classmethod
+    def exact(cls, value: Q, basis: Basis = Basis.MEASURED) -> Estimate[Q]:
+        """An estimate of no width."""
+        return cls(value, value, value, basis)
+
+    @classmethod
+    def around(cls, value: Q, factor: float = 4.0, basis: Basis = Basis.MODELLED) -> Estimate[Q]:
+        """The interval from value ÷ factor to value × factor."""
+        if factor < 1.0:
+            raise InputError(f"an interval's factor is 1 or more, got {factor!r}")
+        low, high = sorted((value / factor, value * factor))
+        return cls(value, low, high, basis)
+
+    def __add__(self, other: Estimate[Q]) -> Estimate[Q]:
+        """Sum, errors fully correlated."""
+        return Estimate(
+            self.value + other.value,
+            self.low + other.low,
+            self.high + other.high,
+            max(self.basis, other.basis),
+        )
+
+    def __mul__(self, scale: float) -> Estimate[Q]:
+        """Scale; a negative scale turns the interval round."""
+        ends = sorted((self.low * scale, self.high * scale))
+        return Estimate(self.value * scale, ends[0], ends[1], self.basis)
+
+    __rmul__ = __mul__
+
+    def minus_shared(self, other: Estimate[Q]) -> Estimate[Q]:
+        """Difference of two numbers made with the same factors: low − low, high − high."""
+        value = self.value - other.value
+        ends = sorted((self.low - other.low, self.high - other.high, value))
+        return Estimate(value, ends[0], ends[2], max(self.basis, other.basis))
+
+    def minus(self, other: Estimate[Q]) -> Estimate[Q]:
+        """Difference of two numbers made in different ways: the widest interval it can have."""
+        return Estimate(
+            self.value - other.value,
+            self.low - other.high,
+            self.high - other.low,
+            max(self.basis, other.basis),
+        )
+
+    def holds(self, quantity: Q) -> bool:
+        """Whether `quantity` lies in the interval."""
+        return self.low.amount <= quantity.amount <= self.high.amount
+
+
+def price(energy: Estimate[Energy], intensity: Estimate[CarbonIntensity]) -> Estimate[Carbon]:
+    """Operational carbon of an energy on a grid: E × I. [gCO₂e]
+
+    Lows multiply lows and highs multiply highs, as if both errors pointed the same way.
+    """
+    return Estimate(
+        energy.value * intensity.value,
+        energy.low * intensity.low,
+        energy.high * intensity.high,
+        max(energy.basis, intensity.basis),
+    )
+
+
+def zero(kind: type[Q]) -> Estimate[Q]:
+    """Exactly none of a kind of quantity."""
+    return cast("Estimate[Q]", Estimate.exact(kind.zero()))

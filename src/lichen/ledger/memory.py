@@ -1,0 +1,141 @@
+"""MemoryStore: the book in a list, for tests and short scripts. Gone when the process ends."""
+
+from __future__ import annotations
+
+import bisect
+from datetime import UTC, datetime
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from lichen.ledger.entry import Entry
+from lichen.ledger.errors import EntryConflict
+from lichen.ledger.ports import Gap
+from lichen.ledger.recompute import Balance, Pricing, Revision
+from lichen.ledger.rollup import Period, RollupKey, Totals, roll_up, totals_of
+from lichen.ledger.window import microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lichen.ledger.entry import Figures
+
+
+class MemoryStore:
+    """Keeps the `Store` contract in memory."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._entries: dict[str, Entry] = {}
+        self._rollups: dict[RollupKey, list[float]] = {}
+        self._gaps: dict[str, Gap] = {}
+        self._revisions: list[Revision] = []
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Add entries, all or none."""
+        with self._lock:
+            new: dict[str, Entry] = {}
+            for entry in entries:
+                had = self._entries.get(entry.id) or new.get(entry.id)
+                if had is None:
+                    new[entry.id] = entry
+                elif had != entry:
+                    raise EntryConflict(entry.id)
+            self._entries.update(new)
+            for key, row in roll_up(list(new.values())).items():
+                self._rollups[key] = _merge(self._rollups.get(key), row)
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """One entry as now priced."""
+        return self._entries.get(entry_id)
+
+    def entries(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        strategy: str | None = None,
+        newest: int | None = None,
+    ) -> Iterator[Entry]:
+        """Entries in order of time, or the newest n, newest first."""
+        with self._lock:
+            ordered = sorted(self._entries.values(), key=lambda entry: entry.id)
+        times = [entry.start_us for entry in ordered]
+        first = bisect.bisect_left(times, microseconds(since)) if since else 0
+        last = bisect.bisect_left(times, microseconds(until)) if until else len(ordered)
+        chosen = [
+            entry
+            for entry in ordered[first:last]
+            if strategy is None or entry.figures.strategy == strategy
+        ]
+        if newest is None:
+            return iter(chosen)
+        return iter(chosen[: -newest - 1 : -1])
+
+    def totals(
+        self, period: Period, *, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Totals]:
+        """Roll-ups of a period."""
+        with self._lock:
+            found = sorted((key, row) for key, row in self._rollups.items() if key.period == period)
+        return [
+            totals
+            for key, row in found
+            if (totals := totals_of(key, row)).start >= (since or totals.start)
+            and (until is None or totals.start < until)
+        ]
+
+    def note_gap(self, what: str, count: int, at: datetime) -> None:
+        """Count a gap."""
+        with self._lock:
+            had = self._gaps.get(what, Gap(what, 0, at, at))
+            self._gaps[what] = Gap(what, had.count + count, min(had.first, at), max(had.last, at))
+
+    def gaps(self) -> list[Gap]:
+        """All counted gaps."""
+        return sorted(self._gaps.values(), key=lambda gap: gap.what)
+
+    def reprice(self, pricing: Pricing, reason: str) -> Revision:
+        """Price every entry again and rebuild the roll-ups."""
+        with self._lock:
+            priced, before, after = _reprice(list(self._entries.values()), pricing)
+            changed = sum(
+                1 for entry in priced if entry.figures is not self._entries[entry.id].figures
+            )
+            revision = Revision(
+                len(self._revisions) + 1,
+                datetime.now(UTC),
+                reason,
+                len(priced),
+                changed,
+                before,
+                after,
+            )
+            self._entries = {entry.id: entry for entry in priced}
+            self._rollups = roll_up(priced)
+            self._revisions.append(revision)
+            return revision
+
+    def revisions(self) -> list[Revision]:
+        """Every pricing again."""
+        return list(self._revisions)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _merge(had: list[float] | None, row: list[float]) -> list[float]:
+    if had is None:
+        return list(row)
+    sums = [one + two for one, two in zip(had[:-1], row[:-1], strict=True)]
+    return [*sums, max(had[-1], row[-1])]
+
+
+def _reprice(entries: list[Entry], pricing: Pricing) -> tuple[list[Entry], Balance, Balance]:
+    new: dict[int, Figures] = {}
+    for entry in entries:
+        if id(entry.figures) not in new:
+            new[id(entry.figures)] = pricing(entry.figures, entry)
+    before = Balance.over((entry.figures, 1) for entry in entries)
+    after = Balance.over((new[id(entry.figures)], 1) for entry in entries)
+    priced = [Entry(e.id, e.start_us, e.end_us, e.tenant, new[id(e.figures)]) for e in entries]
+    return priced, before, after
