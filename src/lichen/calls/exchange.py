@@ -1,0 +1,154 @@
+"""Exchange, Answer, Step: a call on its way through lichen, as layers of an onion.
+
+    step(exchange, onward) -> answer
+
+An `Exchange` is what a client asks, an `Answer` what it gets; a `Step` may answer itself, change
+what goes onward, or look at what comes back. The innermost layer is an `Upstream`. The words request
+and response are left to HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from lichen.calls.directives import Directives
+    from lichen.calls.rules import RouteRule
+    from lichen.ledger.ports import CallReading
+    from lichen.ledger.tokens import Tokens
+
+    Onward = Callable[["Exchange"], Awaitable["Answer"]]
+
+# Header names are lower-case; names and values are kept as the bytes that came.
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(slots=True)
+class Call:
+    """What an exchange asks of a model, where lichen can read it."""
+
+    kind: str
+    fields: dict[str, Any]
+    model: str
+    stream: bool
+    deterministic: bool
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One call: the bytes as they came, who asks, and what lichen read in them.
+
+    `tenant` is the hash of the credential. `key` is the canonical hash of everything that changes
+    the answer; empty where the call cannot be answered from a store.
+    """
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+    tenant: str
+    started_us: int
+    directives: Directives
+    call: Call | None = None
+    rule: RouteRule | None = None
+    key: bytes = b""
+    # The policy withholds a stored answer from this call: it asks for a new one each time.
+    withheld: bool = False
+
+
+@dataclass(slots=True)
+class Record:
+    """What one upstream call used, complete once `done` is set."""
+
+    entry_id: str
+    model: str
+    started_us: int
+    zone: str
+    method: str = ""
+    factors: str = ""
+    tokens: Tokens | None = None
+    reading: CallReading | None = None
+    cpu_seconds: float | None = None
+    gaps: tuple[str, ...] = ()
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back: whole (`body`) or as a stream of chunks as they come.
+
+    `source` says where it came from: "upstream", "hit", "stale", "coalesced".
+    """
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    stream: AsyncIterator[bytes] | None = None
+    source: str = "upstream"
+    record: Record | None = None
+    notes: Headers = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is an answer and not an error."""
+        return 200 <= self.status < 300  # noqa: PLR2004 (HTTP success)
+
+
+class Step(Protocol):
+    """One layer: answers, or passes the exchange onward."""
+
+    async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
+        """Answer, or await `onward(exchange)`.
+
+        Raises:
+            UpstreamError: no answer could be had.
+        """
+        ...
+
+
+class Share(Protocol):
+    """Measures the part of an upstream's energy that one call took, where it can be measured."""
+
+    method: str
+    factors: str
+
+    def begin(self) -> object:
+        """A call begins; what comes back belongs to `end`."""
+        ...
+
+    def end(self, begun: object) -> tuple[CallReading, float]:
+        """The call's energy, and the CPU time it was made from [s]."""
+        ...
+
+
+class Upstream(Protocol):
+    """Whoever answers in the end; `url` tells two of them apart, `zone` is where it runs."""
+
+    url: str
+    zone: str
+    share: Share | None
+
+    async def send(self, exchange: Exchange) -> Answer:
+        """The upstream's answer, whatever its status.
+
+        Raises:
+            UpstreamError: it could not be reached, timed out or broke off.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections and processes."""
+        ...
+
+
+def pipeline(steps: Sequence[Step], innermost: Onward) -> Onward:
+    """The steps wrapped around the innermost layer, the first step outermost."""
+    onward = innermost
+    for step in reversed(steps):
+        onward = partial(step, onward=onward)
+    return onward

@@ -1,0 +1,41 @@
+"""Rules: what the user wants for calls of one kind, such as reusing sampled answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    """What differs for calls of one kind: `route` and `model` are globs, "*" matches all.
+
+    `sampled` is "bypass" (a sampled call wants a new answer each time) or "reuse"; `scope` is
+    "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
+    serves [s].
+    """
+
+    route: str = "*"
+    model: str = "*"
+    sampled: str = "bypass"
+    scope: str = "tenant"
+    ttl: float = 86400.0
+
+
+class Rules:
+    """Rules in order of precedence; the first that matches holds."""
+
+    def __init__(self, rules: tuple[RouteRule, ...]) -> None:
+        self._rules = rules
+        self.find = lru_cache(maxsize=1024)(self._find)
+
+    def _find(self, kind: str, model: str) -> RouteRule:
+        return next(
+            (
+                rule
+                for rule in self._rules
+                if fnmatchcase(kind, rule.route) and fnmatchcase(model, rule.model)
+            ),
+            RouteRule(),
+        )
