@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, TypeVar, cast
 
+from lichen.ledger import show
 from lichen.ledger.errors import InputError
 from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy, Quantity
 
@@ -93,6 +94,9 @@ class Estimate(Generic[Q]):
             self.high - other.low,
             max(self.basis, other.basis),
         )
+
+    def __str__(self) -> str:
+        return show.estimate(cast("Estimate[Quantity]", self))
 
     def holds(self, quantity: Q) -> bool:
         """Whether `quantity` lies in the interval."""

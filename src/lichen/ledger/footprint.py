@@ -36,6 +36,9 @@ class Footprint:
         """Operational plus embodied. [gCO₂e]"""
         return self.operational + self.embodied
 
+    def __str__(self) -> str:
+        return f"{self.energy} · {self.carbon}"
+
     def __add__(self, other: Footprint) -> Footprint:
         return Footprint(
             self.energy + other.energy,

@@ -7,7 +7,7 @@ highs to highs (see estimate.py), and `basis` is the weakest among them.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -54,6 +54,7 @@ SUMS = (
     *(f"{name}{end}" for name in _TRIPLES for end in ("", "_low", "_high")),
 )
 FIRST_TRIPLE = len(COUNTS) + 1
+_MINUTE_US = 60_000_000
 
 
 class Period(IntEnum):
@@ -108,6 +109,7 @@ def sums_of(figures: Figures) -> tuple[float, ...]:
     """What one entry with these figures adds to a roll-up, in the order of `SUMS`."""
     tokens, used, baseline = figures.tokens, figures.footprint, figures.baseline
     spared = _NO_TOKENS if baseline is None else baseline.tokens
+    energy, operational, embodied = used.energy, used.operational, used.embodied
     return (
         1,
         len(figures.gaps),
@@ -122,29 +124,37 @@ def sums_of(figures: Figures) -> tuple[float, ...]:
         spared.decode,
         spared.reasoning,
         figures.work.amount,
-        *_ends(used.energy),
-        *_ends(used.operational),
-        *_ends(used.embodied),
+        energy.value.amount,
+        energy.low.amount,
+        energy.high.amount,
+        operational.value.amount,
+        operational.low.amount,
+        operational.high.amount,
+        embodied.value.amount,
+        embodied.low.amount,
+        embodied.high.amount,
         *(_NOTHING_SAVED if baseline is None else _saved(baseline.footprint, used)),
     )
 
 
-def _ends(estimate: Estimate[Q]) -> tuple[float, float, float]:
-    return estimate.value.amount, estimate.low.amount, estimate.high.amount
-
-
-def _saved(baseline: Footprint, used: Footprint) -> list[float]:
+def _saved(baseline: Footprint, used: Footprint) -> tuple[float, ...]:
     """`Figures.saving` as plain numbers: this runs once for every entry written."""
-    row: list[float] = []
-    for one, other in (
-        (baseline.energy, used.energy),
-        (baseline.operational, used.operational),
-        (baseline.embodied, used.embodied),
-    ):
-        value = one.value.amount - other.value.amount
-        low, high = one.low.amount - other.low.amount, one.high.amount - other.high.amount
-        row += (value, min(low, value, high), max(low, value, high))
-    return row
+    return (
+        *_less(baseline.energy, used.energy),
+        *_less(baseline.operational, used.operational),
+        *_less(baseline.embodied, used.embodied),
+    )
+
+
+def _less(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
+    """`Estimate.minus_shared` as plain numbers."""
+    value = one.value.amount - other.value.amount
+    low, high = one.low.amount - other.low.amount, one.high.amount - other.high.amount
+    if low > high:
+        low, high = high, low
+    if low <= value <= high:
+        return value, low, high
+    return (value, value, high) if value < low else (value, low, value)
 
 
 def basis_of(figures: Figures) -> int:
@@ -155,21 +165,31 @@ def basis_of(figures: Figures) -> int:
 
 def roll_up(entries: Iterable[Entry]) -> dict[RollupKey, list[float]]:
     """Sums by minute, hour and day; the last number of each row is the weakest basis."""
-    counts = Counter((entry.start_us // 60_000_000, id(entry.figures)) for entry in entries)
-    figures = {id(entry.figures): entry.figures for entry in entries}
+    counts: dict[tuple[int, int], int] = {}
+    figures: dict[int, Figures] = {}
+    for entry in entries:
+        said = entry.figures
+        key = (entry.start_us // _MINUTE_US, id(said))
+        if key in counts:
+            counts[key] += 1
+        else:
+            counts[key] = 1
+            figures[key[1]] = said
     return roll_up_counted((minute, figures[key], n) for (minute, key), n in counts.items())
 
 
 def roll_up_counted(groups: Iterable[tuple[int, Figures, int]]) -> dict[RollupKey, list[float]]:
     """Sums over groups of (minute since 1970, figures, how many entries)."""
-    minutes: dict[RollupKey, list[tuple[float, ...]]] = defaultdict(list)
+    minutes: dict[tuple[int, str, str, str], list[tuple[float, ...]]] = defaultdict(list)
     for minute, figures, count in groups:
-        key = RollupKey(60, minute * 60, figures.strategy, figures.model, figures.work.unit)
-        adds = sums_of(figures)
+        adds = (*sums_of(figures), basis_of(figures))
         if count > 1:
-            adds = tuple([count * add for add in adds])
-        minutes[key].append((*adds, basis_of(figures)))
-    rows = {key: _sum(parts) for key, parts in minutes.items()}
+            adds = (*[count * add for add in adds[:-1]], adds[-1])
+        minutes[minute, figures.strategy, figures.model, figures.work.unit].append(adds)
+    rows = {
+        RollupKey(60, minute * 60, *names): _sum(parts)
+        for (minute, *names), parts in minutes.items()
+    }
     longer: dict[RollupKey, list[Sequence[float]]] = defaultdict(list)
     for key, row in rows.items():
         for period in (Period.HOUR, Period.DAY):

@@ -7,6 +7,7 @@ One column a number, so that the book can be read with any SQL shell. Estimates 
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from lichen.ledger.entry import NOTHING, Baseline, Figures
@@ -50,36 +51,56 @@ FIGURE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("bases", "TEXT"),
 )
 _NO_BASELINE = (None,) * 21
+_NO_MONEY = (None, None)
+_NO_WATER = (None, None, None)
+_BASIS = "".join(str(int(basis)) for basis in Basis)
 
 
 def to_row(figures: Figures) -> tuple[Any, ...]:
-    """The columns of figures, in the order of `FIGURE_COLUMNS`."""
+    """The columns of figures, in the order of `FIGURE_COLUMNS`.
+
+    Plain statements: this runs once for every entry whose figures are its own.
+    """
     baseline = figures.baseline
-    tokens = figures.tokens
+    work, tokens, footprint, raw = figures.work, figures.tokens, figures.footprint, figures.raw
     head = (
         figures.name,
         figures.strategy,
-        figures.work.unit,
-        figures.work.amount,
+        work.unit,
+        work.amount,
         figures.method,
         figures.factors,
         figures.zone,
         figures.model,
-        *_counts(tokens),
-        *_numbers(figures.footprint),
-        json.dumps(dict(figures.raw), sort_keys=True) if figures.raw else None,
-        "\n".join(figures.gaps) or None,
+        tokens.prefill,
+        tokens.cache_read,
+        tokens.cache_write,
+        tokens.decode,
+        tokens.reasoning,
+        *_numbers(footprint),
+        json.dumps(dict(raw)) if raw else None,
+        _gaps_text(figures.gaps) if figures.gaps else None,
     )
     if baseline is None:
-        return (*head, *_NO_BASELINE, _bases(figures.footprint))
+        return (*head, *_NO_BASELINE, _bases(footprint))
+    tokens = baseline.tokens
     return (
         *head,
         baseline.method,
         baseline.evidence,
-        *_counts(baseline.tokens),
+        tokens.prefill,
+        tokens.cache_read,
+        tokens.cache_write,
+        tokens.decode,
+        tokens.reasoning,
         *_numbers(baseline.footprint),
-        f"{_bases(figures.footprint)}/{_bases(baseline.footprint)}",
+        f"{_bases(footprint)}/{_bases(baseline.footprint)}",
     )
+
+
+@lru_cache(maxsize=256)
+def _gaps_text(gaps: tuple[str, ...]) -> str:
+    return json.dumps(gaps)
 
 
 def from_row(row: Sequence[Any]) -> Figures:
@@ -99,18 +120,8 @@ def from_row(row: Sequence[Any]) -> Figures:
         tokens=Tokens(*row[8:13]),
         footprint=_footprint(row[13:27], bases[0]),
         raw=json.loads(row[27]) if row[27] else NOTHING,
-        gaps=tuple(row[28].split("\n")) if row[28] else (),
+        gaps=tuple(json.loads(row[28])) if row[28] else (),
         baseline=baseline,
-    )
-
-
-def _counts(tokens: Tokens) -> tuple[int, int, int, int, int]:
-    return (
-        tokens.prefill,
-        tokens.cache_read,
-        tokens.cache_write,
-        tokens.decode,
-        tokens.reasoning,
     )
 
 
@@ -128,20 +139,21 @@ def _numbers(footprint: Footprint) -> tuple[Any, ...]:
         embodied.low.amount,
         embodied.high.amount,
         *(
-            (water.value.amount, water.low.amount, water.high.amount)
-            if water
-            else (None, None, None)
+            _NO_WATER
+            if water is None
+            else (water.value.amount, water.low.amount, water.high.amount)
         ),
-        money.amount if money else None,
-        money.currency if money else None,
+        *(_NO_MONEY if money is None else (money.amount, money.currency)),
     )
 
 
 def _bases(footprint: Footprint) -> str:
     water = footprint.water
     return (
-        f"{int(footprint.energy.basis)}{int(footprint.operational.basis)}"
-        f"{int(footprint.embodied.basis)}{int(water.basis) if water else '-'}"
+        _BASIS[footprint.energy.basis]
+        + _BASIS[footprint.operational.basis]
+        + _BASIS[footprint.embodied.basis]
+        + ("-" if water is None else _BASIS[water.basis])
     )
 
 

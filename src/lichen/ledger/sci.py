@@ -54,6 +54,9 @@ class SCI:
         """The best estimate as a plain number. [gCO₂e per unit]"""
         return self.carbon.value.in_grams / self.work.amount
 
+    def __str__(self) -> str:
+        return f"{self.per_unit} per {self.work.unit}"
+
     def __add__(self, other: SCI) -> SCI:
         """The rate of both together: ΣC / ΣR."""
         if self.work.unit != other.work.unit:

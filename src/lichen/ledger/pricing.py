@@ -1,0 +1,129 @@
+"""Pricing: from raw quantities to a footprint, the same when first written and when priced again.
+
+    operational = E × I(zone, time)      E from tokens ("tokens/1") or CPU time ("process/1")
+    embodied    = M, the hardware's share
+
+Where a zone's intensity cannot be had for a time, the wide world average stands in and the entry
+says so: accounting never breaks a call, and a gap is counted, not hidden.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from lichen.ledger.entry import Baseline
+from lichen.ledger.errors import SourceError, UnknownZone
+from lichen.ledger.estimate import price
+from lichen.ledger.footprint import Footprint
+from lichen.ledger.ports import CallReading
+from lichen.ledger.window import Window, from_microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.estimate import Estimate
+    from lichen.ledger.ports import CallMeter, IntensitySource
+    from lichen.ledger.quantities import CarbonIntensity
+    from lichen.ledger.tokens import Tokens
+
+WORLD = "WORLD"
+_MINUTE_US = 60_000_000
+
+
+class Raw(NamedTuple):
+    """What one side of an entry is priced from; `prefix` is "baseline_" for the other side."""
+
+    model: str
+    tokens: Tokens
+    raw: Mapping[str, float | str]
+    prefix: str
+
+
+class Pricer:
+    """Prices calls and measured energy; also a `Pricing` for history.
+
+    `readers` give energy and embodied carbon by method ("tokens", "process"), from raw quantities.
+    """
+
+    def __init__(
+        self,
+        calls: CallMeter,
+        grid: IntensitySource,
+        readers: Mapping[str, Callable[[Raw], CallReading | None]] | None = None,
+    ) -> None:
+        self.calls = calls
+        self._grid = grid
+        self._readers = {"tokens": self._from_tokens, **(readers or {})}
+        self._minute: dict[str, tuple[int, Estimate[CarbonIntensity], tuple[str, ...]]] = {}
+
+    def intensity(self, zone: str, at_us: int) -> tuple[Estimate[CarbonIntensity], tuple[str, ...]]:
+        """Intensity of a zone in a minute [gCO₂e/kWh], and what had to be assumed."""
+        minute = at_us // _MINUTE_US
+        had = self._minute.get(zone)
+        if had is not None and had[0] == minute:
+            return had[1], had[2]
+        start = from_microseconds(minute * _MINUTE_US)
+        window = Window(start, start + timedelta(minutes=1), zone)
+        gaps: tuple[str, ...] = ("zone-assumed",) if zone == WORLD else ()
+        try:
+            found = self._grid.intensity(zone, window).over(window)
+        except (SourceError, UnknownZone):
+            gaps = (f"intensity-unavailable:{zone}",)
+            found = self._grid.intensity(WORLD, replace(window, zone=WORLD)).over(window)
+        if had is not None and had[1] == found:
+            # The same object while nothing changes: figures made from it can be kept.
+            found = had[1]
+        self._minute[zone] = (minute, found, gaps)
+        return found, gaps
+
+    def footprint(
+        self, reading: CallReading, zone: str, at_us: int
+    ) -> tuple[Footprint, tuple[str, ...]]:
+        """A reading priced on a grid at a time, and what had to be assumed."""
+        intensity, gaps = self.intensity(zone, at_us)
+        made = Footprint(reading.energy, price(reading.energy, intensity), reading.embodied)
+        return made, reading.gaps + gaps
+
+    def __call__(self, figures: Figures, sample: Entry) -> Figures:
+        """The figures under today's factors; the same object where nothing changes."""
+        used, gaps = self._again(figures, figures.tokens, figures.footprint, sample.start_us)
+        baseline = figures.baseline
+        if baseline is not None:
+            instead, more = self._again(
+                figures, baseline.tokens, baseline.footprint, sample.start_us, "baseline_"
+            )
+            baseline = Baseline(instead, baseline.method, baseline.evidence, baseline.tokens)
+            gaps += more
+        kept = tuple(gap for gap in figures.gaps if not _is_pricing_gap(gap))
+        now = replace(
+            figures,
+            footprint=used,
+            baseline=baseline,
+            factors=self._factors(figures),
+            gaps=kept + tuple(dict.fromkeys(gap for gap in gaps if gap not in kept)),
+        )
+        return figures if now == figures else now
+
+    def _again(
+        self, figures: Figures, tokens: Tokens, had: Footprint, at_us: int, prefix: str = ""
+    ) -> tuple[Footprint, tuple[str, ...]]:
+        read = self._readers.get(figures.method.split("/")[0])
+        raw = Raw(figures.model, tokens, figures.raw, prefix)
+        reading = read(raw) if read else None
+        if reading is None:
+            # Raw quantities of a kind we have no reader for: energy stands, the grid may differ.
+            reading = CallReading(had.energy, had.embodied)
+        return self.footprint(reading, figures.zone, at_us)
+
+    def _factors(self, figures: Figures) -> str:
+        return self.calls.factors if figures.method == self.calls.method else figures.factors
+
+    def _from_tokens(self, raw: Raw) -> CallReading | None:
+        return self.calls.read(raw.model, raw.tokens)
+
+
+def _is_pricing_gap(gap: str) -> bool:
+    return gap.startswith(("zone-assumed", "intensity-unavailable", "model-"))
