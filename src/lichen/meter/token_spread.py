@@ -10,7 +10,8 @@ LogNormal(low, high)      low and high are its 5 % and 95 % points
 Spreads are propagated by a Latin hypercube: each of n draws takes every spread's value from another
 one of n equally likely strata. The seed is fixed, so the same factors give the same numbers.
 
-Source: McKay, Beckman and Conover (1979), Technometrics 21(2), 239, doi:10.1080/00401706.1979.10489755.
+Source: McKay, Beckman and Conover (1979), Technometrics 21(2), 239,
+doi:10.1080/00401706.1979.10489755.
 """
 
 from __future__ import annotations
