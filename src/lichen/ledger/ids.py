@@ -20,9 +20,20 @@ _counter = itertools.count(random.SystemRandom().getrandbits(22))
 
 
 def new_id(now_us: int | None = None) -> str:
-    """An id for something that happens now, or at `now_us` [µs since 1970]."""
+    """An id for something that happens now, or at `now_us` [µs since 1970].
+
+    Raises:
+        InputError: that was before 2024, when ids begin.
+    """
+    return f"{new_number(now_us):016x}"
+
+
+def new_number(now_us: int | None = None) -> int:
+    """A new id as the number the stores keep."""
     ms = (time.time_ns() // 1_000_000 if now_us is None else now_us // 1000) - _EPOCH_MS
-    return f"{(ms << 22) | (next(_counter) & _MASK):016x}"
+    if ms < 0:
+        raise InputError(f"entries begin at 2024-01-01T00:00:00Z, got {now_us} µs since 1970")
+    return (ms << 22) | (next(_counter) & _MASK)
 
 
 def to_int(entry_id: str) -> int:

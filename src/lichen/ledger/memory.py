@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from lichen.ledger.entry import Entry
 from lichen.ledger.errors import EntryConflict
+from lichen.ledger.ids import to_int
 from lichen.ledger.ports import Gap
 from lichen.ledger.recompute import Balance, Pricing, Revision
 from lichen.ledger.rollup import Period, RollupKey, Totals, roll_up, totals_of
-from lichen.ledger.window import microseconds
+from lichen.ledger.window import aware, from_microseconds, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +26,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._entries: dict[str, Entry] = {}
+        self._written: dict[str, Entry] = {}
+        self._priced: dict[str, Entry] = {}
         self._rollups: dict[RollupKey, list[float]] = {}
         self._gaps: dict[str, Gap] = {}
         self._revisions: list[Revision] = []
@@ -35,18 +37,21 @@ class MemoryStore:
         with self._lock:
             new: dict[str, Entry] = {}
             for entry in entries:
-                had = self._entries.get(entry.id) or new.get(entry.id)
+                to_int(entry.id)
+                had = self._written.get(entry.id) or new.get(entry.id)
                 if had is None:
                     new[entry.id] = entry
                 elif had != entry:
                     raise EntryConflict(entry.id)
-            self._entries.update(new)
+            self._written.update(new)
+            self._priced.update(new)
             for key, row in roll_up(list(new.values())).items():
                 self._rollups[key] = _merge(self._rollups.get(key), row)
 
     def entry(self, entry_id: str) -> Entry | None:
         """One entry as now priced."""
-        return self._entries.get(entry_id)
+        to_int(entry_id)
+        return self._priced.get(entry_id)
 
     def entries(
         self,
@@ -58,7 +63,7 @@ class MemoryStore:
     ) -> Iterator[Entry]:
         """Entries in order of time, or the newest n, newest first."""
         with self._lock:
-            ordered = sorted(self._entries.values(), key=lambda entry: entry.id)
+            ordered = sorted(self._priced.values(), key=lambda entry: entry.id)
         times = [entry.start_us for entry in ordered]
         first = bisect.bisect_left(times, microseconds(since)) if since else 0
         last = bisect.bisect_left(times, microseconds(until)) if until else len(ordered)
@@ -75,17 +80,18 @@ class MemoryStore:
         self, period: Period, *, since: datetime | None = None, until: datetime | None = None
     ) -> list[Totals]:
         """Roll-ups of a period."""
+        first = from_microseconds(0) if since is None else aware(since)
         with self._lock:
             found = sorted((key, row) for key, row in self._rollups.items() if key.period == period)
         return [
             totals
-            for key, row in found
-            if (totals := totals_of(key, row)).start >= (since or totals.start)
-            and (until is None or totals.start < until)
+            for totals in (totals_of(key, row) for key, row in found)
+            if totals.start >= first and (until is None or totals.start < aware(until))
         ]
 
     def note_gap(self, what: str, count: int, at: datetime) -> None:
         """Count a gap."""
+        at = from_microseconds(microseconds(at))
         with self._lock:
             had = self._gaps.get(what, Gap(what, 0, at, at))
             self._gaps[what] = Gap(what, had.count + count, min(had.first, at), max(had.last, at))
@@ -97,9 +103,10 @@ class MemoryStore:
     def reprice(self, pricing: Pricing, reason: str) -> Revision:
         """Price every entry again and rebuild the roll-ups."""
         with self._lock:
-            priced, before, after = _reprice(list(self._entries.values()), pricing)
+            had = list(self._priced.values())
+            priced, before, after = _reprice(had, pricing)
             changed = sum(
-                1 for entry in priced if entry.figures is not self._entries[entry.id].figures
+                one.figures is not other.figures for one, other in zip(had, priced, strict=True)
             )
             revision = Revision(
                 len(self._revisions) + 1,
@@ -110,7 +117,7 @@ class MemoryStore:
                 before,
                 after,
             )
-            self._entries = {entry.id: entry for entry in priced}
+            self._priced = {entry.id: entry for entry in priced}
             self._rollups = roll_up(priced)
             self._revisions.append(revision)
             return revision

@@ -44,18 +44,36 @@ class Balance:
     @classmethod
     def over(cls, counted: Iterable[tuple[Figures, int]]) -> Balance:
         """Over figures and how many entries have each."""
-        sums, basis = [0.0] * 9, Basis.MEASURED
+        balancing = Balancing()
         for figures, count in counted:
-            row = sums_of(figures)[FIRST_TRIPLE:]
-            # energy · operational + embodied · saved operational + saved embodied
-            parts = (*row[0:3], *map(add, row[3:6], row[6:9]), *map(add, row[12:15], row[15:18]))
-            sums = [had + count * part for had, part in zip(sums, parts, strict=True)]
-            basis = max(basis, Basis(basis_of(figures)))
+            balancing.add(figures, count)
+        return balancing.balance
+
+
+class Balancing:
+    """A balance as it is being added up."""
+
+    def __init__(self) -> None:
+        self._sums = [0.0] * 9
+        self._basis = Basis.MEASURED
+
+    def add(self, figures: Figures, count: int) -> None:
+        """Add `count` entries that have these figures."""
+        row = sums_of(figures)[FIRST_TRIPLE:]
+        # energy · operational + embodied · saved operational + saved embodied
+        parts = (*row[0:3], *map(add, row[3:6], row[6:9]), *map(add, row[12:15], row[15:18]))
+        self._sums = [had + count * part for had, part in zip(self._sums, parts, strict=True)]
+        self._basis = max(self._basis, Basis(basis_of(figures)))
+
+    @property
+    def balance(self) -> Balance:
+        """The balance so far."""
         kinds = (Energy, Carbon, Carbon)
         made: list[Any] = [
-            _rounded(kind, sums[3 * i : 3 * i + 3], basis) for i, kind in enumerate(kinds)
+            _rounded(kind, self._sums[3 * i : 3 * i + 3], self._basis)
+            for i, kind in enumerate(kinds)
         ]
-        return cls(*made)
+        return Balance(*made)
 
 
 def _rounded(kind: type[Q], ends: list[float], basis: Basis) -> Estimate[Q]:

@@ -1,42 +1,46 @@
-"""The SQLite schema: made, migrated, and the statements over whole tables.
+"""The tables of the book in SQL, and the statements every SQL store has in common.
 
-The version stands in `PRAGMA user_version`; each step below takes a file one version further, in
-order, inside one transaction. A file from a newer lichen is refused, never guessed at.
+    figures    what entries say, one row for all entries that say the same; never changed
+    entries    id, time, tenant, figures; never changed
+    repriced   old figures → new figures, one row a revision; the newest wins
+    rollups    sums by minute, hour and day, kept in the same transaction as the entries
+    gaps       what should be in the book and is not, counted
+    revisions  each time history was priced again, with the balance before and after
+
+Each step of `MIGRATIONS` takes the tables one version further, in order. They are written in
+SQLite's words; a store of another kind translates the types. A value's place is a `?`.
 """
+
+# Statements are put together from our own table and column names; values are always bound.
+# ruff: noqa: S608
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lichen.ledger.entry import Entry
-from lichen.ledger.errors import StoreUnavailable
 from lichen.ledger.estimate import Basis, Estimate
-from lichen.ledger.ids import first_of, from_int, new_id, to_int
+from lichen.ledger.ids import first_of, from_int
 from lichen.ledger.quantities import Carbon, Energy
-from lichen.ledger.recompute import Balance, Pricing, Revision
-from lichen.ledger.rollup import SUMS, RollupKey, roll_up_counted
-from lichen.ledger.rows import FIGURE_COLUMNS, from_row, to_row
+from lichen.ledger.recompute import Balance, Revision
+from lichen.ledger.rollup import SUMS, RollupKey
+from lichen.ledger.rows import FIGURE_COLUMNS, from_row
 from lichen.ledger.window import from_microseconds, microseconds
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
 
-    from lichen.ledger.entry import Figures
-
-# "lich" in ASCII: `file` and other tools can tell a ledger from any other database.
-APPLICATION_ID = 0x6C696368
-_FIGURES = ", ".join(f"{name} {kind}" for name, kind in FIGURE_COLUMNS)
-_SUMS = ", ".join(f"{name} REAL NOT NULL" for name in SUMS)
+_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in FIGURE_COLUMNS)
+_SUM_COLUMNS = ", ".join(f"{name} REAL NOT NULL" for name in SUMS)
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        f"CREATE TABLE figures (id INTEGER PRIMARY KEY, {_FIGURES})",
+        f"CREATE TABLE figures (id INTEGER PRIMARY KEY, {_COLUMNS})",
         """CREATE TABLE entries (id INTEGER PRIMARY KEY, start_us INTEGER NOT NULL,
             end_us INTEGER NOT NULL, tenant TEXT NOT NULL, figures INTEGER NOT NULL)""",
         f"""CREATE TABLE rollups (period INTEGER, start INTEGER, strategy TEXT, model TEXT,
-            unit TEXT, {_SUMS}, basis REAL NOT NULL,
+            unit TEXT, {_SUM_COLUMNS}, basis REAL NOT NULL,
             PRIMARY KEY (period, start, strategy, model, unit)) WITHOUT ROWID""",
         """CREATE TABLE gaps (what TEXT PRIMARY KEY, count INTEGER NOT NULL,
             first_us INTEGER NOT NULL, last_us INTEGER NOT NULL) WITHOUT ROWID""",
@@ -50,54 +54,33 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 
-
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring the file to the newest version.
-
-    Raises:
-        StoreUnavailable: the file is of a newer lichen, or another program's database.
-    """
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        _refuse_strangers(db, version)
-        for step in MIGRATIONS[version:]:
-            for statement in step:
-                db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
-def _refuse_strangers(db: sqlite3.Connection, version: int) -> None:
-    where = db.execute("PRAGMA database_list").fetchone()[2]
-    if version > len(MIGRATIONS):
-        raise StoreUnavailable(
-            where,
-            f"it has schema version {version}, this lichen knows up to {len(MIGRATIONS)}",
-            "a newer lichen wrote it: upgrade this one (pip install --upgrade lichen)",
-        )
-    mark = db.execute("PRAGMA application_id").fetchone()[0]
-    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if mark != APPLICATION_ID and tables:
-        raise StoreUnavailable(
-            where, "it is another program's database", "give the ledger a file of its own"
-        )
-
-
-def add_to_rollups(db: sqlite3.Connection, rows: Mapping[RollupKey, Sequence[float]]) -> None:
-    """Add sums to the roll-up rows they belong to."""
-    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
-    marks = ", ".join("?" * (5 + len(SUMS) + 1))
-    query = (
-        f"INSERT INTO rollups VALUES ({marks}) ON CONFLICT DO UPDATE SET {sums}, "  # noqa: S608 (our own column names)
-        "basis = max(basis, excluded.basis)"
-    )
-    for key, row in rows.items():
-        db.execute(query, (*key, *row))
+FIGURES = ", ".join(f"f.{name}" for name, _ in FIGURE_COLUMNS)
+FIGURES_WIDTH = 1 + len(FIGURE_COLUMNS)
+ENTRIES_WIDTH = 5
+# An entry's figures are the newest that replaced them, or its own.
+NEWEST = """LEFT JOIN repriced r ON r.old = e.figures
+  AND r.revision = (SELECT max(revision) FROM repriced WHERE old = e.figures)
+ JOIN figures f ON f.id = coalesce(r.new, e.figures)"""
+ENTRY_COLUMNS = f"e.id, e.start_us, e.end_us, e.tenant, {FIGURES}"
+ENTRIES = f"SELECT {ENTRY_COLUMNS} FROM entries e {NEWEST}"
+ENTRIES_AS_WRITTEN = f"SELECT {ENTRY_COLUMNS} FROM entries e JOIN figures f ON f.id = e.figures"
+ROLLUPS = f"SELECT period, start, strategy, model, unit, {', '.join(SUMS)}, basis FROM rollups"
+_KEY = len(RollupKey._fields)
+ADD_TO_ROLLUPS = (
+    f"INSERT INTO rollups VALUES ({', '.join('?' * (_KEY + len(SUMS) + 1))}) "
+    f"ON CONFLICT ({', '.join(RollupKey._fields)}) DO UPDATE SET "
+    + "".join(f"{name} = rollups.{name} + excluded.{name}, " for name in SUMS)
+    + "basis = CASE WHEN rollups.basis < excluded.basis THEN excluded.basis "
+    "ELSE rollups.basis END"
+)
+ADD_TO_GAPS = (
+    "INSERT INTO gaps VALUES (?, ?, ?, ?) ON CONFLICT (what) DO UPDATE SET "
+    "count = gaps.count + excluded.count, first_us = CASE WHEN gaps.first_us > excluded.first_us "
+    "THEN excluded.first_us ELSE gaps.first_us END, last_us = CASE WHEN gaps.last_us < "
+    "excluded.last_us THEN excluded.last_us ELSE gaps.last_us END"
+)
+LAST_REVISION = "SELECT coalesce(max(number), 0) FROM revisions"
+ADD_REVISION = "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 def entry_filter(
@@ -119,57 +102,9 @@ def entry_filter(
     return " AND ".join(clauses), tuple(values)
 
 
-def reprice(
-    db: sqlite3.Connection, pricing: Pricing, reason: str, current: str, columns: str
-) -> Revision:
-    """Price all figures again, note the revision and rebuild the roll-ups."""
-    number = db.execute("SELECT coalesce(max(number), 0) + 1 FROM revisions").fetchone()[0]
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS priced (old INTEGER PRIMARY KEY, now INTEGER)")
-    db.execute("DELETE FROM temp.priced")
-    entries = changed = 0
-    pairs: list[tuple[Figures, Figures, int]] = []
-    rows = db.execute(
-        f"SELECT e.figures, count(*), min(e.id), e.start_us, e.end_us, e.tenant, f.id, {columns} "
-        f"{current} GROUP BY e.figures"
-    )
-    for old, count, sample_id, start, end, tenant, now, *row in rows.fetchall():
-        figures = from_row(row)
-        sample = Entry(from_int(sample_id), start, end, tenant, figures)
-        new = pricing(figures, sample)
-        entries += count
-        pairs.append((figures, new, count))
-        if new is not figures:
-            changed += count
-            now = _replace(db, old, number, new)  # noqa: PLW2901 (the newest figures from here on)
-        db.execute("INSERT INTO temp.priced VALUES (?, ?)", (old, now))
-    _rebuild(db)
-    before = Balance.over((had, count) for had, _, count in pairs)
-    after = Balance.over((new, count) for _, new, count in pairs)
-    revision = Revision(number, datetime.now(UTC), reason, entries, changed, before, after)
-    db.execute("INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)", revision_row(revision))
-    return revision
-
-
-def _replace(db: sqlite3.Connection, old: int, revision: int, new: Figures) -> int:
-    key = to_int(new_id())
-    marks = ", ".join("?" * (len(FIGURE_COLUMNS) + 1))
-    db.execute(f"INSERT INTO figures VALUES ({marks})", (key, *to_row(new)))  # noqa: S608 (only marks)
-    db.execute("INSERT INTO repriced VALUES (?, ?, ?)", (old, revision, key))
-    return key
-
-
-def _rebuild(db: sqlite3.Connection) -> None:
-    names = ", ".join(f"f.{name}" for name, _ in FIGURE_COLUMNS)
-    db.execute("DELETE FROM rollups")
-    cursor = db.execute(
-        f"SELECT e.start_us / 60000000, count(*), {names} FROM entries e "  # noqa: S608 (our own column names)
-        "JOIN temp.priced p ON p.old = e.figures JOIN figures f ON f.id = p.now "
-        "GROUP BY 1, e.figures"
-    )
-    while rows := cursor.fetchmany(5000):
-        add_to_rollups(
-            db, roll_up_counted((minute, from_row(row), count) for minute, count, *row in rows)
-        )
+def entry_of(row: Sequence[Any]) -> Entry:
+    """The entry of a row of `ENTRY_COLUMNS`."""
+    return Entry(from_int(row[0]), row[1], row[2], row[3], from_row(row[4:]))
 
 
 def revision_row(revision: Revision) -> tuple[Any, ...]:

@@ -1,0 +1,240 @@
+"""SqlStore: what every store in SQL does the same way, over the tables of schema.py.
+
+A driver brings four things: how to read, how to hold a transaction, how to hold one alone, and how
+to insert many rows at once. Everything else, and so what the book means, is here once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lichen.ledger import schema
+from lichen.ledger.errors import EntryConflict, StoreUnavailable
+from lichen.ledger.ids import new_number, to_int
+from lichen.ledger.ports import Gap
+from lichen.ledger.repricing import Repricing
+from lichen.ledger.rollup import Period, RollupKey, Totals, roll_up, totals_of
+from lichen.ledger.rows import to_row
+from lichen.ledger.window import from_microseconds, microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.recompute import Pricing, Revision
+
+# Figures already written that an entry may still point to; older ones are written again.
+_KNOWN_FIGURES = 2048
+_PAGE = 1000
+# Ids to a query, far below what a statement may hold in any database.
+_IDS = 500
+# No moment is later: the year 9999 in seconds since 1970.
+_NEVER = 253_402_300_800
+
+
+class Cursor(Protocol):
+    """Runs statements inside a transaction."""
+
+    def execute(self, query: str, values: Sequence[Any] = ()) -> object:
+        """Run one statement."""
+        ...
+
+    def executemany(self, query: str, values: Iterable[Sequence[Any]]) -> object:
+        """Run one statement with each of these values."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """The rows of the last statement."""
+        ...
+
+
+class IdTaken(StoreUnavailable):
+    """An id was there already. Inside a store it means: look which of the entries are new."""
+
+    def __init__(self, where: str) -> None:
+        """Say `where`."""
+        super().__init__(where, "two writers made the same id at once", "try again")
+
+
+class SqlStore(ABC):
+    """Keeps the `Store` contract over a driver."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._known: dict[int, tuple[Figures, int]] = {}
+        self._older: dict[int, tuple[Figures, int]] = {}
+        self._revision = 0
+
+    @abstractmethod
+    def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query, without waiting for a writer."""
+
+    @abstractmethod
+    def _transaction(self) -> AbstractContextManager[Cursor]:
+        """A transaction to write in.
+
+        Raises:
+            IdTaken: an id was there already; nothing was written.
+        """
+
+    @abstractmethod
+    def _alone(self) -> AbstractContextManager[Cursor]:
+        """A transaction in which no other process adds entries."""
+
+    @abstractmethod
+    def _insert(self, cursor: Cursor, table: str, width: int, values: list[Any]) -> None:
+        """Insert rows of `width` columns laid end to end."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the store."""
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Add entries and their roll-ups in one transaction."""
+        if not entries:
+            return
+        with self._lock:
+            try:
+                try:
+                    with self._transaction() as cursor:
+                        self._write(cursor, entries)
+                except IdTaken:
+                    self._forget()
+                    with self._alone() as cursor:
+                        self._write(cursor, self._unwritten(cursor, entries))
+            except BaseException:
+                # Figures of a transaction that did not happen were not written after all.
+                self._forget()
+                raise
+
+    def _write(self, cursor: Cursor, entries: Sequence[Entry]) -> None:
+        self._forget_replaced(cursor)
+        rows: list[Any] = []
+        figure_rows: list[Any] = []
+        for entry in entries:
+            key = self._figures_key(entry.figures, figure_rows)
+            rows += (to_int(entry.id), entry.start_us, entry.end_us, entry.tenant, key)
+        self._insert(cursor, "figures", schema.FIGURES_WIDTH, figure_rows)
+        self._insert(cursor, "entries", schema.ENTRIES_WIDTH, rows)
+        # In order, so that two writers never wait for each other in a circle.
+        sums = sorted(roll_up(entries).items())
+        cursor.executemany(schema.ADD_TO_ROLLUPS, [(*key, *row) for key, row in sums])
+
+    def _figures_key(self, figures: Figures, rows: list[Any]) -> int:
+        known = self._known.get(id(figures))
+        if known is None:
+            known = self._older.get(id(figures))
+            if known is None:
+                known = figures, new_number()
+                rows.append(known[1])
+                rows += to_row(figures)
+            if len(self._known) >= _KNOWN_FIGURES:
+                self._older, self._known = self._known, {}
+            self._known[id(figures)] = known
+        return known[1]
+
+    def _forget(self) -> None:
+        self._known, self._older = {}, {}
+
+    def _forget_replaced(self, cursor: Cursor) -> None:
+        """Figures that were priced again since are no longer what a new entry says."""
+        cursor.execute(schema.LAST_REVISION)
+        [(revision,)] = cursor.fetchall()
+        if revision != self._revision:
+            self._forget()
+            self._revision = revision
+
+    def _unwritten(self, cursor: Cursor, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries that are not in the book yet.
+
+        Raises:
+            EntryConflict: an id is there with other contents.
+        """
+        new: dict[str, Entry] = {}
+        for at in range(0, len(entries), _IDS):
+            part = entries[at : at + _IDS]
+            marks = ", ".join("?" * len(part))
+            query = f"{schema.ENTRIES_AS_WRITTEN} WHERE e.id IN ({marks})"
+            cursor.execute(query, [to_int(entry.id) for entry in part])
+            written = {entry.id: entry for entry in map(schema.entry_of, cursor.fetchall())}
+            for entry in part:
+                had = written.get(entry.id) or new.get(entry.id)
+                if had is None:
+                    new[entry.id] = entry
+                elif had != entry:
+                    raise EntryConflict(entry.id)
+        return list(new.values())
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """One entry as now priced."""
+        rows = self._read(f"{schema.ENTRIES} WHERE e.id = ?", (to_int(entry_id),))
+        return schema.entry_of(rows[0]) if rows else None
+
+    def entries(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        strategy: str | None = None,
+        newest: int | None = None,
+    ) -> Iterator[Entry]:
+        """Entries in order of time, read a thousand at a time; or the newest n, newest first."""
+        where, values = schema.entry_filter(since, until, strategy)
+        query = f"{schema.ENTRIES} WHERE {where}"
+        if newest is not None:
+            rows = self._read(f"{query} ORDER BY e.id DESC LIMIT ?", (*values, newest))
+            yield from map(schema.entry_of, rows)
+            return
+        last = -1
+        while True:
+            rows = self._read(f"{query} AND e.id > ? ORDER BY e.id LIMIT ?", (*values, last, _PAGE))
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield from map(schema.entry_of, rows)
+
+    def totals(
+        self, period: Period, *, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Totals]:
+        """Roll-ups of a period."""
+        first = 0 if since is None else _whole_seconds(since)
+        end = _NEVER if until is None else _whole_seconds(until)
+        rows = self._read(
+            f"{schema.ROLLUPS} WHERE period = ? AND start >= ? AND start < ? "
+            "ORDER BY start, strategy, model, unit",
+            (int(period), first, end),
+        )
+        return [totals_of(RollupKey(*row[:5]), row[5:]) for row in rows]
+
+    def note_gap(self, what: str, count: int, at: datetime) -> None:
+        """Count a gap."""
+        moment = microseconds(at)
+        with self._lock, self._transaction() as cursor:
+            cursor.execute(schema.ADD_TO_GAPS, (what, count, moment, moment))
+
+    def gaps(self) -> list[Gap]:
+        """All counted gaps."""
+        rows = self._read("SELECT what, count, first_us, last_us FROM gaps ORDER BY what")
+        return [
+            Gap(what, count, from_microseconds(first), from_microseconds(last))
+            for what, count, first, last in rows
+        ]
+
+    def reprice(self, pricing: Pricing, reason: str) -> Revision:
+        """Price every entry again, in one transaction; the old figures stay."""
+        with self._lock, self._alone() as cursor:
+            return Repricing(cursor, self._insert, pricing).run(reason)
+
+    def revisions(self) -> list[Revision]:
+        """Every pricing again, oldest first."""
+        rows = self._read("SELECT * FROM revisions ORDER BY number")
+        return [schema.revision_of(row) for row in rows]
+
+
+def _whole_seconds(moment: datetime) -> int:
+    """The first whole second since 1970 that is not before the moment."""
+    return -(-microseconds(moment) // 1_000_000)
