@@ -12,7 +12,7 @@ from lichen.ledger.errors import EntryConflict
 from lichen.ledger.ids import to_int
 from lichen.ledger.ports import Gap
 from lichen.ledger.recompute import Balance, Pricing, Revision
-from lichen.ledger.rollup import Period, RollupKey, Totals, roll_up, totals_of
+from lichen.ledger.rollup import Period, RollupKey, Totals, merged, roll_up, totals_of
 from lichen.ledger.window import aware, from_microseconds, microseconds
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class MemoryStore:
             self._written.update(new)
             self._priced.update(new)
             for key, row in roll_up(list(new.values())).items():
-                self._rollups[key] = _merge(self._rollups.get(key), row)
+                had_row = self._rollups.get(key)
+                self._rollups[key] = row if had_row is None else merged(had_row, row)
 
     def entry(self, entry_id: str) -> Entry | None:
         """One entry as now priced."""
@@ -128,13 +129,6 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to release."""
-
-
-def _merge(had: list[float] | None, row: list[float]) -> list[float]:
-    if had is None:
-        return list(row)
-    sums = [one + two for one, two in zip(had[:-1], row[:-1], strict=True)]
-    return [*sums, max(had[-1], row[-1])]
 
 
 def _reprice(entries: list[Entry], pricing: Pricing) -> tuple[list[Entry], Balance, Balance]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import add
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lichen.ledger.estimate import Basis, Estimate, Q
 from lichen.ledger.quantities import Carbon, Energy
-from lichen.ledger.rollup import FIRST_TRIPLE, basis_of, sums_of
+from lichen.ledger.rollup import FIRST_TRIPLE, bases_of, sums_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +55,7 @@ class Balancing:
 
     def __init__(self) -> None:
         self._sums = [0.0] * 9
-        self._basis = Basis.MEASURED
+        self._used = self._saved = Basis.MEASURED
 
     def add(self, figures: Figures, count: int) -> None:
         """Add `count` entries that have these figures."""
@@ -63,17 +63,17 @@ class Balancing:
         # energy · operational + embodied · saved operational + saved embodied
         parts = (*row[0:3], *map(add, row[3:6], row[6:9]), *map(add, row[12:15], row[15:18]))
         self._sums = [had + count * part for had, part in zip(self._sums, parts, strict=True)]
-        self._basis = max(self._basis, Basis(basis_of(figures)))
+        used, saved = bases_of(figures)
+        self._used, self._saved = max(self._used, Basis(used)), max(self._saved, Basis(saved))
 
     @property
     def balance(self) -> Balance:
         """The balance so far."""
-        kinds = (Energy, Carbon, Carbon)
-        made: list[Any] = [
-            _rounded(kind, self._sums[3 * i : 3 * i + 3], self._basis)
-            for i, kind in enumerate(kinds)
-        ]
-        return Balance(*made)
+        return Balance(
+            _rounded(Energy, self._sums[0:3], self._used),
+            _rounded(Carbon, self._sums[3:6], self._used),
+            _rounded(Carbon, self._sums[6:9], self._saved),
+        )
 
 
 def _rounded(kind: type[Q], ends: list[float], basis: Basis) -> Estimate[Q]:

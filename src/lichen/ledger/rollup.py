@@ -2,7 +2,8 @@
 
 A report reads a few hundred of these rows instead of every entry. One row is the sum of the entries
 of one period that share a strategy, a model and a functional unit; intervals add lows to lows and
-highs to highs (see estimate.py), and `basis` is the weakest among them.
+highs to highs (see estimate.py). Of the bases the weakest stands, for what was used and for what
+was saved: a hit that used nothing is measured, its saving is as modelled as its baseline.
 """
 
 from __future__ import annotations
@@ -47,12 +48,13 @@ COUNTS = (
     "spared_decode",
     "spared_reasoning",
 )
-# Column order of a roll-up row: counts, work, then value, low and high of each sum.
+# Column order of a roll-up row: counts, work, value, low and high of each sum, then the bases.
 SUMS = (
     *COUNTS,
     "work",
     *(f"{name}{end}" for name in _TRIPLES for end in ("", "_low", "_high")),
 )
+BASES = ("basis", "saved_basis")
 FIRST_TRIPLE = len(COUNTS) + 1
 _MINUTE_US = 60_000_000
 
@@ -157,14 +159,20 @@ def _less(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
     return (value, value, high) if value < low else (value, low, value)
 
 
-def basis_of(figures: Figures) -> int:
-    """The weakest basis among an entry's energy and carbon."""
-    used = figures.footprint
-    return max(used.energy.basis, used.operational.basis, used.embodied.basis)
+def bases_of(figures: Figures) -> tuple[int, int]:
+    """The weakest basis among an entry's energy and carbon, and among its saving's."""
+    used, baseline = figures.footprint, figures.baseline
+    basis = max(used.energy.basis, used.operational.basis, used.embodied.basis)
+    if baseline is None:
+        return basis, Basis.MEASURED
+    instead = baseline.footprint
+    return basis, max(
+        basis, instead.energy.basis, instead.operational.basis, instead.embodied.basis
+    )
 
 
 def roll_up(entries: Iterable[Entry]) -> dict[RollupKey, list[float]]:
-    """Sums by minute, hour and day; the last number of each row is the weakest basis."""
+    """Sums by minute, hour and day, each row in the order of `SUMS` and `BASES`."""
     counts: dict[tuple[int, int], int] = {}
     figures: dict[int, Figures] = {}
     for entry in entries:
@@ -182,10 +190,12 @@ def roll_up_counted(groups: Iterable[tuple[int, Figures, int]]) -> dict[RollupKe
     """Sums over groups of (minute since 1970, figures, how many entries)."""
     minutes: dict[tuple[int, str, str, str], list[tuple[float, ...]]] = defaultdict(list)
     for minute, figures, count in groups:
-        adds = (*sums_of(figures), basis_of(figures))
+        adds = sums_of(figures)
         if count > 1:
-            adds = (*[count * add for add in adds[:-1]], adds[-1])
-        minutes[minute, figures.strategy, figures.model, figures.work.unit].append(adds)
+            adds = tuple([count * add for add in adds])
+        minutes[minute, figures.strategy, figures.model, figures.work.unit].append(
+            adds + bases_of(figures)
+        )
     rows = {
         RollupKey(60, minute * 60, *names): _sum(parts)
         for (minute, *names), parts in minutes.items()
@@ -198,31 +208,38 @@ def roll_up_counted(groups: Iterable[tuple[int, Figures, int]]) -> dict[RollupKe
     return rows | {key: _sum(parts) for key, parts in longer.items()}
 
 
+def merged(one: Sequence[float], other: Sequence[float]) -> list[float]:
+    """Two roll-up rows as one."""
+    return _sum((one, other))
+
+
 def _sum(rows: Sequence[Sequence[float]]) -> list[float]:
-    """Column sums; the last column is a basis, of which the weakest counts."""
+    """Column sums; of each basis the weakest."""
     columns = list(zip(*rows, strict=True))
-    return [*(sum(column) for column in columns[:-1]), max(columns[-1])]
+    sums, bases = columns[: len(SUMS)], columns[len(SUMS) :]
+    return [*(sum(column) for column in sums), *(int(max(column)) for column in bases)]
 
 
-def totals_of(key: RollupKey, sums: Sequence[float]) -> Totals:
-    """The totals a roll-up row stands for; `sums` in the order of `SUMS`, then the basis."""
-    counts = dict(zip(COUNTS, (int(n) for n in sums), strict=False))
-    basis = Basis(int(sums[-1]))
-    ends = [sums[i : i + 3] for i in range(FIRST_TRIPLE, len(SUMS), 3)]
+def totals_of(key: RollupKey, row: Sequence[float]) -> Totals:
+    """The totals a roll-up row stands for; `row` in the order of `SUMS`, then `BASES`."""
+    counts = dict(zip(COUNTS, (int(n) for n in row), strict=False))
+    ends = [row[i : i + 3] for i in range(FIRST_TRIPLE, len(SUMS), 3)]
     used, saved = (
         Footprint(
-            _estimate(Energy, energy, basis),
-            _estimate(Carbon, operational, basis),
-            _estimate(Carbon, embodied, basis),
+            _estimate(Energy, energy, Basis(int(basis))),
+            _estimate(Carbon, operational, Basis(int(basis))),
+            _estimate(Carbon, embodied, Basis(int(basis))),
         )
-        for energy, operational, embodied in (ends[:3], ends[3:])
+        for (energy, operational, embodied), basis in zip(
+            (ends[:3], ends[3:]), row[len(SUMS) :], strict=True
+        )
     )
     return Totals(
         start=from_microseconds(key.start * 1_000_000),
         period=Period(key.period),
         strategy=key.strategy,
         model=key.model,
-        work=Work(sums[len(COUNTS)], key.unit),
+        work=Work(row[len(COUNTS)], key.unit),
         entries=counts["entries"],
         gaps=counts["gaps"],
         tokens=_tokens(counts, ""),

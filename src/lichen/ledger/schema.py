@@ -24,7 +24,7 @@ from lichen.ledger.estimate import Basis, Estimate
 from lichen.ledger.ids import first_of, from_int
 from lichen.ledger.quantities import Carbon, Energy
 from lichen.ledger.recompute import Balance, Revision
-from lichen.ledger.rollup import SUMS, RollupKey
+from lichen.ledger.rollup import BASES, SUMS, RollupKey
 from lichen.ledger.rows import FIGURE_COLUMNS, from_row
 from lichen.ledger.window import from_microseconds, microseconds
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _COLUMNS = ", ".join(f"{name} {kind}" for name, kind in FIGURE_COLUMNS)
-_SUM_COLUMNS = ", ".join(f"{name} REAL NOT NULL" for name in SUMS)
+_SUM_COLUMNS = ", ".join(f"{name} REAL NOT NULL" for name in (*SUMS, *BASES))
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         f"CREATE TABLE figures (id INTEGER PRIMARY KEY, {_COLUMNS})",
         """CREATE TABLE entries (id INTEGER PRIMARY KEY, start_us INTEGER NOT NULL,
             end_us INTEGER NOT NULL, tenant TEXT NOT NULL, figures INTEGER NOT NULL)""",
         f"""CREATE TABLE rollups (period INTEGER, start INTEGER, strategy TEXT, model TEXT,
-            unit TEXT, {_SUM_COLUMNS}, basis REAL NOT NULL,
+            unit TEXT, {_SUM_COLUMNS},
             PRIMARY KEY (period, start, strategy, model, unit)) WITHOUT ROWID""",
         """CREATE TABLE gaps (what TEXT PRIMARY KEY, count INTEGER NOT NULL,
             first_us INTEGER NOT NULL, last_us INTEGER NOT NULL) WITHOUT ROWID""",
@@ -64,14 +64,17 @@ NEWEST = """LEFT JOIN repriced r ON r.old = e.figures
 ENTRY_COLUMNS = f"e.id, e.start_us, e.end_us, e.tenant, {FIGURES}"
 ENTRIES = f"SELECT {ENTRY_COLUMNS} FROM entries e {NEWEST}"
 ENTRIES_AS_WRITTEN = f"SELECT {ENTRY_COLUMNS} FROM entries e JOIN figures f ON f.id = e.figures"
-ROLLUPS = f"SELECT period, start, strategy, model, unit, {', '.join(SUMS)}, basis FROM rollups"
-_KEY = len(RollupKey._fields)
+_KEY = RollupKey._fields
+ROLLUPS = f"SELECT {', '.join((*_KEY, *SUMS, *BASES))} FROM rollups"
+_ADDED = [f"{name} = rollups.{name} + excluded.{name}" for name in SUMS]
+_WEAKEST = [
+    f"{name} = CASE WHEN rollups.{name} < excluded.{name} THEN excluded.{name} "
+    f"ELSE rollups.{name} END"
+    for name in BASES
+]
 ADD_TO_ROLLUPS = (
-    f"INSERT INTO rollups VALUES ({', '.join('?' * (_KEY + len(SUMS) + 1))}) "
-    f"ON CONFLICT ({', '.join(RollupKey._fields)}) DO UPDATE SET "
-    + "".join(f"{name} = rollups.{name} + excluded.{name}, " for name in SUMS)
-    + "basis = CASE WHEN rollups.basis < excluded.basis THEN excluded.basis "
-    "ELSE rollups.basis END"
+    f"INSERT INTO rollups VALUES ({', '.join('?' * len((*_KEY, *SUMS, *BASES)))}) "
+    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {', '.join(_ADDED + _WEAKEST)}"
 )
 ADD_TO_GAPS = (
     "INSERT INTO gaps VALUES (?, ?, ?, ?) ON CONFLICT (what) DO UPDATE SET "

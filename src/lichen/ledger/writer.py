@@ -1,27 +1,26 @@
 """BulkWriter: the way into a store off the hot path.
 
 `put` costs a few hundred nanoseconds and never fails: a thread of its own writes what has come in,
-at most `FLUSH_S` later, and once more when it closes. The queue is bounded; what does
-not fit, or cannot be written, is counted as a gap and shown.
+at most `FLUSH_S` later, and once more when it closes or the process ends. The queue is bounded;
+what does not fit, or cannot be written, is counted as a gap and shown.
 
-A tally beside the ledger (a memory-mapped file of two counters, put and written) survives kill -9,
-so that the next start can say how many entries the last flush lost.
+A tally beside the ledger (tally.py) survives kill -9, so that the next start can say how many
+entries the last flush lost.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import mmap
+import atexit
 import os
-import struct
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lichen.ledger.errors import EntryConflict, LedgerError
+from lichen.ledger.errors import LedgerError, LichenError, StoreUnavailable
+from lichen.ledger.tally import Tally, count_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,54 +33,15 @@ FLUSH_S = 0.2
 _RETRY_S = 1.0
 # Entries to a transaction: long enough to be quick, short enough not to hold readers up.
 _CHUNK = 10_000
-LOST_AT_STOP = "entries lost at a hard stop (at most one flush)"
 LOST_BY_QUEUE = "entries dropped: the ledger could not keep up or be written"
-LOST_BY_CONFLICT = "entries refused: their id was taken"
-_PAIR = struct.Struct("<QQ")
-
-
-class Tally:
-    """Two counters in a small file, so that a killed process leaves word of what it had taken."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = path.open("w+b")
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._file.truncate(_PAIR.size)
-        self._map = mmap.mmap(self._file.fileno(), _PAIR.size)
-
-    def write(self, put: int, written: int) -> None:
-        """Set both counters."""
-        _PAIR.pack_into(self._map, 0, put, written)
-
-    def close(self, *, remove: bool) -> None:
-        """Close the file; remove it when nothing was lost."""
-        if remove:
-            self._path.unlink(missing_ok=True)
-        self._map.close()
-        self._file.close()
-
-
-def lost_entries(beside: Path) -> int:
-    """How many entries killed writers of this ledger had taken and not written; asked once."""
-    lost = 0
-    for path in beside.parent.glob(f"{beside.name}.tally-*"):
-        with contextlib.suppress(OSError), path.open("r+b") as file:
-            # A living writer holds its lock; the kernel drops a dead one's.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            content = file.read(_PAIR.size)
-            if len(content) == _PAIR.size:
-                put, written = _PAIR.unpack(content)
-                lost += max(0, put - written)
-            path.unlink(missing_ok=True)
-    return lost
+LOST_BY_REFUSAL = "entries refused: their id was taken or the ledger cannot hold them"
 
 
 class BulkWriter:
     """Takes entries at once and writes them soon.
 
     `beside` is the ledger's file when it has one: the tally goes next to it. `bound` is the most
-    entries that may wait.
+    entries that may wait. `on_error` hears of what went wrong, from the writer's thread.
     """
 
     def __init__(
@@ -99,17 +59,28 @@ class BulkWriter:
         self._chunk: list[Entry] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._hurry = threading.Event()
         self._wake = threading.Event()
         self._idle = True
         self._put = self._dropped = self._written = 0
+        self._unnoted: Counter[str] = Counter()
+        self._pid = os.getpid()
         self._tally = self._open_tally(beside) if beside else None
         self._thread = threading.Thread(target=self._run, name="lichen-ledger", daemon=True)
         self._thread.start()
+        atexit.register(self.close)
 
-    def _open_tally(self, beside: Path) -> Tally:
-        if lost := lost_entries(beside):
-            self._store.note_gap(LOST_AT_STOP, lost, datetime.now(UTC))
-        return Tally(beside.with_name(f"{beside.name}.tally-{os.getpid()}-{time.time_ns():x}"))
+    def _open_tally(self, beside: Path) -> Tally | None:
+        # A ledger that cannot be written now, or a full disk, must not keep anyone from working.
+        try:
+            count_lost(self._store, beside)
+        except LichenError as error:
+            self._tell(error)
+        try:
+            return Tally(beside)
+        except LichenError as error:
+            self._tell(error)
+            return None
 
     @property
     def waiting(self) -> int:
@@ -118,7 +89,7 @@ class BulkWriter:
 
     @property
     def dropped(self) -> int:
-        """Entries that did not fit since the start."""
+        """Entries that did not fit, or came after the end, since the start."""
         return self._dropped
 
     def put(self, entry: Entry) -> None:
@@ -126,11 +97,12 @@ class BulkWriter:
         with self._lock:
             if len(self._queue) >= self._bound:
                 self._dropped += 1
+                self._unnoted[LOST_BY_QUEUE] += 1
                 return
             self._queue.append(entry)
             self._put += 1
             if self._tally is not None:
-                self._tally.write(self._put, self._written)
+                self._tally.put(self._put)
         if self._idle:
             self._idle = False
             self._wake.set()
@@ -140,32 +112,40 @@ class BulkWriter:
         end = time.monotonic() + timeout
         target = self._put
         while self._written < target and time.monotonic() < end:
-            time.sleep(0.005)
+            self._hurry.set()
+            time.sleep(0.002)
         return self._written >= target
 
     def close(self, timeout: float = 10.0) -> None:
         """Write what waits, then stop. What cannot be written stays in the tally as a gap."""
-        if self._stop.is_set():
+        if self._stop.is_set() or os.getpid() != self._pid:
             return
+        with self._lock:
+            self._bound = 0
         self._stop.set()
+        self._hurry.set()
         self._wake.set()
         self._thread.join(timeout)
-        if self._tally is not None:
-            self._tally.close(remove=not self.waiting)
+        atexit.unregister(self.close)
+        if self._tally is None or self._thread.is_alive():
+            return
+        if self.waiting:
+            self._tally.close()
+        else:
+            self._tally.remove()
 
     def _run(self) -> None:
-        noted = 0
         while True:
             self._wake.wait()
             self._wake.clear()
-            self._stop.wait(FLUSH_S)
+            self._hurry.wait(FLUSH_S)
+            self._hurry.clear()
             # What is put from here on is either drained below or wakes us again.
             self._idle = True
-            written = self._drain()
-            noted = self._note_dropped(noted)
+            done = self._drain() and self._note()
             if self._stop.is_set():
                 return
-            if not written:
+            if not done:
                 self._stop.wait(_RETRY_S)
                 self._wake.set()
 
@@ -176,45 +156,60 @@ class BulkWriter:
             if not self._chunk:
                 size = min(_CHUNK, len(self._queue))
                 self._chunk = [self._queue.popleft() for _ in range(size)]
-            if not self._write(self._chunk):
+            try:
+                self._write(len(self._chunk))
+            except StoreUnavailable as error:
+                self._tell(error)
                 return False
+            except Exception:  # noqa: BLE001 (one bad entry must not stop the others)
+                if not self._write_singly():
+                    return False
+        return True
+
+    def _write(self, count: int) -> None:
+        """Write the first `count` entries of the chunk, all or none."""
+        entries = self._chunk[:count]
+        if self._tally is not None:
+            self._tally.begin(self._written + count, entries[-1].id)
+        self._store.append(entries)
+        self._done(count)
+
+    def _done(self, count: int) -> None:
+        del self._chunk[:count]
+        self._written += count
+        if self._tally is not None:
+            self._tally.written(self._written)
+
+    def _write_singly(self) -> bool:
+        """Write all but those that a store will never take, such as one whose id is taken."""
+        while self._chunk:
+            try:
+                self._write(1)
+            except StoreUnavailable as error:
+                self._tell(error)
+                return False
+            except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it is counted)
+                self._tell(error)
+                with self._lock:
+                    self._unnoted[LOST_BY_REFUSAL] += 1
+                self._done(1)
+        return True
+
+    def _note(self) -> bool:
+        """Note the gaps not yet in the book; False when the store could not be written."""
+        with self._lock:
+            unnoted, self._unnoted = self._unnoted, Counter()
+        try:
+            for what, count in list(unnoted.items()):
+                self._store.note_gap(what, count, datetime.now(UTC))
+                del unnoted[what]
+        except Exception as error:  # noqa: BLE001 (a thread that dies would count nothing any more)
+            self._tell(error)
             with self._lock:
-                self._written += len(self._chunk)
-                self._chunk = []
-                if self._tally is not None:
-                    self._tally.write(self._put, self._written)
-        return True
-
-    def _write(self, chunk: list[Entry]) -> bool:
-        try:
-            self._store.append(chunk)
-        except EntryConflict:
-            return self._write_singly(chunk)
-        except LedgerError as error:
-            self._on_error(error)
+                self._unnoted += unnoted
             return False
         return True
 
-    def _write_singly(self, chunk: list[Entry]) -> bool:
-        """Write all but those whose id is taken by another entry; appending twice is harmless."""
-        refused = 0
-        try:
-            for entry in chunk:
-                try:
-                    self._store.append([entry])
-                except EntryConflict as error:
-                    self._on_error(error)
-                    refused += 1
-            self._store.note_gap(LOST_BY_CONFLICT, refused, datetime.now(UTC))
-        except LedgerError as error:
-            self._on_error(error)
-            return False
-        return True
-
-    def _note_dropped(self, noted: int) -> int:
-        dropped = self._dropped
-        if dropped > noted:
-            with contextlib.suppress(LedgerError):
-                self._store.note_gap(LOST_BY_QUEUE, dropped - noted, datetime.now(UTC))
-                return dropped
-        return noted
+    def _tell(self, error: Exception) -> None:
+        with suppress(Exception):
+            self._on_error(error if isinstance(error, LedgerError) else LedgerError(str(error)))

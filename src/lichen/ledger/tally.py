@@ -1,0 +1,116 @@
+"""Tally: what a writer had taken and written, kept so that kill -9 does not hide a loss.
+
+    lost = put − written        written counts the chunk in flight if its last entry is in the book
+
+Four numbers in a small memory-mapped file beside the ledger: entries put, entries written, what
+written will be once the chunk in flight is, and the id of that chunk's last entry. A chunk goes in
+whole or not at all, so one id tells of all of it. A living writer holds the file's lock; the kernel
+drops a dead one's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from glob import escape
+from typing import TYPE_CHECKING
+
+from lichen.ledger.errors import StoreUnavailable
+from lichen.ledger.ids import from_int, to_int
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lichen.ledger.ports import Store
+
+LOST_AT_STOP = "entries lost at a hard stop (at most one flush)"
+# Native layout: each number is stored in one piece, so a kill never leaves half of one.
+_NUMBER = struct.Struct("@Q")
+_ALL = struct.Struct("@QQQQ")
+_PUT, _WRITTEN, _IN_FLIGHT, _LAST_ID = (place * _NUMBER.size for place in range(4))
+
+
+class Tally:
+    """The four numbers of one writer.
+
+    Raises:
+        StoreUnavailable: the file cannot be made.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        name = f"{ledger.name}.tally-{os.getpid()}-{time.time_ns():x}"
+        self._path = ledger.with_name(name)
+        # Under another name until it is locked: an opening ledger would take it for a dead one's.
+        making = ledger.with_name(f".{name}")
+        try:
+            self._file = making.open("w+b")
+            # Real zeros: writing through the map to a hole would kill the process on a full disk.
+            self._file.write(bytes(_ALL.size))
+            self._file.flush()
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._map = mmap.mmap(self._file.fileno(), _ALL.size)
+            making.rename(self._path)
+        except OSError as error:
+            with suppress(OSError):
+                making.unlink(missing_ok=True)
+            raise StoreUnavailable(
+                str(ledger), str(error), f"see that {ledger.parent} can be written"
+            ) from error
+
+    def put(self, count: int) -> None:
+        """So many entries were taken."""
+        _NUMBER.pack_into(self._map, _PUT, count)
+
+    def begin(self, written: int, last_id: str) -> None:
+        """A chunk is about to be written, after which `written` entries are."""
+        _NUMBER.pack_into(self._map, _LAST_ID, to_int(last_id))
+        _NUMBER.pack_into(self._map, _IN_FLIGHT, written)
+
+    def written(self, count: int) -> None:
+        """So many entries were written."""
+        _NUMBER.pack_into(self._map, _WRITTEN, count)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._map.close()
+        self._file.close()
+
+    def remove(self) -> None:
+        """Release the file and remove it: nothing was lost."""
+        self._path.unlink(missing_ok=True)
+        self.close()
+
+
+def count_lost(store: Store, ledger: Path) -> int:
+    """Note as a gap what killed writers of this ledger took and did not write. Each counts once.
+
+    Raises:
+        StoreUnavailable: the gap cannot be noted; the tallies stay for the next time.
+    """
+    total = 0
+    for path in sorted(ledger.parent.glob(f"{escape(ledger.name)}.tally-*")):
+        with suppress(OSError), path.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(file.fileno()).st_nlink == 0:
+                continue  # another opening counted it in between
+            lost = _lost(store, file.read(_ALL.size))
+            if lost:
+                store.note_gap(LOST_AT_STOP, lost, datetime.now(UTC))
+                total += lost
+            path.unlink(missing_ok=True)
+    return total
+
+
+def _lost(store: Store, content: bytes) -> int:
+    if len(content) != _ALL.size:
+        return 0
+    numbers: tuple[int, int, int, int] = _ALL.unpack(content)
+    put, written, in_flight, last_id = numbers
+    if in_flight > written and store.entry(from_int(last_id)) is not None:
+        written = in_flight
+    return max(0, put - written)
