@@ -1,7 +1,7 @@
 """Answers kept: in memory for speed, in a file for the next start.
 
-`find` looks in memory, then in the file if its index knows the key; a miss costs two dictionary
-look-ups. `keep` never waits: a thread of its own writes the file. Both tiers are bounded in bytes, the
+`find` looks in memory, then in the file if its index knows the key; a miss costs two look-ups in
+dictionaries. `keep` never waits: a thread writes the file. Both tiers are bounded in bytes, the
 oldest go first. The file holds what models answered, so only its owner may read it; with the path
 "memory:" nothing is written at all.
 """

@@ -1,8 +1,8 @@
 """Booking: what each call used and spared, as entries of the book and as headers of the answer.
 
-    a call to the upstream   used = its tokens or CPU time, priced          strategy "none"
-    a hit                    used = 0, baseline = the stored call, priced   strategy "calls.exact"
-    a call that waited       used = 0, baseline = the call it waited for    strategy "calls.coalesce"
+    a call to the upstream   used = its tokens or CPU time, priced         strategy "none"
+    a hit                    used = 0, baseline = the stored call, priced  strategy "calls.exact"
+    a call that waited       used = 0, baseline = the call waited for  strategy "calls.coalesce"
 
 The gateway's own CPU time is booked apart, as lichen's overhead. Booking never breaks a call: what
 cannot be known becomes a counted gap.
@@ -10,7 +10,7 @@ cannot be known becomes a counted gap.
 
 from __future__ import annotations
 
-import hashlib
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -50,15 +50,14 @@ class Booker:
             record.reading = calls.read(record.model, record.tokens)
             record.method, record.factors = calls.method, calls.factors
 
-    def upstream(self, exchange: Exchange, record: Record, answer: bytes, end_us: int) -> Headers:
+    def upstream(self, exchange: Exchange, record: Record) -> Headers:
         """Book a call that the upstream answered; the headers that say what it used."""
         assert record.reading is not None
         assert record.tokens is not None
         made, gaps = self._pricer.footprint(record.reading, record.zone, record.started_us)
-        raw: dict[str, float | str] = {"bytes_in": len(exchange.body), "bytes_out": len(answer)}
+        raw: dict[str, float | str] = {"bytes_in": len(exchange.body), "bytes_out": record.size}
         if exchange.key:
-            raw["call"] = exchange.key.hex()[:32]
-            raw["answer"] = hashlib.sha256(answer).hexdigest()[:32]
+            raw["call"], raw["answer"] = exchange.key.hex()[:32], record.digest
         if record.cpu_seconds is not None:
             raw["cpu_seconds"] = record.cpu_seconds
         figures = Figures(
@@ -74,10 +73,15 @@ class Booker:
             raw=raw,
             gaps=record.gaps + gaps,
         )
-        self._book.add(Entry(record.entry_id, record.started_us, end_us, exchange.tenant, figures))
+        self._add(exchange, record, figures)
         return used_headers(made)
 
-    def unknown(self, exchange: Exchange, record: Record, gap: str, end_us: int) -> None:
+    def _add(self, exchange: Exchange, record: Record, figures: Figures) -> None:
+        end_us = time.time_ns() // 1000
+        start_us = record.started_us
+        self._book.add(Entry(record.entry_id, start_us, end_us, exchange.tenant, figures))
+
+    def unknown(self, exchange: Exchange, record: Record, gap: str) -> None:
         """Book a call whose use nobody can tell: it counts as a gap, not as zero."""
         figures = Figures(
             name=exchange.call.kind if exchange.call else "other",
@@ -90,18 +94,28 @@ class Booker:
             model=record.model,
             gaps=(gap,),
         )
-        self._book.add(Entry(record.entry_id, record.started_us, end_us, exchange.tenant, figures))
+        self._add(exchange, record, figures)
 
     def hit(self, stored: Stored, now_us: int, tenant: str) -> bytes:
         """Book a hit and make its header block: one entry, and three pieces of bytes joined."""
+        entry_id = self._hit(stored, now_us, tenant)
+        age = (now_us - stored.stored_us) // 1_000_000
+        return b"%b%b%b%d\r\n" % (stored.head, entry_id.encode(), stored.tail, max(0, age))
+
+    def hit_headers(self, stored: Stored, now_us: int, tenant: str) -> Headers:
+        """Book a hit; its headers, but for those of the stored answer."""
+        entry_id = self._hit(stored, now_us, tenant)
+        age = max(0, (now_us - stored.stored_us) // 1_000_000)
+        return [*_hit_notes(stored), (b"x-lichen-id", entry_id.encode()), (b"age", b"%d" % age)]
+
+    def _hit(self, stored: Stored, now_us: int, tenant: str) -> str:
         if now_us >= stored.figures_until_us:
             self._ready(stored, now_us)
         entry_id = new_id(now_us)
         figures = stored.figures
         assert figures is not None
         self._book.add(Entry(entry_id, now_us, now_us, tenant, figures))
-        age = (now_us - stored.stored_us) // 1_000_000
-        return b"%b%b%b%d\r\n" % (stored.head, entry_id.encode(), stored.tail, max(0, age))
+        return entry_id
 
     def _ready(self, stored: Stored, now_us: int) -> None:
         """Price a stored answer for this minute; the figures stay while the grid stays the same."""
@@ -110,23 +124,17 @@ class Booker:
         figures = replace(figures, raw=raw)
         if stored.figures is None or stored.figures.baseline != figures.baseline:
             stored.figures = figures
-            assert figures.baseline is not None
-            notes = [
-                (b"x-lichen-cache", b"hit"),
-                *used_headers(figures.footprint),
-                *avoided_headers(figures.baseline.footprint),
-            ]
+            notes = [(b"x-lichen-cache", b"hit"), *_hit_notes(stored)]
             stored.head = block([*stored.headers, *notes]) + b"x-lichen-id: "
             stored.tail = b"\r\nage: "
         stored.figures_until_us = (now_us // _MINUTE_US + 1) * _MINUTE_US
 
-    def shared(self, exchange: Exchange, origin: Origin, end_us: int) -> Headers:
+    def shared(self, exchange: Exchange, origin: Origin) -> Headers:
         """Book a call that was answered by another one under way; its headers."""
         figures = self._instead(origin, exchange.started_us, COALESCE, SHARED_CALL)
         figures = replace(figures, raw={**figures.raw, "call": exchange.key.hex()[:32]})
-        entry = Entry(
-            new_id(exchange.started_us), exchange.started_us, end_us, exchange.tenant, figures
-        )
+        start_us, end_us = exchange.started_us, time.time_ns() // 1000
+        entry = Entry(new_id(start_us), start_us, end_us, exchange.tenant, figures)
         self._book.add(entry)
         assert figures.baseline is not None
         return [
@@ -173,6 +181,16 @@ def origin_of(exchange: Exchange, record: Record) -> Origin | None:
         record.cpu_seconds,
         record.gaps,
     )
+
+
+def _hit_notes(stored: Stored) -> Headers:
+    figures = stored.figures
+    assert figures is not None
+    assert figures.baseline is not None
+    return [
+        *used_headers(figures.footprint),
+        *avoided_headers(figures.baseline.footprint),
+    ]
 
 
 def used_headers(made: Footprint) -> Headers:

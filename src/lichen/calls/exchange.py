@@ -3,8 +3,8 @@
     step(exchange, onward) -> answer
 
 An `Exchange` is what a client asks, an `Answer` what it gets; a `Step` may answer itself, change
-what goes onward, or look at what comes back. The innermost layer is an `Upstream`. The words request
-and response are left to HTTP.
+what goes onward, or look at what comes back. The innermost layer is an `Upstream`. The words
+request and response are left to HTTP.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from lichen.calls.directives import Directives
     from lichen.calls.rules import RouteRule
@@ -75,6 +75,8 @@ class Record:
     reading: CallReading | None = None
     cpu_seconds: float | None = None
     gaps: tuple[str, ...] = ()
+    size: int = 0
+    digest: str = ""
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -88,7 +90,7 @@ class Answer:
     status: int
     headers: Headers
     body: bytes = b""
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
     source: str = "upstream"
     record: Record | None = None
     notes: Headers = field(default_factory=list)

@@ -15,7 +15,7 @@ from lichen.calls.exchange import Answer, Exchange, Headers, Share
 from lichen.ledger.errors import InputError, MissingExtra, UpstreamError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 # Headers of one connection, not of the message (RFC 9110 §7.6.1), and those we set ourselves.
 _HOP_BY_HOP = frozenset(
@@ -111,7 +111,7 @@ class HttpUpstream:
             response.status, _end_to_end(response), stream=self._chunks(sending, response)
         )
 
-    async def _chunks(self, sending: Any, response: Any) -> AsyncIterator[bytes]:
+    async def _chunks(self, sending: Any, response: Any) -> AsyncGenerator[bytes, None]:
         """The body as it comes; leaving early closes the upstream's connection."""
         from pyreqwest.exceptions import PyreqwestError  # noqa: PLC0415 (an extra, imported on use)
 

@@ -1,0 +1,133 @@
+"""ExactCache: the same call again is answered from the store.
+
+Deterministic calls (temperature 0, a seed, embeddings) are kept and answered by default. Sampled
+ones are not: a regenerate button sends the same call and wants another answer; a rule with
+`sampled = "reuse"` changes that, and the book counts what the policy withheld.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from lichen.calls.exchange import Answer, Exchange
+from lichen.calls.key import key_of
+from lichen.calls.openai import is_stateful
+from lichen.ledger.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from lichen.calls.answers import AnswerStore, Stored
+    from lichen.calls.booking import Booker
+    from lichen.calls.exchange import Onward
+    from lichen.calls.rules import Rules
+
+_SECOND_US = 1_000_000
+# Keys of sampled calls remembered, to count what the policy withheld.
+_SEEN = 65_536
+
+
+class ExactCache:
+    """The step that answers identical calls; `at_once` is its way without waiting.
+
+    `upstream` names whose answers these are: another upstream has other keys.
+    """
+
+    def __init__(
+        self,
+        answers: AnswerStore,
+        booker: Booker,
+        rules: Rules,
+        *,
+        upstream: str,
+    ) -> None:
+        self._answers = answers
+        self._booker = booker
+        self._rules = rules
+        self._upstream = upstream
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+
+    def admit(self, exchange: Exchange) -> None:
+        """Find the rule and the key of an exchange; no key where no stored answer may serve."""
+        call = exchange.call
+        if call is None:
+            return
+        rule = self._rules.find(call.kind, call.model)
+        exchange.rule = rule
+        key = key_of(
+            call,
+            scope=exchange.tenant if rule.scope == "tenant" else "*",
+            upstream=self._upstream,
+            target=exchange.target,
+            headers=exchange.headers,
+        )
+        if call.deterministic or (rule.sampled == "reuse" and not is_stateful(call.fields)):
+            exchange.key = key
+        else:
+            exchange.withheld = self._was_seen(key)
+
+    def _was_seen(self, key: bytes) -> bool:
+        seen = key in self._seen
+        self._seen[key] = None
+        self._seen.move_to_end(key)
+        if len(self._seen) > _SEEN:
+            self._seen.popitem(last=False)
+        return seen
+
+    def fresh(self, exchange: Exchange, now_us: int) -> Stored | None:
+        """The stored answer that may serve this exchange now."""
+        wishes = exchange.directives
+        if not exchange.key or wishes.no_store or wishes.no_cache:
+            return None
+        stored = self._answers.find(exchange.key)
+        if stored is None or now_us >= stored.expires_us:
+            return None
+        age = (now_us - stored.stored_us) / _SECOND_US
+        if wishes.max_age is not None and age > wishes.max_age:
+            return None
+        return stored
+
+    def at_once(self, exchange: Exchange) -> tuple[int, bytes, bytes] | None:
+        """Status, header block and body of a hit; None where the exchange must go onward."""
+        now_us = time.time_ns() // 1000
+        stored = self.fresh(exchange, now_us)
+        if stored is None:
+            return None
+        return stored.status, self._booker.hit(stored, now_us, exchange.tenant), stored.body
+
+    async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
+        """Answer from the store; where the upstream fails, from what is past its time."""
+        if exchange.call is None or not exchange.key:
+            return await onward(exchange)
+        now_us = time.time_ns() // 1000
+        stored = self.fresh(exchange, now_us)
+        if stored is not None:
+            return self._again(exchange, stored, now_us, "hit")
+        if exchange.directives.only_if_cached:
+            raise UpstreamError(
+                "no stored answer serves this call, and its Cache-Control says only-if-cached",
+                status=504,
+                code="only_if_cached",
+            )
+        try:
+            answer = await onward(exchange)
+        except UpstreamError:
+            if (stale := self._stale(exchange)) is not None:
+                return stale
+            raise
+        if answer.status >= 500 and (stale := self._stale(exchange)) is not None:  # noqa: PLR2004 (HTTP)
+            return stale
+        return answer
+
+    def _stale(self, exchange: Exchange) -> Answer | None:
+        """A stored answer past its time, if the client takes one when the upstream fails."""
+        allowed = exchange.directives.stale_if_error
+        stored = self._answers.find(exchange.key) if allowed is not None else None
+        now_us = time.time_ns() // 1000
+        if allowed is None or stored is None or now_us > stored.expires_us + allowed * _SECOND_US:
+            return None
+        return self._again(exchange, stored, now_us, "stale")
+
+    def _again(self, exchange: Exchange, stored: Stored, now_us: int, source: str) -> Answer:
+        notes = self._booker.hit_headers(stored, now_us, exchange.tenant)
+        return Answer(stored.status, list(stored.headers), stored.body, source=source, notes=notes)

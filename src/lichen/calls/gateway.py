@@ -1,0 +1,160 @@
+"""Gateway: HTTP on one side, the pipeline on the other.
+
+A hit is answered within the call that brought its last byte: no task, no await, one write. All else
+becomes a coroutine that is cancelled when the client leaves. Errors go back in the provider's own
+shape, so that its clients raise their own exceptions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Protocol
+
+from lichen.calls import directives
+from lichen.calls.booking import block
+from lichen.calls.exchange import Answer, Exchange
+from lichen.calls.openai import KINDS, error_body, read_call
+from lichen.ledger.errors import InputError, UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from lichen.calls.exact import ExactCache
+    from lichen.calls.exchange import Headers, Onward
+
+_JSON = (b"content-type", b"application/json")
+# Where a client may put its credential.
+# Source: OpenAI and Azure OpenAI API references, "Authentication".
+_CREDENTIALS = (b"authorization", b"api-key", b"x-api-key")
+# Tenants remembered by credential; beyond it they are hashed again.
+_TENANTS = 4096
+
+
+class HttpRequest(Protocol):
+    """An HTTP request, and the way to answer it: see `lichen.serve.http`."""
+
+    method: bytes
+    target: bytes
+    headers: Headers
+    body: bytes
+    started: bool
+
+    def respond(self, status: int, head: bytes, body: bytes) -> None:
+        """Answer whole."""
+        ...
+
+    def start(self, status: int, head: bytes) -> None:
+        """Begin a streamed answer."""
+        ...
+
+    async def send(self, chunk: bytes) -> None:
+        """Send a chunk, waiting while the client does not read."""
+        ...
+
+    def end(self) -> None:
+        """End a streamed answer well."""
+        ...
+
+    def break_off(self) -> None:
+        """End a streamed answer so that the client sees it is incomplete."""
+        ...
+
+
+class Gateway:
+    """Answers API requests: from the store at once, else through the pipeline.
+
+    `onward` is the whole pipeline; `exact` is its first step.
+    """
+
+    def __init__(self, onward: Onward, exact: ExactCache) -> None:
+        self._onward = onward
+        self._exact = exact
+        self._tenants: dict[bytes, str] = {}
+
+    def handle(self, request: HttpRequest) -> Coroutine[None, None, None] | None:
+        """Answer now, or return what will answer."""
+        try:
+            exchange = self._exchange(request)
+        except InputError as error:
+            refuse(request, 400, str(error), "invalid_body")
+            return None
+        hit = self._exact.at_once(exchange) if exchange.key else None
+        if hit is not None:
+            request.respond(*hit)
+            return None
+        return self._forward(request, exchange)
+
+    def _exchange(self, request: HttpRequest) -> Exchange:
+        credential = b""
+        wishes = directives.NO_WISHES
+        plain = True
+        for name, value in request.headers:
+            if name in _CREDENTIALS:
+                credential += value
+            elif name == b"cache-control":
+                wishes = directives.parse(value)
+            elif name == b"content-encoding":
+                plain = value.strip().lower() in (b"", b"identity")
+        target = request.target
+        kind = KINDS.get(target) or KINDS.get(target.partition(b"?")[0])
+        exchange = Exchange(
+            request.method.decode("latin-1"),
+            target.decode("latin-1"),
+            request.headers,
+            request.body,
+            self._tenants.get(credential) or self._tenant(credential),
+            time.time_ns() // 1000,
+            wishes,
+        )
+        # A compressed body is the upstream's to read; it passes, unmetered.
+        if kind is not None and request.method == b"POST" and plain:
+            exchange.call = read_call(kind, request.body)
+            self._exact.admit(exchange)
+        return exchange
+
+    def _tenant(self, credential: bytes) -> str:
+        if len(self._tenants) >= _TENANTS:
+            self._tenants.clear()
+        tenant = hashlib.sha256(b"lichen tenant\0" + credential).hexdigest()[:16]
+        self._tenants[credential] = tenant
+        return tenant
+
+    async def _forward(self, request: HttpRequest, exchange: Exchange) -> None:
+        try:
+            answer = await self._onward(exchange)
+        except UpstreamError as error:
+            refuse(request, error.status, str(error), error.code)
+            return
+        notes = answer.notes
+        if exchange.call is not None:
+            notes = [(b"x-lichen-cache", _cache_note(exchange, answer)), *notes]
+        head = block([*answer.headers, *notes])
+        if answer.stream is None:
+            request.respond(answer.status, head, answer.body)
+            return
+        request.start(answer.status, head)
+        try:
+            async with aclosing(answer.stream) as chunks:
+                async for chunk in chunks:
+                    await request.send(chunk)
+        except UpstreamError as error:
+            # The head is out: say what happened in the stream's own terms, then show the break.
+            if exchange.call is not None and exchange.call.stream:
+                body = error_body(error.status, str(error), error.code)
+                await request.send(b"data: %b\n\n" % body)
+            request.break_off()
+            return
+        request.end()
+
+
+def refuse(request: HttpRequest, status: int, message: str, code: str) -> None:
+    """Answer with an error in the provider's shape."""
+    request.respond(status, block([_JSON]), error_body(status, message, code))
+
+
+def _cache_note(exchange: Exchange, answer: Answer) -> bytes:
+    if answer.source != "upstream":
+        return answer.source.encode()
+    return b"miss" if exchange.key else b"bypass"

@@ -1,0 +1,108 @@
+"""Proof of the savings of calls: look the stored call up, and price it again.
+
+An exact hit claims that a call made once would have been made again. Its evidence is that call's
+entry: the same canonical key, the same answer, and a footprint that today's factors give again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lichen.calls.booking import SHARED_CALL, STORED_CALL
+from lichen.ledger.errors import UnprovenSaving
+from lichen.ledger.proof import Proof, Prover
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lichen.ledger.book import Book
+    from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.footprint import Footprint
+    from lichen.ledger.quantities import Quantity
+
+# Two numbers made by one method from the same raw quantities differ by rounding alone.
+_TOLERANCE = 1e-9
+
+
+def prove_reuse(entry: Entry, book: Book) -> Proof:
+    """Run the evidence of a hit or of a shared call again.
+
+    Raises:
+        UnprovenSaving: the call it points to is not in this ledger.
+    """
+    figures, baseline = entry.figures, entry.figures.baseline
+    assert baseline is not None
+    source = book.store.entry(baseline.evidence)
+    if source is None:
+        raise UnprovenSaving(
+            f"entry {entry.id} points to call {baseline.evidence}, which is not in this ledger: "
+            "it was written elsewhere or lost at a hard stop"
+        )
+    again = book.pricer(figures, entry)
+    assert again.baseline is not None
+    claimed, found = entry.saving, again.saving
+    assert claimed is not None
+    assert found is not None
+    checks = (
+        *_same_call(figures, source),
+        _check(
+            source.figures.tokens == baseline.tokens,
+            f"the stored call's tokens are those claimed: {baseline.tokens.input} read, "
+            f"{baseline.tokens.output} written",
+        ),
+        _check(
+            _same(source.figures.footprint.energy.value, baseline.footprint.energy.value),
+            f"its energy is the baseline's: {baseline.footprint.energy}",
+        ),
+        _check(
+            _close(claimed.footprint, found.footprint),
+            f"priced again by {figures.method}: claimed {claimed.footprint}, found "
+            f"{found.footprint}",
+        ),
+    )
+    steps = (_source_line(source), *(line for _, line in checks))
+    return Proof(entry, claimed, found, steps, all(good for good, _ in checks))
+
+
+def _source_line(source: Entry) -> str:
+    figures = source.figures
+    when = source.window.start.isoformat(timespec="seconds")
+    return (
+        f"the evidence is call {source.id} of {when}: {figures.name} by {figures.model}, "
+        f"{figures.footprint}"
+    )
+
+
+def _same_call(figures: Figures, source: Entry) -> list[tuple[bool, str]]:
+    """Whether both entries carry the hash of one call, and of one answer where both know it."""
+    told, kept = figures.raw, source.figures.raw
+    checks = [
+        _check(
+            bool(told.get("call")) and told.get("call") == kept.get("call"),
+            f"both calls have one canonical hash: {told.get('call', 'none')}",
+        )
+    ]
+    if "answer" in told:
+        checks.append(
+            _check(
+                told["answer"] == kept.get("answer"),
+                f"the answer given again is the answer that was paid for: {told['answer']}",
+            )
+        )
+    return checks
+
+
+def _check(good: object, line: str) -> tuple[bool, str]:
+    return bool(good), line if good else f"NOT so: {line}"
+
+
+def _close(one: Footprint, other: Footprint) -> bool:
+    pairs = ((one.energy.value, other.energy.value), (one.carbon.value, other.carbon.value))
+    return all(_same(a, b) for a, b in pairs)
+
+
+def _same(one: Quantity, other: Quantity) -> bool:
+    return abs(one.amount - other.amount) <= _TOLERANCE * max(abs(one.amount), abs(other.amount))
+
+
+PROVERS: Mapping[str, Prover] = {STORED_CALL: prove_reuse, SHARED_CALL: prove_reuse}
