@@ -3,6 +3,7 @@
 `zones`    static yearly intensity of countries and sub-national zones, from `zones.csv`
 `regions`  cloud regions: the zone each stands in and its PUE, from `regions.csv`
 `trace`    a recorded trace of one zone
+`chain`    several sources in order of preference, as one
 
 One source is one file that keeps `lichen.ledger.ports.IntensitySource`, found by the entry point
 `lichen.grid` and proved by `lichen.testing.grids.IntensityContract`. Nothing here reads a network,
