@@ -82,12 +82,13 @@ class MemoryStore:
     ) -> list[Totals]:
         """Roll-ups of a period."""
         first = from_microseconds(0) if since is None else aware(since)
+        end = None if until is None else aware(until)
         with self._lock:
             found = sorted((key, row) for key, row in self._rollups.items() if key.period == period)
         return [
             totals
             for totals in (totals_of(key, row) for key, row in found)
-            if totals.start >= first and (until is None or totals.start < aware(until))
+            if totals.start >= first and (end is None or totals.start < end)
         ]
 
     def note_gap(self, what: str, count: int, at: datetime) -> None:

@@ -1,1 +1,13 @@
-"""Room."""
+"""Testing: contracts, samples and hypothesis strategies, for plug-in authors and our own tests.
+
+stores      StoreContract: what every store must keep
+samples     entries to test with, and a price list that changes
+strategies  hypothesis strategies for every type of the ledger
+postgres    a real PostgreSQL server for as long as the tests run
+
+    class TestMyStore(StoreContract):
+        @pytest.fixture
+        def store(self, tmp_path): ...
+
+Needs pytest and hypothesis, which only tests have; nothing else in lichen imports this room.
+"""
