@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.resources
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 METER = TokenMeter()
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def rows(table: str) -> list[dict[str, str]]:
@@ -94,6 +96,22 @@ def test_every_factor_of_the_table_is_used_and_has_a_source() -> None:
     for name, spread in published().items():
         meter = TokenMeter(**{name: Fixed(spread.at(0.99))})
         assert meter.read("some-100b-a20b", Tokens(500, 500, 500, 500)) != base, name
+
+
+def test_the_method_pages_name_every_factor_with_its_ends_and_source() -> None:
+    pages = "".join(
+        (ROOT / "docs" / "method" / page).read_text("utf-8")
+        for page in ("energy.md", "embodied.md")
+    )
+
+    for row in rows("token_factors.csv"):
+        ends = (
+            f"| {row['unit']} | {row['low']} | {row['high']} | {row['shape']} | {row['source']} |"
+        )
+        assert any(
+            line.startswith(f"| `{row['name']}` |") and line.endswith(ends)
+            for line in pages.splitlines()
+        ), row["name"]
 
 
 def test_key_value_and_attention_sizes_follow_from_published_architectures() -> None:
