@@ -195,9 +195,13 @@ def _hit_notes(stored: Stored) -> Headers:
 
 def used_headers(made: Footprint) -> Headers:
     """What a call used, with the 90 % interval: energy [Wh] and carbon [gCO₂e]."""
-    energy, carbon = made.energy, made.carbon
+    energy, operational, embodied = made.energy, made.operational, made.embodied
     wh = _triple(energy.value.in_wh, energy.low.in_wh, energy.high.in_wh)
-    grams = _triple(carbon.value.in_grams, carbon.low.in_grams, carbon.high.in_grams)
+    grams = _triple(
+        operational.value.amount + embodied.value.amount,
+        operational.low.amount + embodied.low.amount,
+        operational.high.amount + embodied.high.amount,
+    )
     return [(b"x-lichen-energy-wh", wh), (b"x-lichen-carbon-g", grams)]
 
 
@@ -216,4 +220,4 @@ def block(headers: Headers) -> bytes:
 
 def _triple(value: float, low: float, high: float) -> bytes:
     """A number with parameters, as RFC 9651 (structured fields) writes it."""
-    return f"{value:.4g}; low={low:.4g}; high={high:.4g}".encode()
+    return b"%.4g; low=%.4g; high=%.4g" % (value, low, high)

@@ -203,7 +203,6 @@ class Coalesce:
         async with aclosing(flight.chunks(ticket)) as chunks:
             async for chunk in chunks:
                 yield chunk
-        await record.done.wait()
         self._book(exchange, record)
 
     def _book(self, exchange: Exchange, record: Record) -> Headers:

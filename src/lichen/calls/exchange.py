@@ -9,7 +9,6 @@ request and response are left to HTTP.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -63,7 +62,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class Record:
-    """What one upstream call used, complete once `done` is set."""
+    """What one upstream call used; complete when its answer is, or its stream has ended."""
 
     entry_id: str
     model: str
@@ -77,7 +76,6 @@ class Record:
     gaps: tuple[str, ...] = ()
     size: int = 0
     digest: str = ""
-    done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from lichen.calls.key import is_exact
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from lichen.calls.exchange import Answer, Exchange, Onward, Record
+    from lichen.calls.exchange import Answer, Exchange, Onward
 
 _SECOND_US = 1_000_000
 # Headers that speak of one exchange and mean nothing when its answer is sent again.
@@ -47,15 +47,11 @@ class Keeping:
             if answer.stream is None:
                 self._keep(exchange, answer, answer.body)
             else:
-                answer.stream = self._recorded(exchange, answer, answer.stream, answer.record)
+                answer.stream = self._recorded(exchange, answer, answer.stream)
         return answer
 
     async def _recorded(
-        self,
-        exchange: Exchange,
-        answer: Answer,
-        stream: AsyncGenerator[bytes, None],
-        record: Record,
+        self, exchange: Exchange, answer: Answer, stream: AsyncGenerator[bytes, None]
     ) -> AsyncGenerator[bytes, None]:
         """The stream as it passes; kept once it has ended well."""
         parts: list[bytes] | None = []
@@ -68,7 +64,6 @@ class Keeping:
                 if size > self._entry_limit:
                     parts = None
                 yield chunk
-        await record.done.wait()
         body = b"".join(parts) if parts is not None else b""
         if _ended_well(body):
             self._keep(exchange, answer, body)

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer, Exchange, Headers, Record, Share, Upstream
-from lichen.calls.openai import estimated_usage, usage_of
+from lichen.calls.openai import estimated_usage, usage_at_end, usage_of
 from lichen.ledger.errors import LichenError, UpstreamError
 from lichen.ledger.ids import new_id
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from lichen.calls.booking import Booker
+    from lichen.ledger.tokens import Tokens
 
 # The usage of an answer stands at its end; of a long stream only that much is looked at.
 _TAIL = 64 * 1024
@@ -97,31 +98,32 @@ class Metered:
             record.digest = digest.hexdigest()[:32]
             if not whole:
                 record.gaps += ("stream-broken-off",)
-            self._settle(exchange, record, bytes(tail), frames)
+            end = bytes(tail)
+            self._settle(exchange, record, usage_at_end(end), (end, frames))
 
     def _finish(self, exchange: Exchange, record: Record, answer: Answer) -> None:
         record.size = len(answer.body)
         record.digest = hashlib.sha256(answer.body).hexdigest()[:32]
-        answer.notes += self._settle(exchange, record, answer.body, 0)
+        usage = usage_of(answer.body)
+        answer.notes += self._settle(exchange, record, usage, (answer.body, 0))
 
-    def _settle(self, exchange: Exchange, record: Record, end: bytes, frames: int) -> Headers:
+    def _settle(
+        self, exchange: Exchange, record: Record, usage: Tokens | None, seen: tuple[bytes, int]
+    ) -> Headers:
         """Book a finished call. Whatever goes wrong here stays here: the call was answered."""
         try:
-            record.tokens = usage_of(end)
-            if record.tokens is None:
-                record.tokens = estimated_usage(exchange.body, end, frames)
+            record.tokens = usage
+            if usage is None:
+                record.tokens = estimated_usage(exchange.body, *seen)
                 record.gaps += ("tokens-estimated",)
             self._booker.price(record)
             return self._booker.upstream(exchange, record)
         except LichenError as error:
             self._on_error(error)
             return []
-        finally:
-            record.done.set()
 
     def _lost(self, exchange: Exchange, record: Record, gap: str) -> None:
         self._booker.unknown(exchange, record, gap)
-        record.done.set()
 
 
 class _Running:

@@ -28,12 +28,8 @@ KINDS: dict[bytes, str] = {
 }
 # Fields that say who asks or how to bill and route, and never change what is answered.
 # Source: OpenAI API reference, the fields' own descriptions.
-INERT = (
-    "metadata",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "safety_identifier",
-    "user",
+INERT = frozenset(
+    ("metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "user")
 )
 # Numbers that clients write as 0 or 0.0 alike.
 _NUMBERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
@@ -81,36 +77,44 @@ def is_stateful(fields: Mapping[str, Any]) -> bool:
 
 def canonical(fields: Mapping[str, Any]) -> bytes:
     """The call as canonical JSON: sorted keys, inert fields out, 0 and 0.0 alike."""
-    kept = dict(fields)
-    for name in INERT:
-        kept.pop(name, None)
+    kept = fields if INERT.isdisjoint(fields) else {n: fields[n] for n in fields if n not in INERT}
     for name in _NUMBERS:
         value = kept.get(name)
         if type(value) is float and value.is_integer():
-            kept[name] = int(value)
+            kept = {**kept, name: int(value)}
     return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
 
 
-def usage_of(payload: bytes) -> Tokens | None:
-    """Token counts of an answer's last `usage` object, None where it has none that makes sense.
+def usage_of(body: bytes) -> Tokens | None:
+    """Token counts of a whole answer, None where it has none that makes sense.
 
     OpenAI counts cached tokens in the input and reasoning tokens in the output; here the classes
-    do not overlap. `payload` may be a whole body or the end of a stream.
+    do not overlap.
     """
-    at = payload.rfind(b'"usage"')
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return _tokens(answer.get("usage")) if type(answer) is dict else None
+
+
+def usage_at_end(stream: bytes) -> Tokens | None:
+    """Token counts of the last `usage` object in the end of a stream, None where there is none."""
+    at = stream.rfind(b'"usage"')
     while at >= 0:
-        brace = payload.find(b"{", at, at + 16)
-        if brace >= 0 and (tokens := _tokens_at(payload, brace)) is not None:
-            return tokens
-        at = payload.rfind(b'"usage"', 0, at)
+        brace = stream.find(b"{", at, at + 16)
+        if brace >= 0:
+            text = stream[brace : brace + 4096].decode("utf-8", "replace")
+            try:
+                return _tokens(json.JSONDecoder().raw_decode(text)[0])
+            except ValueError:
+                pass
+        at = stream.rfind(b'"usage"', 0, at)
     return None
 
 
-def _tokens_at(payload: bytes, brace: int) -> Tokens | None:
-    text = payload[brace : brace + 4096].decode("utf-8", "replace")
-    try:
-        usage, _ = json.JSONDecoder().raw_decode(text)
-    except ValueError:
+def _tokens(usage: object) -> Tokens | None:
+    if type(usage) is not dict:
         return None
     read = _count(usage, "prompt_tokens", "input_tokens")
     if read is None:
@@ -121,9 +125,7 @@ def _tokens_at(payload: bytes, brace: int) -> Tokens | None:
         usage, ("completion_tokens_details", "output_tokens_details"), "reasoning_tokens"
     )
     cached, thought = min(cached, read), min(thought, written)
-    return Tokens(
-        prefill=read - cached, cache_read=cached, decode=written - thought, reasoning=thought
-    )
+    return Tokens(read - cached, cached, 0, written - thought, thought)
 
 
 def _count(usage: Mapping[str, Any], *names: str) -> int | None:

@@ -108,10 +108,12 @@ def price(energy: Estimate[Energy], intensity: Estimate[CarbonIntensity]) -> Est
 
     Lows multiply lows and highs multiply highs, as if both errors pointed the same way.
     """
+    # Written out in plain numbers: every call that is booked passes here.
+    kwh = energy.value.in_kwh, energy.low.in_kwh, energy.high.in_kwh
     return Estimate(
-        energy.value * intensity.value,
-        energy.low * intensity.low,
-        energy.high * intensity.high,
+        Carbon(kwh[0] * intensity.value.amount),
+        Carbon(kwh[1] * intensity.low.amount),
+        Carbon(kwh[2] * intensity.high.amount),
         max(energy.basis, intensity.basis),
     )
 

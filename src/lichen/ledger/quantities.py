@@ -15,7 +15,6 @@ Source: BIPM, The International System of Units (SI), 9th edition; ISO/IEC 21031
 
 from __future__ import annotations
 
-import math
 from functools import total_ordering
 from typing import TYPE_CHECKING, Self, overload
 
@@ -24,6 +23,7 @@ from lichen.ledger.errors import InputError, UnitError
 if TYPE_CHECKING:
     from datetime import timedelta
 
+_set = object.__setattr__
 JOULES_PER_WH = 3600.0
 JOULES_PER_KWH = 3_600_000.0
 
@@ -39,12 +39,13 @@ class Quantity:
 
     def __init__(self, amount: float) -> None:
         """Hold `amount` base units; use the named constructors instead."""
-        if not math.isfinite(amount):
+        # inf - inf and nan - nan are both nan, the one number that differs from itself.
+        if amount - amount != 0.0:
             raise InputError(
                 f"{type(self).__name__} must be a finite number, got {amount!r}: "
                 "an unknown quantity is a gap, not a number"
             )
-        object.__setattr__(self, "amount", float(amount))
+        _set(self, "amount", float(amount))
 
     @classmethod
     def zero(cls) -> Self:

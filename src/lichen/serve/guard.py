@@ -86,7 +86,7 @@ class Guard:
         return any(hmac.compare_digest(value, self._token) for value in shown)
 
     def asked_in_query(self, request: Request) -> bool:
-        """Whether the target carries the token as ?token=..., as a browser's first visit does."""
+        """Whether the target carries the token as ?token=..., as a browser first does."""
         query = request.target.partition(b"?")[2].decode("latin-1")
         given = parse_qs(query).get("token", [""])[0].encode()
         return bool(self._token) and hmac.compare_digest(given, self._token)
