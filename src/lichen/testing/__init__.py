@@ -3,6 +3,7 @@
 stores      StoreContract: what every store must keep
 samples     entries to test with, and a price list that changes
 strategies  hypothesis strategies for every type of the ledger
+grids       IntensityContract: what every source of carbon intensity must keep
 postgres    a real PostgreSQL server for as long as the tests run
 
     class TestMyStore(StoreContract):
