@@ -1,0 +1,104 @@
+"""MeterContract: what every meter of energy keeps.
+
+    class TestMyMeter(MeterContract):
+        @pytest.fixture
+        def meter(self) -> Meter:
+            return MyMeter()
+
+        @pytest.fixture
+        def unreadable(self) -> Callable[[], object]:
+            return lambda: MyMeter(device="no such device").read()
+
+A plug-in that passes can be configured in place of any built-in meter.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lichen.ledger.errors import MeterUnavailable
+from lichen.ledger.estimate import Basis
+from lichen.ledger.quantities import Energy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lichen.ledger.ports import Meter
+
+# CPU time that any meter must notice. [s]
+_NOTICEABLE_S = 0.05
+
+
+def spin(seconds: float) -> None:
+    """Keep one CPU busy until this process has used so much more CPU time. [s]"""
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        math.sqrt(2.0)
+
+
+class MeterContract:
+    """The laws of `Meter`; inherit it and give `meter` and `unreadable`."""
+
+    @pytest.fixture
+    def meter(self) -> Meter:
+        """The meter under test, just made."""
+        raise NotImplementedError("give the meter under test")
+
+    @pytest.fixture
+    def unreadable(self) -> Callable[[], object]:
+        """A call that makes and reads a meter of the same kind where there is nothing to read."""
+        raise NotImplementedError("give a call that reads a meter which cannot be read")
+
+    @pytest.fixture
+    def work(self) -> Callable[[], None]:
+        """Something that uses energy the meter sees; by default it keeps a CPU busy for 50 ms."""
+        return lambda: spin(_NOTICEABLE_S)
+
+    def test_a_reading_is_energy_since_the_meter_was_made(self, meter: Meter) -> None:
+        """A fresh meter starts near nothing, never below."""
+        reading = meter.read()
+
+        assert isinstance(reading.value, Energy)
+        assert reading.low.in_joules >= 0
+
+    def test_the_interval_holds_the_value(self, meter: Meter, work: Callable[[], None]) -> None:
+        """Low, value and high come in that order, and say how they are known."""
+        work()
+
+        reading = meter.read()
+
+        assert reading.low.in_joules <= reading.value.in_joules <= reading.high.in_joules
+        assert reading.basis in tuple(Basis)
+
+    def test_readings_never_fall(self, meter: Meter, work: Callable[[], None]) -> None:
+        """The value and both ends only grow."""
+        readings = [meter.read()]
+        for _ in range(3):
+            work()
+            readings.append(meter.read())
+
+        for ends in zip(*((r.value, r.low, r.high) for r in readings), strict=True):
+            assert list(ends) == sorted(ends)
+
+    def test_work_costs_energy(self, meter: Meter, work: Callable[[], None]) -> None:
+        """What the meter watches shows in what it reads."""
+        before = meter.read()
+
+        work()
+
+        assert meter.read().value > before.value
+
+    def test_what_cannot_be_read_says_why_and_the_way_out(
+        self, unreadable: Callable[[], object]
+    ) -> None:
+        """Unknown is not zero: a typed error with what, why and how to mend it."""
+        with pytest.raises(MeterUnavailable) as raised:
+            unreadable()
+
+        assert raised.value.what
+        assert raised.value.why
+        assert raised.value.mend
