@@ -6,9 +6,7 @@ Built-ins and plug-ins come in by the same door, the entry points `lichen.store`
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,8 @@ from lichen.ledger.writer import BulkWriter
 from lichen.settings import Settings, load
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import os
+    from collections.abc import Callable
 
     from lichen.calls.answers import AnswerStore
     from lichen.calls.booking import Booker
@@ -28,12 +27,6 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Onward, Step, Upstream
     from lichen.ledger.errors import LedgerError
     from lichen.ledger.ports import CallMeter, CallReading, IntensitySource, Store
-    from lichen.serve.http import Server
-    from lichen.serve.shares import LocalShare as Local
-
-_OPENAI = "https://api.openai.com"
-# Entries waiting for the ledger beyond which the service is not ready: it cannot be written.
-_STUCK = 100_000
 
 
 def open(  # noqa: A001 (lichen.open reads as what it is)
@@ -91,7 +84,7 @@ def open_store(where: str) -> Store:
 
 def make_pricer(settings: Settings) -> Pricer:
     """Today's prices: the token meter, the process meter's power, the grid."""
-    from lichen.meter.process import reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.meter.host import reading_of_cpu  # noqa: PLC0415 (put together here)
 
     def from_cpu(raw: Raw) -> CallReading | None:
         seconds = raw.raw.get(f"{raw.prefix}cpu_seconds")
@@ -120,91 +113,6 @@ def _plugin(group: str, name: str) -> Any:
             f"nothing installed provides {name!r} in {group}: known are {', '.join(sorted(known))}"
         )
     return known[name].load()
-
-
-@dataclass(slots=True)
-class Parts:
-    """A service put together, and what must be closed with it."""
-
-    server: Server
-    book: Book
-    close: Callable[[], Awaitable[None]]
-    book_overhead: Callable[[], None]
-
-
-def build(settings: Settings, *, warn: Callable[[object], None]) -> Parts:
-    """Put a whole service together; the embedded model is started where no upstream is given.
-
-    Raises:
-        LichenError: a part cannot be had, with the way out.
-    """
-    from lichen.calls.booking import Booker  # noqa: PLC0415 (strategies are put together here)
-    from lichen.calls.gateway import Gateway  # noqa: PLC0415
-    from lichen.operate.watch import Watch  # noqa: PLC0415
-    from lichen.serve.guard import Guard  # noqa: PLC0415
-    from lichen.serve.overhead import Overhead  # noqa: PLC0415
-    from lichen.serve.service import Service, make_server  # noqa: PLC0415
-    from lichen.serve.shares import OwnCpu  # noqa: PLC0415
-
-    upstream, local = open_upstream(settings)
-    book = open_book(settings, on_error=warn)
-    answers = open_answers(settings, warn)
-    onward, exact = open_pipeline(settings, upstream, Booker(book), answers, warn)
-    own = Overhead(book, OwnCpu(), zone=book.zone, on_error=warn)
-    idle = local and Overhead(book, local.idle, zone=upstream.zone, on_error=warn)
-
-    def health() -> list[str]:
-        wrong = [] if local is None or local.alive else ["the embedded model has ended"]
-        if book.writer is not None and book.writer.waiting > _STUCK:
-            wrong.append(f"{book.writer.waiting} entries wait for the ledger")
-        return wrong
-
-    def gauges() -> dict[str, float]:
-        waiting = book.writer.waiting if book.writer else 0
-        named = {f"lichen_{name}": value for name, value in answers.counts().items()}
-        return {"lichen_ledger_waiting_entries": waiting, **named}
-
-    def book_overhead() -> None:
-        own.book()
-        if idle is not None:
-            idle.book_idle()
-
-    async def close() -> None:
-        await upstream.close()
-        book_overhead()
-        if local is not None:
-            local.stop()
-        answers.close()
-        book.close()
-
-    service = Service(
-        Gateway(onward, exact), Watch(book), Guard(settings), health=health, gauges=gauges
-    )
-    return Parts(make_server(service, limit=settings.body_limit), book, close, book_overhead)
-
-
-def open_upstream(settings: Settings) -> tuple[Upstream, Local | None]:
-    """The configured upstream; else OpenAI where a key is set; else the embedded model."""
-    from lichen.calls.local import LocalModel, LocalOptions  # noqa: PLC0415
-    from lichen.calls.upstream import HttpUpstream  # noqa: PLC0415
-    from lichen.serve.shares import LocalShare  # noqa: PLC0415
-
-    url = settings.upstream or (_OPENAI if os.environ.get("OPENAI_API_KEY") else "")
-    zone = settings.upstream_zone or "WORLD"
-    local = None
-    if not url:
-        options = LocalOptions(threads=settings.threads)
-        local = LocalShare(LocalModel(settings.gguf or None, options).start())
-        url, zone = local.url, settings.zone or "WORLD"
-    made = HttpUpstream(
-        url,
-        zone=zone,
-        key=settings.upstream_key,
-        timeout=settings.timeout,
-        connect_timeout=settings.connect_timeout,
-    )
-    made.share = local
-    return made, local
 
 
 def open_answers(settings: Settings, warn: Callable[[object], None]) -> AnswerStore:

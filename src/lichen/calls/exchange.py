@@ -121,8 +121,8 @@ class Share(Protocol):
         """A call begins; what comes back belongs to `end`."""
         ...
 
-    def end(self, begun: object) -> tuple[CallReading, float]:
-        """The call's energy, and the CPU time it was made from [s]."""
+    def end(self, begun: object) -> tuple[CallReading, float] | None:
+        """The call's energy, and its CPU time [s]; None where it could not be measured."""
         ...
 
 

@@ -137,8 +137,9 @@ class _Running:
 
     def end(self, record: Record) -> None:
         share, self._share = self._share, None
-        if share is not None:
-            record.reading, record.cpu_seconds = share.end(self._begun)
+        measured = share.end(self._begun) if share is not None else None
+        if share is not None and measured is not None:
+            record.reading, record.cpu_seconds = measured
             record.method, record.factors = share.method, share.factors
 
 

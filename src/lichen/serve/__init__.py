@@ -17,7 +17,7 @@ from lichen.ledger.errors import LichenError, MissingExtra
 from lichen.serve.guard import Guard
 
 if TYPE_CHECKING:
-    from lichen.assemble import Parts
+    from lichen.serve.build import Parts
     from lichen.settings import Settings
 
 # How often the service's own use is read and booked. [s]
@@ -39,9 +39,9 @@ def run(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    from lichen.assemble import build  # noqa: PLC0415 (assemble and serve stand on one floor)
+    from lichen.serve.build import Parts  # noqa: PLC0415 (heavy, imported on use)
 
-    parts = build(settings, warn=_warn)
+    parts = Parts(settings, _warn)
     # Nearly all objects of a call die with it; looking for cycles among them after every 700 new
     # ones cost a quarter of a call's CPU time (benchmarks/gateway/README.md).
     gc.collect()

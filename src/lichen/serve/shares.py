@@ -1,35 +1,99 @@
 """Shares: CPU time as the service books it, its own and the embedded model's.
 
-Joins `meter.process`, which reads CPU time and turns it into energy, with `calls`, which asks what
-one call took. Where several calls run at once, CPU time is split equally among those in flight.
+Joins `lichen.meter`, which turns CPU time into energy, with `lichen.calls`, which asks what a call
+took. Where several calls run at once, energy is split equally among those in flight.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from lichen.meter.process import FACTORS, METHOD, CpuClock, reading_of_cpu
+from lichen.ledger.errors import MeterUnavailable
+from lichen.meter import host
+from lichen.meter.process import ProcessMeter
+from lichen.meter.shared import SharedMeter
 
 if TYPE_CHECKING:
+    from lichen.calls.local import LocalModel
+    from lichen.ledger.estimate import Estimate
     from lichen.ledger.ports import CallReading
+    from lichen.ledger.quantities import Energy
 
 
 class OwnCpu:
     """This process's CPU time since last asked."""
 
-    method = METHOD
-    factors = FACTORS
+    method = host.METHOD
 
     def __init__(self) -> None:
-        self._clock = CpuClock()
-        self._last = self._clock.seconds()
+        self.factors = host.factors()
+        self._meter = ProcessMeter()
+        self._last = 0.0
 
     def spent(self) -> float:
         """CPU time since the last call. [s]"""
-        now = self._clock.seconds()
+        now = self._meter.cpu_seconds()
         spent, self._last = now - self._last, now
-        return max(0.0, spent)
+        return spent
 
     def reading(self, cpu_seconds: float) -> CallReading:
         """Energy and embodied carbon of a CPU time."""
-        return reading_of_cpu(cpu_seconds)
+        return host.reading_of_cpu(cpu_seconds)
+
+
+class LocalShare:
+    """The embedded model's CPU time, call by call, and idle.
+
+    A child that has ended and was started again is metered anew; calls that were under way when it
+    ended have no reading.
+    """
+
+    method = host.METHOD
+
+    def __init__(self, model: LocalModel) -> None:
+        self.factors = host.factors()
+        self.model = model
+        self._watts = host.busy().watts.value.in_watts
+        self._shared = SharedMeter(ProcessMeter(model.pid))
+
+    @property
+    def alive(self) -> bool:
+        """Whether the model answers."""
+        return self.model.alive
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.model.url
+
+    def begin(self) -> object:
+        """A call begins; None where the meter cannot be read."""
+        try:
+            return self._shared.begin()
+        except MeterUnavailable:
+            return None
+
+    def end(self, begun: object) -> tuple[CallReading, float] | None:
+        """The call's share and its CPU time [s]; None where it could not be measured."""
+        if begun is None:
+            return None
+        try:
+            seconds = self._seconds(self._shared.end(cast("int", begun)))
+        except MeterUnavailable:
+            return None
+        return host.reading_of_cpu(seconds), seconds
+
+    def spent(self) -> float:
+        """CPU time outside any call since last asked. [s]"""
+        return self._seconds(self._shared.drain_idle())
+
+    def reading(self, cpu_seconds: float) -> CallReading:
+        """Energy and embodied carbon of a CPU time."""
+        return host.reading_of_cpu(cpu_seconds)
+
+    def stop(self) -> None:
+        """Stop the model."""
+        self.model.stop()
+
+    def _seconds(self, energy: Estimate[Energy]) -> float:
+        return energy.value.in_joules / self._watts
