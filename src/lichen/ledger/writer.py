@@ -111,8 +111,9 @@ class BulkWriter:
         """Wait until all that was put is written; False if it takes longer than `timeout` [s]."""
         end = time.monotonic() + timeout
         target = self._put
-        while self._written < target and time.monotonic() < end:
+        if self._written < target:
             self._hurry.set()
+        while self._written < target and time.monotonic() < end:
             time.sleep(0.002)
         return self._written >= target
 
@@ -146,7 +147,7 @@ class BulkWriter:
             if self._stop.is_set():
                 return
             if not done:
-                self._stop.wait(_RETRY_S)
+                self._hurry.wait(_RETRY_S)
                 self._wake.set()
 
     def _drain(self) -> bool:
