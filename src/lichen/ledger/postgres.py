@@ -70,8 +70,10 @@ class PostgresStore(SqlStore):
         with self._writing.transaction() as cursor:
             if self._version(cursor) == len(MIGRATIONS):
                 return
+        # In a transaction of its own: one that has looked before it waited may not see the tables
+        # that another process made meanwhile.
+        with self._writing.transaction() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(?)", (_MIGRATION_LOCK,))
-            # Another process may have been quicker.
             version = self._version(cursor)
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
             for step in MIGRATIONS[version:]:
@@ -82,8 +84,11 @@ class PostgresStore(SqlStore):
             cursor.execute("INSERT INTO version VALUES (?)", (len(MIGRATIONS),))
 
     def _version(self, cursor: Cursor) -> int:
-        cursor.execute("SELECT to_regclass(?)", (f"{self._schema}.version",))
-        if cursor.fetchall()[0][0] is None:
+        cursor.execute(
+            "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = ? AND tablename = ?",
+            (self._schema, "version"),
+        )
+        if not cursor.fetchall()[0][0]:
             return 0
         cursor.execute("SELECT number FROM version")
         version = int(cursor.fetchall()[0][0])
