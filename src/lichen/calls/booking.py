@@ -145,7 +145,8 @@ class Booker:
 
     def _instead(self, origin: Origin, at_us: int, strategy: str, method: str) -> Figures:
         """The figures of a call that another call's answer served."""
-        made, gaps = self._pricer.footprint(origin.reading, origin.zone, at_us)
+        again = self._pricer.instead(origin.reading, origin.model, origin.tokens)
+        made, gaps = self._pricer.footprint(again, origin.zone, at_us)
         raw: dict[str, float | str] = {}
         if origin.cpu_seconds is not None:
             raw["baseline_cpu_seconds"] = origin.cpu_seconds

@@ -15,19 +15,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.ledger.entry import Baseline
 from lichen.ledger.errors import SourceError, UnknownZone
-from lichen.ledger.estimate import price
+from lichen.ledger.estimate import Estimate, Q, price
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.ports import CallReading
+from lichen.ledger.tokens import Tokens
 from lichen.ledger.window import Window, from_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lichen.ledger.entry import Entry, Figures
-    from lichen.ledger.estimate import Estimate
     from lichen.ledger.ports import CallMeter, IntensitySource
     from lichen.ledger.quantities import CarbonIntensity
-    from lichen.ledger.tokens import Tokens
 
 WORLD = "WORLD"
 _MINUTE_US = 60_000_000
@@ -87,6 +86,22 @@ class Pricer:
         made = Footprint(reading.energy, price(reading.energy, intensity), reading.embodied)
         return made, reading.gaps + gaps
 
+    def instead(self, reading: CallReading, model: str, tokens: Tokens) -> CallReading:
+        """What a call like the one read would have used if it had been made again.
+
+        Its value is that call's; its low end supposes that the second time all input came from the
+        provider's prompt cache, which a repeated prompt often finds warm.
+        """
+        if not tokens.output:
+            return reading  # no prompt cache serves an embedding
+        warm = Tokens(cache_read=tokens.input, decode=tokens.decode, reasoning=tokens.reasoning)
+        cold, cached = self.calls.read(model, tokens), self.calls.read(model, warm)
+        return CallReading(
+            _with_low(reading.energy, cached.energy.low / cold.energy.low),
+            _with_low(reading.embodied, cached.embodied.low / cold.embodied.low),
+            reading.gaps,
+        )
+
     def __call__(self, figures: Figures, sample: Entry) -> Figures:
         """The figures under today's factors; the same object where nothing changes."""
         used, gaps = self._again(figures, figures.tokens, figures.footprint, sample.start_us)
@@ -116,6 +131,8 @@ class Pricer:
         if reading is None:
             # Raw quantities of a kind we have no reader for: energy stands, the grid may differ.
             reading = CallReading(had.energy, had.embodied)
+        elif prefix:
+            reading = self.instead(reading, figures.model, tokens)
         return self.footprint(reading, figures.zone, at_us)
 
     def _factors(self, figures: Figures) -> str:
@@ -123,6 +140,10 @@ class Pricer:
 
     def _from_tokens(self, raw: Raw) -> CallReading | None:
         return self.calls.read(raw.model, raw.tokens)
+
+
+def _with_low(known: Estimate[Q], share: float) -> Estimate[Q]:
+    return replace(known, low=known.low * min(share, 1.0))
 
 
 def _is_pricing_gap(gap: str) -> bool:
