@@ -1,0 +1,221 @@
+"""Checkup: each thing lichen needs, looked at; nothing is changed, and no check stops another."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import time
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from lichen.cli.reading import shown
+from lichen.ledger.errors import LichenError, MeterUnavailable
+from lichen.ledger.rollup import Period
+from lichen.ledger.show import count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lichen.settings import Settings
+
+# What the gateway is built on; see the extra `serve`.
+_SERVE = ("httptools", "orjson", "pyreqwest", "uvloop")
+_PROBE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finding: `state` is ok, measured, modelled, assumed, gap, unavailable or broken."""
+
+    what: str
+    state: str
+    says: str
+    mend: str = ""
+
+
+def checkup(settings: Settings) -> Iterator[Row]:
+    """All checks in the order a reader asks: the book, what reads E, what reads I, who answers."""
+    checks: tuple[Callable[[Settings], Iterator[Row]], ...] = (
+        _ledger,
+        _cache,
+        _meters,
+        _zone,
+        _trace,
+        _gateway,
+        _upstream,
+        _service,
+    )
+    for check in checks:
+        try:
+            yield from check(settings)
+        except (LichenError, ImportError, OSError) as error:
+            yield Row(check.__name__.strip("_"), "broken", str(error))
+
+
+def _ledger(settings: Settings) -> Iterator[Row]:
+    from lichen.assemble import open_store
+    from lichen.ledger.schema import MIGRATIONS
+
+    where = shown(settings.ledger)
+    path = Path(settings.ledger)
+    if "://" not in where and where != "memory:" and not path.exists():
+        folder = path.absolute().parent
+        if os.access(folder, os.W_OK):
+            yield Row("ledger", "ok", f"{where} is not there yet: `lichen serve` makes it")
+        else:
+            mend = "give another place with --ledger or LICHEN_LEDGER"
+            yield Row("ledger", "broken", f"{folder} cannot be written by this user", mend)
+        return
+    with closing(open_store(settings.ledger)) as store:
+        entries = sum(totals.entries for totals in store.totals(Period.DAY))
+        gaps = [gap for gap in store.gaps() if gap.count]
+        revisions = len(store.revisions())
+    kind = type(store).__name__.removesuffix("Store")
+    told = f"{where} · {kind}, schema {len(MIGRATIONS)} · {count(entries)} entries"
+    yield Row("ledger", "ok", f"{told} · priced again {revisions} times" if revisions else told)
+    for gap in gaps:
+        yield Row("ledger gap", "gap", f"{count(gap.count)} × {gap.what}, last {gap.last:%F %R}")
+
+
+def _cache(settings: Settings) -> Iterator[Row]:
+    where = settings.cache or (
+        "memory:" if ":" in settings.ledger else f"{settings.ledger}.answers"
+    )
+    if where == "memory:":
+        yield Row("cache", "ok", "answers are kept in memory and forgotten at the end")
+    elif Path(where).exists():
+        size = Path(where).stat().st_size / 1e6
+        yield Row("cache", "ok", f"{where} · {size:.1f} of {settings.cache_size / 1e6:.0f} MB")
+    else:
+        yield Row("cache", "ok", f"{where} is not there yet: `lichen serve` makes it")
+
+
+def _meters(_: Settings) -> Iterator[Row]:
+    for point in sorted(entry_points(group="lichen.meter"), key=lambda point: point.name):
+        what = f"{point.name} meter"
+        try:
+            yield _meter(what, point.load()())
+        except MeterUnavailable as error:
+            yield Row(what, "unavailable", error.why, error.mend)
+        except (LichenError, ImportError) as error:
+            yield Row(what, "unavailable", str(error))
+
+
+def _meter(what: str, meter: Any) -> Row:
+    """A meter of calls says which tables it prices by, any other is read once."""
+    if hasattr(meter, "method") and not hasattr(meter, "why"):
+        return Row(what, "modelled", f"{meter.method}: {meter.factors}")
+    read = meter.read()
+    power = getattr(meter, "power", None)
+    told = f"{power} a busy CPU: " if power is not None else ""
+    return Row(what, read.basis.name.lower(), f"{told}{getattr(meter, 'why', '')}")
+
+
+def _zone(settings: Settings) -> Iterator[Row]:
+    from lichen.assemble import make_pricer
+    from lichen.grid.zones import default_zone
+
+    zone, _ = default_zone(settings.zone or None)
+    known, gaps = make_pricer(settings).intensity(zone, time.time_ns() // 1000)
+    told = f"{zone}: {known}"
+    if settings.zone and not gaps:
+        yield Row("grid zone", known.basis.name.lower(), told)
+    else:
+        mend = "say where this machine runs: --zone, LICHEN_ZONE, or zone in lichen.toml"
+        yield Row("grid zone", "assumed", f"none is set, so {told}", mend)
+    if settings.upstream and not settings.upstream_zone:
+        mend = "say where the upstream computes: LICHEN_UPSTREAM_ZONE"
+        yield Row("upstream zone", "assumed", "none is set, so the world average", mend)
+
+
+def _trace(settings: Settings) -> Iterator[Row]:
+    if not settings.trace:
+        yield Row("grid trace", "unavailable", "none is set; yearly averages serve")
+        return
+    from lichen.grid.trace import TraceSource
+
+    signal = TraceSource(settings.trace, settings.zone).signal
+    told = f"{settings.trace}: {signal.start:%F %R} to {signal.end:%F %R}"
+    if signal.start <= datetime.now(UTC) < signal.end:
+        yield Row("grid trace", "ok", told)
+    else:
+        mend = "outside its span the yearly average stands in; record a newer one"
+        yield Row("grid trace", "assumed", f"{told}, which is not now", mend)
+
+
+def _gateway(_: Settings) -> Iterator[Row]:
+    missing = [name for name in _SERVE if find_spec(name) is None]
+    if missing:
+        told = f"{', '.join(missing)} not installed"
+        yield Row("gateway", "broken", told, "pip install 'lichen[serve]'")
+    else:
+        yield Row("gateway", "ok", f"{', '.join(_SERVE)} are installed")
+
+
+def _upstream(settings: Settings) -> Iterator[Row]:
+    """Who answers what lichen cannot: the first that is set of URL, OpenAI's key, local model."""
+    local = list(_local(settings))
+    if settings.upstream:
+        whose = "lichen's own key" if settings.upstream_key else "the clients' keys"
+        yield Row("upstream", "ok", f"{_bare(settings.upstream)}, shown {whose}")
+    elif os.environ.get("OPENAI_API_KEY"):
+        yield Row("upstream", "ok", "OpenAI, since OPENAI_API_KEY is set")
+    elif any(row.state == "broken" for row in local):
+        mend = "set OPENAI_API_KEY or --upstream, or install the local model"
+        yield Row("upstream", "broken", "nothing is set that could answer", mend)
+    else:
+        yield Row("upstream", "ok", "the local model, since no provider is set")
+        yield from local
+        return
+    for row in local:
+        # It is not asked where another upstream is, so its absence breaks nothing.
+        yield replace(row, state="unavailable") if row.state == "broken" else row
+
+
+def _local(settings: Settings) -> Iterator[Row]:
+    from lichen.calls.gguf import find_gguf
+
+    if find_spec("xllamacpp") is None:
+        mend = "pip install 'lichen[local]'"
+        yield Row("local model", "broken", "xllamacpp (llama.cpp) is not installed", mend)
+        return
+    try:
+        path = find_gguf(settings.gguf or None)
+    except LichenError as error:
+        yield Row("local model", "broken", str(error))
+    else:
+        yield Row("local model", "ok", f"{path.name}, {path.stat().st_size / 1e6:.0f} MB")
+
+
+def _service(settings: Settings) -> Iterator[Row]:
+    """Whether lichen answers on its port now."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = f"http://{host}:{settings.port}"
+    try:
+        connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_PROBE_S)
+        with closing(connection):
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            ours = answer.status == http.HTTPStatus.OK and answer.read(8).strip() == b"ok"
+    except ConnectionRefusedError:
+        yield Row("service", "unavailable", f"not running at {base}", "lichen serve")
+    except (OSError, http.client.HTTPException) as error:
+        yield Row("service", "broken", f"{base}: {error}", "choose another port with --port")
+    else:
+        if ours:
+            yield Row("service", "ok", f"answers at {base}; the dashboard is {base}/")
+        else:
+            mend = "choose another port with --port"
+            yield Row("service", "broken", f"{base} is another program's", mend)
+
+
+def _bare(url: str) -> str:
+    """A URL without any credential in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -1,0 +1,95 @@
+"""`lichen prove ID`: run the evidence of a saving again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lichen.cli.flags import json_flag, settings_flags
+
+if TYPE_CHECKING:
+    from lichen.cli.plain import Plain
+    from lichen.ledger.proof import Proof
+
+# How a proof's step begins that did not hold; see lichen.calls.proof.
+_FAILED = "NOT so"
+
+
+@click.command(short_help="Run the evidence of a saving again.")
+@click.argument("entry_id", metavar="ID")
+@settings_flags("ledger", "zone", "trace")
+@json_flag
+def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
+    """Run the evidence of one saving again and show each step.
+
+    ID is what `lichen report --entries 10` and the x-lichen-id header of an answer show. The exit
+    code is 1 where the saving does not hold, or its evidence is gone.
+    """
+    from lichen.assemble import open_book
+    from lichen.cli import plain
+    from lichen.cli.reading import existing
+    from lichen.settings import load
+
+    settings = load(**flags)
+    existing(settings.ledger).close()
+    with open_book(settings) as book:
+        proof = book.prove(entry_id)
+    if as_json:
+        plain.echo(plain_proof(proof))
+    else:
+        show(proof)
+    return 0 if proof.holds else 1
+
+
+def plain_proof(proof: Proof) -> Plain:
+    """A proof as JSON."""
+    from lichen.cli import plain
+
+    return {
+        "entry": plain.entry(proof.entry),
+        "holds": proof.holds,
+        "claimed": plain.saving(proof.claimed),
+        "found": plain.saving(proof.found),
+        "steps": list(proof.steps),
+    }
+
+
+def show(proof: Proof) -> None:
+    """Draw a proof."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    from lichen.cli import naming
+    from lichen.cli.screen import clean, figure, screen, table, title
+
+    figures = proof.entry.figures
+    steps = Table.grid(padding=(0, 2, 0, 0))
+    for number, step in enumerate(proof.steps, 1):
+        failed = step.startswith(_FAILED)
+        mark = Text("✘" if failed else "✔", style="loss" if failed else "gain")
+        steps.add_row(Text(str(number), style="quiet"), mark, clean(step))
+    made = table("", "energy", "carbon")
+    for name, saving in (("claimed", proof.claimed), ("found", proof.found)):
+        made.add_row(name, figure(saving.footprint.energy), figure(saving.footprint.carbon))
+    aside = f"{naming.strategy(figures.strategy)} · {figures.model} · {proof.claimed.method}"
+    verdict = (
+        Text("The saving holds.", style="gained")
+        if proof.holds
+        else Text("The saving does NOT hold.", style="lost")
+    )
+    console = screen()
+    inner = (0, 0, 0, 2)
+    for part in (
+        "",
+        title(f"Proof of {proof.entry.id}", aside),
+        "",
+        Padding(steps, inner, expand=False),
+        "",
+        Padding(made, inner, expand=False),
+        "",
+        Padding(verdict, inner, expand=False),
+        "",
+    ):
+        console.print(part)

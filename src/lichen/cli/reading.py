@@ -1,0 +1,143 @@
+"""Reading: the book opened to be read, and what a report takes from it.
+
+A report needs a store and nothing else: no meter, no grid, so that it works where those are wrong.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from lichen.cli import naming
+from lichen.ledger.errors import InputError
+from lichen.ledger.summary import Line, Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lichen.cli.moment import Span
+    from lichen.ledger.entry import Entry
+    from lichen.ledger.footprint import Footprint
+    from lichen.ledger.ports import Store
+    from lichen.ledger.rollup import Totals
+    from lichen.ledger.sci import SCI
+
+# The newest entries whose gaps are told by name; roll-ups only count them.
+NAMED = 1000
+REQUEST = "request"
+
+
+def _hour(row: Totals) -> str:
+    return row.start.replace(minute=0).isoformat(timespec="minutes")
+
+
+KEYS: dict[str, Callable[[Totals], str]] = {
+    "strategy": lambda row: row.strategy,
+    "model": lambda row: row.model,
+    "hour": _hour,
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the book says about a time.
+
+    `named` counts the gaps of the newest `looked_at` entries by name.
+    """
+
+    where: str
+    span: Span
+    summary: Summary
+    named: Counter[str]
+    looked_at: int
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def calls(self) -> float:
+        """Calls that were answered; what was booked without an answer is a gap, not a call."""
+        rows = self.summary.rows
+        return sum(row.work.amount for row in rows if row.work.unit == REQUEST)
+
+    @property
+    def hits(self) -> float:
+        """Calls that no model had to answer."""
+        return sum(self.hits_by["strategy"].values())
+
+    @property
+    def withheld(self) -> Line:
+        """Calls for which an answer was stored and the policy asked the model anew."""
+        return self.summary.of_strategy(naming.WITHHELD)
+
+    def used_per(self, unit: str) -> Footprint:
+        """What was used in that unit of work, overhead included."""
+        return Line.of(unit, (row for row in self.summary.rows if row.work.unit == unit)).used
+
+    @property
+    def sci(self) -> list[SCI]:
+        """SCI in each unit in which work was done."""
+        return [self.summary.sci(unit) for unit in self.summary.units]
+
+    @property
+    def by(self) -> dict[str, list[Line]]:
+        """Lines by each key a report can be cut by."""
+        return {name: self.summary.by(key) for name, key in KEYS.items()}
+
+    @property
+    def hits_by(self) -> dict[str, defaultdict[str, float]]:
+        """Hits by each key."""
+        counted = {name: defaultdict[str, float](float) for name in KEYS}
+        for row in self.summary.rows:
+            if row.strategy in naming.HITS:
+                for name, key in KEYS.items():
+                    counted[name][key(row)] += row.work.amount
+        return counted
+
+
+def read(where: str, span: Span, newest: int = 0) -> Report:
+    """The report of a ledger over a time, with its `newest` entries.
+
+    Raises:
+        InputError: there is no such ledger.
+        StoreUnavailable: it cannot be read.
+    """
+    with closing(existing(where)) as store:
+        rows = store.totals(span.period, since=span.since, until=span.until)
+        entries = list(store.entries(since=span.since, until=span.until, newest=max(newest, NAMED)))
+        named = Counter(gap for entry in entries[:NAMED] for gap in entry.figures.gaps)
+        return Report(
+            where,
+            span,
+            Summary(rows, store.gaps()),
+            named,
+            min(len(entries), NAMED),
+            tuple(islice(entries, newest)),
+        )
+
+
+def existing(where: str) -> Store:
+    """The store of a ledger that is there: reading never makes one.
+
+    Raises:
+        InputError: there is none.
+    """
+    from lichen.assemble import open_store
+
+    if "://" not in where and where != "memory:" and not Path(where).exists():
+        raise InputError(
+            f"there is no ledger at {where}: `lichen serve` makes one, --ledger or LICHEN_LEDGER "
+            "names another"
+        )
+    return open_store(where)
+
+
+def shown(where: str) -> str:
+    """A ledger's place as it may be shown: without the password of a database."""
+    parts = urlsplit(where)
+    if not parts.password:
+        return where
+    return where.replace(f":{parts.password}@", ":…@", 1)

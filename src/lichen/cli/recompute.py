@@ -1,0 +1,149 @@
+"""`lichen recompute`: price history again with the factors of today."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lichen.cli.flags import json_flag, settings_flags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lichen.ledger.book import Book
+    from lichen.ledger.recompute import Balance, Revision
+
+
+@click.command(short_help="Price history again with today's factors.")
+@click.option(
+    "--reason",
+    default="factors changed",
+    metavar="TEXT",
+    help="Why, kept in the ledger beside the result. [default: factors changed]",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--list", "listed", is_flag=True, help="List the revisions made so far, and stop.")
+@settings_flags("ledger", "zone", "trace")
+@json_flag
+def recompute(*, reason: str, dry_run: bool, listed: bool, as_json: bool, **flags: Any) -> None:
+    """Price all history again from its raw quantities, and say by how much it changed.
+
+    Entries keep their tokens, CPU seconds, zone and time, so a new factor applies to old calls as
+    well. What was written stays: a revision is added, with the totals before and after.
+    """
+    from lichen.assemble import open_book
+    from lichen.cli import plain
+    from lichen.cli.reading import existing
+    from lichen.settings import load
+
+    settings = load(**flags)
+    existing(settings.ledger).close()
+    with open_book(settings) as book:
+        if listed:
+            revisions = book.store.revisions()
+        elif dry_run:
+            revisions = [_waited(lambda: _tried(book, reason))]
+        else:
+            revisions = [_waited(lambda: book.recompute(reason))]
+    if as_json and listed:
+        plain.echo({"revisions": [plain.revision(made) for made in revisions]})
+    elif as_json:
+        plain.echo({**plain.revision(revisions[0]), "dry_run": dry_run})
+    elif listed:
+        _list(revisions)
+    else:
+        _show(revisions[0], "would be" if dry_run else "were")
+
+
+def _waited(work: Callable[[], Revision]) -> Revision:
+    """Run something long; on a terminal, with a sign of life."""
+    from lichen.cli.screen import screen
+
+    with screen(stderr=True).status("pricing history again ..."):
+        return work()
+
+
+def _tried(book: Book, reason: str) -> Revision:
+    """What a recompute would give, from reading alone."""
+    from datetime import UTC, datetime
+
+    from lichen.ledger.recompute import Balancing, Revision
+
+    before, after = Balancing(), Balancing()
+    entries = changed = 0
+    for entry in book.store.entries():
+        now = book.pricer(entry.figures, entry)
+        before.add(entry.figures, 1)
+        after.add(now, 1)
+        entries += 1
+        changed += now is not entry.figures
+    number = len(book.store.revisions()) + 1
+    return Revision(
+        number, datetime.now(UTC), reason, entries, changed, before.balance, after.balance
+    )
+
+
+def _show(made: Revision, were: str) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from lichen.cli.screen import figure, screen, table, title
+    from lichen.ledger.show import count
+
+    rows = table("", "before", "after", "change")
+    for name, part in _PARTS.items():
+        had, now = part(made.before), part(made.after)
+        change = _change(had.value.amount, now.value.amount)
+        rows.add_row(name, figure(had), figure(now), Text(change, style="bold"))
+    console = screen()
+    told = f"{count(made.changed)} of {count(made.entries)} entries {were} priced anew"
+    for part_drawn in (
+        "",
+        title(f"Revision {made.number}", f"{made.reason} · {told}"),
+        "",
+        Padding(rows, (0, 0, 0, 2), expand=False),
+        "",
+    ):
+        console.print(part_drawn)
+
+
+_PARTS: dict[str, Callable[[Balance], Any]] = {
+    "energy used": lambda balance: balance.energy,
+    "carbon used": lambda balance: balance.carbon,
+    "carbon avoided": lambda balance: balance.saved,
+}
+
+
+def _change(had: float, now: float) -> str:
+    """The relative change, signed."""
+    if now == had:
+        return "none"
+    if not had:
+        return "new"
+    return f"{100 * (now - had) / abs(had):+.3g} %".replace("-", "−")
+
+
+def _list(revisions: list[Revision]) -> None:
+    from lichen.cli.screen import clean, screen, sentence, table, title
+    from lichen.ledger.show import count
+
+    console = screen()
+    console.print("")
+    console.print(title("Revisions of this ledger"))
+    console.print("")
+    if not revisions:
+        console.print(sentence("History was never priced again: every entry is as first written."))
+    rows = table("", "when", "why", "entries", "changed", "carbon used", right=(0, 3, 4, 5))
+    for made in revisions:
+        rows.add_row(
+            str(made.number),
+            made.at.astimezone().strftime("%Y-%m-%d %H:%M"),
+            clean(made.reason),
+            count(made.entries),
+            count(made.changed),
+            _change(made.before.carbon.value.amount, made.after.carbon.value.amount),
+        )
+    if revisions:
+        console.print(rows)
+    console.print("")

@@ -1,0 +1,178 @@
+"""The tables of a report: by strategy, model and hour; what is missing; single entries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lichen.cli import naming
+from lichen.cli.screen import WIDE, cell, clean, sentence, stacked, table, title
+from lichen.ledger.show import count, quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console, RenderableType
+
+    from lichen.cli.reading import Report
+    from lichen.ledger.entry import Entry
+    from lichen.ledger.summary import Line
+
+    Part = Callable[[Report, Console], Iterator[RenderableType]]
+
+_IN = (0, 0, 0, 2)
+# An hour's line beside its bar: when, calls, used, avoided.
+_BESIDE_HOURS = 52
+
+
+def _by_strategy(found: Report, console: Console) -> Iterator[RenderableType]:
+    rows = [(naming.strategy(line.name), line, None) for line in found.by["strategy"]]
+    return _lines("By strategy", "answered by", rows, console)
+
+
+def _by_model(found: Report, console: Console) -> Iterator[RenderableType]:
+    hits = found.hits_by["model"]
+    rows = [(line.name or "not told", line, hits[line.name]) for line in found.by["model"]]
+    return _lines("By model", "model", rows, console)
+
+
+def _lines(
+    heading: str, first: str, rows: Sequence[tuple[str, Line, float | None]], console: Console
+) -> Iterator[RenderableType]:
+    """A table of lines; on a narrow screen without tokens, and intervals below the values."""
+    wide = console.width >= WIDE
+    made = table(first, "calls", right=(1,))
+    if wide:
+        made.add_column("tokens", justify="right")
+    for name in ("energy used", "energy avoided", "carbon avoided"):
+        made.add_column(name)
+    for name, line, hits in sorted(rows, key=lambda row: -row[1].work):
+        tokens = [count(line.tokens.total)] if wide else []
+        saved = "loss" if line.saved.carbon.value.amount < 0 else "gain"
+        made.add_row(
+            clean(name),
+            _calls(line.work, hits, " · " if wide else "\n"),
+            *tokens,
+            cell(line.used.energy, console.width),
+            cell(line.saved.energy, console.width, saved),
+            cell(line.saved.carbon, console.width, saved),
+        )
+    yield ""
+    yield title(heading)
+    yield Padding(made, _IN, expand=False)
+
+
+def _calls(calls: float, hits: float | None, between: str) -> Text:
+    made = Text(count(calls))
+    if hits is not None:
+        made.append(f"{between}{count(hits)} hit{'' if hits == 1 else 's'}", style="dim")
+    return made
+
+
+def _by_hour(found: Report, console: Console) -> Iterator[RenderableType]:
+    """An hour a line: a bar of energy used and avoided, on one scale."""
+    lines = found.by["hour"]
+    width = max(10, min(50, console.width - _BESIDE_HOURS))
+    largest = max((_total(line) for line in lines), default=0.0) or 1.0
+    made = table("hour", "█ used  ░ avoided", "calls", "used", "avoided", right=(2,))
+    for line in lines:
+        used, saved = line.used.energy.value, line.saved.energy.value
+        parts = ((used.amount, "█", ""), (saved.amount, "░", "gain"))
+        drawn = stacked([(size / largest, mark, style) for size, mark, style in parts], width)
+        made.add_row(
+            datetime.fromisoformat(line.name).astimezone().strftime("%a %d %b %H:%M"),
+            drawn,
+            count(line.work),
+            quantity(used),
+            Text(quantity(saved), style="loss" if saved.amount < 0 else "gain"),
+        )
+    yield ""
+    yield title("By hour", "energy")
+    yield Padding(made, _IN, expand=False)
+
+
+def _total(line: Line) -> float:
+    return line.used.energy.value.amount + max(0.0, line.saved.energy.value.amount)
+
+
+TABLES: dict[str, Part] = {"strategy": _by_strategy, "model": _by_model, "hour": _by_hour}
+
+
+def withheld(found: Report) -> Iterator[RenderableType]:
+    """How many hits the policy for sampled calls left out."""
+    line = found.withheld
+    if line.work:
+        yield ""
+        yield title("Hits left out", naming.calls(line.work))
+        yield sentence(
+            f"For {naming.calls(line.work)} with a temperature and no seed an answer was stored, "
+            "and the model was asked anew: a regenerate button wants another answer. That used "
+            f"{quantity(line.used.energy.value)}. Where the same answer serves, say "
+            'sampled = "reuse" for that route.'
+        )
+
+
+def gaps(found: Report) -> Iterator[RenderableType]:
+    """What could not be known: how often, its name, and what it means."""
+    summary = found.summary
+    in_entries = summary.work.gaps + summary.overhead.gaps
+    rows = [(n, what) for what, n in found.named.most_common()]
+    rows += [(gap.count, gap.what) for gap in summary.gaps if gap.count]
+    if not rows and not in_entries:
+        return
+    named = sum(found.named.values())
+    aside = (
+        ""
+        if named == in_entries
+        else (
+            f"{count(in_entries)} in entries; named: those of the newest {count(found.looked_at)}"
+        )
+    )
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(justify="right")
+    for times, what in rows:
+        made.add_row(Text(f"{count(times)} ×", style="warn"), _gap(what))
+    yield ""
+    yield title("What could not be known", aside)
+    yield Padding(made, _IN, expand=False)
+
+
+def _gap(what: str) -> Text:
+    made = Text.assemble((clean(naming.gap(what)), "bold"))
+    means = naming.gap_means(what)
+    return made.append(f"  {clean(means)}") if means else made
+
+
+def entries(found: Report, console: Console) -> Iterator[RenderableType]:
+    """The newest entries, a line each."""
+    if not found.entries:
+        return
+    made = table("id", "when", "answered by", "tokens", "used", "avoided", right=(3,))
+    for entry in found.entries:
+        made.add_row(*_entry(entry, console))
+    yield ""
+    yield title("Newest entries", "`lichen prove ID` runs the evidence of a saving again")
+    yield Padding(made, _IN, expand=False)
+
+
+def _entry(entry: Entry, console: Console) -> tuple[str | Text, ...]:
+    figures, saving = entry.figures, entry.saving
+    who = naming.strategy(figures.strategy)
+    if console.width >= WIDE and figures.model:
+        who = f"{who} · {figures.model}"
+    avoided = Text("–", style="quiet")
+    if saving is not None:
+        amount = saving.footprint.energy.value
+        avoided = Text(quantity(amount), style="loss" if amount.amount < 0 else "gain")
+    return (
+        entry.id,
+        entry.window.start.astimezone().strftime("%H:%M:%S"),
+        clean(who),
+        count(figures.tokens.total),
+        quantity(figures.footprint.energy.value),
+        avoided,
+    )

@@ -1,0 +1,161 @@
+"""A report as people see it: a picture first, then figures with their intervals, then the gaps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lichen.cli.reading import shown
+from lichen.cli.report_tables import TABLES, entries, gaps, withheld
+from lichen.cli.screen import bar, clean, figure, sentence, table, title
+from lichen.ledger.show import count, quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from rich.console import Console, RenderableType
+
+    from lichen.cli.reading import Report
+    from lichen.ledger.footprint import Footprint
+    from lichen.ledger.quantities import Energy
+
+_IN = (0, 0, 0, 2)
+# Columns beside the bars: the words before them and the figure behind.
+_BESIDE = 40
+
+
+def draw(found: Report, by: tuple[str, ...], console: Console) -> Iterator[RenderableType]:
+    """The parts of a report from top to bottom."""
+    yield ""
+    yield title("What the calls used, and what was avoided")
+    yield sentence(_when(found), "quiet")
+    yield ""
+    if not found.summary.rows:
+        yield from _empty(found)
+        return
+    yield Padding(_counts(found), _IN, expand=False)
+    yield ""
+    yield Padding(_picture(found, console), _IN, expand=False)
+    yield ""
+    yield Padding(_figures(found), _IN, expand=False)
+    yield from _explained(found)
+    for name in by:
+        yield from TABLES[name](found, console)
+    yield from withheld(found)
+    yield from gaps(found)
+    yield from entries(found, console)
+    yield ""
+
+
+def _when(found: Report) -> str:
+    since, until = found.span.since, found.span.until
+    told = f"since {_local(since)}" if since else "all of it"
+    if until:
+        told = f"{told} until {_local(until)}"
+    return f"{told} · {shown(found.where)}"
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _empty(found: Report) -> Iterator[RenderableType]:
+    limited = found.span.since or found.span.until
+    yield sentence(
+        "Nothing was booked in that time. Ask for a longer one with --since, or for all of it."
+        if limited
+        else "This ledger is empty. Start `lichen serve` and point a client at it: "
+        "export OPENAI_BASE_URL=http://127.0.0.1:8420/v1"
+    )
+    yield from gaps(found)
+    yield ""
+
+
+def _counts(found: Report) -> Text:
+    work = found.summary.work
+    made = Text.assemble((count(found.calls), "bold"), " calls   ")
+    made.append(count(found.hits), style="gained" if found.hits else "bold")
+    rate = f" ({100 * found.hits / found.calls:.0f} %)" if found.calls else ""
+    made.append(f" answered without a model{rate}\n")
+    made.append(count(work.tokens.total), style="bold").append(" tokens used   ")
+    made.append(count(work.spared.total), style="gained" if work.spared.total else "bold")
+    return made.append(" tokens spared")
+
+
+def _picture(found: Report, console: Console) -> Table:
+    """Two bars: what it would have been, and what it was, overhead in."""
+    summary = found.summary
+    had = summary.work.used.energy.value + summary.work.saved.energy.value
+    used = summary.used.energy.value
+    largest = max(abs(had.amount), abs(used.amount)) or 1.0
+    width = max(10, min(60, console.width - _BESIDE))
+    made = Table.grid(padding=(0, 2, 0, 0))
+    rows = (("without lichen", had, "loss", ""), ("with lichen", used, "gain", _less(had, used)))
+    for name, amount, style, change in rows:
+        drawn = bar(amount.amount / largest, width, encoding=console.encoding)
+        made.add_row(
+            name,
+            Text(drawn, style=style, no_wrap=True),
+            Text.assemble(quantity(amount), (f"  {change}" if change else "", "bold")),
+        )
+    return made
+
+
+def _less(had: Energy, used: Energy) -> str:
+    if not had.amount:
+        return ""
+    change = 100 * (used.amount - had.amount) / had.amount
+    sign = "−" if change < 0 else "+"
+    return f"{sign}{abs(change):.0f} %"
+
+
+def _figures(found: Report) -> Table:
+    summary = found.summary
+    made = table("", "energy", "carbon")
+    _row(made, "used by models", summary.work.used)
+    _row(made, "used by lichen", summary.overhead.used)
+    _row(made, "avoided", summary.work.saved)
+    net = summary.net
+    energy, carbon = _net_style(net.energy.value.amount), _net_style(net.carbon.value.amount)
+    made.add_row(
+        Text("net: a loss" if net.carbon.value.amount < 0 else "net saving", style=carbon),
+        figure(net.energy, energy),
+        figure(net.carbon, carbon),
+    )
+    for rate in found.sci:
+        name = Text(f"SCI per {clean(rate.work.unit)}", style="bold")
+        made.add_row(name, "", figure(rate.per_unit, "bold"))
+    return made
+
+
+def _row(made: Table, name: str, footprint: Footprint) -> None:
+    made.add_row(name, figure(footprint.energy), figure(footprint.carbon))
+
+
+def _net_style(amount: float) -> str:
+    return "lost" if amount < 0 else "gained" if amount else "bold"
+
+
+def _explained(found: Report) -> Iterator[RenderableType]:
+    """How sure the figures are, and whether the interval holds a loss."""
+    summary = found.summary
+    weakest = max(
+        estimate.basis
+        for made in (summary.used, summary.work.saved)
+        for estimate in (made.energy, made.operational, made.embodied)
+    )
+    yield ""
+    yield sentence(
+        "In brackets: the 90 % interval. The weakest figure behind these is "
+        f"{weakest.name.lower()}. Carbon = E × I + M; net = avoided − used by lichen.",
+        "quiet",
+    )
+    carbon = summary.net.carbon
+    if carbon.low.amount < 0 < carbon.value.amount:
+        yield sentence(
+            "The interval of the net saving reaches below zero: it could also be a loss.", "warn"
+        )
