@@ -1,0 +1,310 @@
+"""Explain: the page of one entry: the formula, its numbers, where each comes from.
+
+    C = E × I + M            carbon = energy × intensity + embodied      [gCO₂e]
+    saving = baseline − used                                             [gCO₂e]
+    SCI = C / R                                                          [gCO₂e per unit]
+
+I is not kept in an entry but follows from it: operational carbon ÷ energy, end by end.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from lichen.ledger.estimate import Basis, Estimate
+from lichen.ledger.quantities import CarbonIntensity
+from lichen.ledger.show import count, number
+from lichen.operate.watch import words
+from lichen.operate.watch.markup import Markup, el, join
+from lichen.operate.watch.page import Frame, Page, html_page
+from lichen.operate.watch.scale import plain, told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import tzinfo
+
+    from lichen.ledger.book import Book
+    from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.footprint import Footprint
+    from lichen.ledger.quantities import Carbon
+    from lichen.ledger.tokens import Tokens
+
+_UNKNOWN = "unknown/"
+
+
+def explained(entry: Entry, book: Book, zone: tzinfo | None, nav: Markup) -> Page:
+    """One entry on a page of its own."""
+    figures = entry.figures
+    main = (
+        el("p", el("a", "← Overview", href="/"), class_="s"),
+        el("h1", *_sentence(entry)),
+        el("p", _when(entry, zone), class_="s"),
+        _formula(figures),
+        _quantities(figures),
+        _evidence(entry),
+        _tokens(figures, book),
+        _sources(entry),
+        _gaps(figures),
+    )
+    return html_page(Frame(f"Entry {entry.id} · lichen", (nav,), _foot()), *main)
+
+
+def no_entry(entry_id: str, nav: Markup) -> Page:
+    """What stands where an entry was looked for and is not."""
+    main = (
+        el("h1", "No such entry."),
+        el(
+            "p",
+            f"This ledger has no entry {words.short(entry_id)!r}. An id is 16 hexadecimal digits, "
+            "as the overview and the x-lichen-id header of an answer show it.",
+        ),
+        el("p", el("a", "← Overview", href="/")),
+    )
+    return html_page(Frame("No such entry · lichen", (nav,), _foot()), *main, status=404)
+
+
+def _foot() -> tuple[Markup, ...]:
+    return (el("p", el("a", "How these numbers are made", href=f"{words.DOCS}/method/")),)
+
+
+def _sentence(entry: Entry) -> tuple[object, ...]:
+    figures = entry.figures
+    if figures.method.startswith(_UNKNOWN):
+        return ("A call whose use is not known.",)
+    used = told_short(figures.footprint.carbon)
+    if figures.baseline is None:
+        return (
+            f"{words.strategy(figures.strategy).title.capitalize()}: used ",
+            el("em", used),
+            ".",
+        )
+    assert entry.saving is not None
+    saved = entry.saving.footprint.carbon
+    word = "lost" if plain(saved.value) < 0 else "avoided"
+    title = words.strategy(figures.strategy).title.capitalize()
+    return (f"{title}: {word} ", el("em", told_short(saved)), ".")
+
+
+def told_short(known: Estimate[Carbon]) -> str:
+    """The best estimate alone, with its unit; a minus sign is said in words."""
+    return told(known).partition(" (")[0].lstrip("−")
+
+
+def _when(entry: Entry, zone: tzinfo | None) -> str:
+    window = entry.window
+    seconds = window.duration.total_seconds()
+    start = window.start.astimezone(zone or UTC)
+    figures = entry.figures
+    lasted = f", {number(seconds)} s" if seconds else ""
+    model = f" · {words.short(figures.model)}" if figures.model else ""
+    return f"{start:%-d %B %Y, %H:%M:%S %Z}{lasted} · {figures.name}{model} · {figures.zone}"
+
+
+def _formula(figures: Figures) -> Markup:
+    """The formula with its numbers: of the baseline, where nothing was used instead."""
+    made = figures.footprint
+    what = "What it used"
+    if figures.baseline is not None and not plain(made.energy.value):
+        made, what = figures.baseline.footprint, "What it would have used"
+    parts = (
+        ("C", told_short(made.carbon)),
+        ("=", ""),
+        ("E", told(made.energy).partition(" (")[0]),
+        ("×", ""),
+        ("I", _intensity_told(made).partition(" (")[0]),
+        ("+", ""),
+        ("M", told_short(made.embodied)),
+    )
+    terms = (
+        el("span", el("i", sign), el("small", shown) if shown else "") for sign, shown in parts
+    )
+    return el("section", el("h2", what), el("p", *terms, class_="formula"))
+
+
+def _quantities(figures: Figures) -> Markup:
+    """Each quantity of the formula: used, instead of, saved."""
+    sides: list[tuple[str, Footprint]] = [("Used", figures.footprint)]
+    saving = figures.saving
+    if figures.baseline is not None and saving is not None:
+        sides += [("Baseline", figures.baseline.footprint), ("Saved", saving.footprint)]
+    method = words.method(figures.method)
+    rows = (
+        _quantity("E", "energy", f"by the {method.title}", [told(s.energy) for _, s in sides]),
+        _quantity(
+            "I",
+            "carbon intensity",
+            f"of the grid {figures.zone}, when it ran",
+            ["" if title == "Saved" else _intensity_told(s) for title, s in sides],
+        ),
+        _quantity("E × I", "operational carbon", "", [told(s.operational) for _, s in sides]),
+        _quantity(
+            "M", "embodied carbon", "share of the hardware", [told(s.embodied) for _, s in sides]
+        ),
+        _quantity("C", "carbon", "E × I + M", [told(s.carbon) for _, s in sides]),
+        _quantity("C ÷ R", f"SCI per {figures.work.unit}", _work(figures), _rates(figures, sides)),
+    )
+    heads = (el("th", head, scope="col") for head in ("Quantity", *(title for title, _ in sides)))
+    return el(
+        "section",
+        el("h2", "How it was made"),
+        el(
+            "table",
+            el("caption", "Best estimate (90 % interval), and how it is known"),
+            el("thead", el("tr", *heads)),
+            el("tbody", *rows, _bases(sides)),
+        ),
+        class_="wide",
+    )
+
+
+def _quantity(sign: str, title: str, source: str, shown: Iterable[str]) -> Markup:
+    name = el("th", el("i", sign), f" {title}", el("small", source) if source else "", scope="row")
+    return el("tr", name, *map(_cell, shown))
+
+
+def _cell(shown: str) -> Markup:
+    value, _, interval = shown.partition(" (")
+    return el("td", value, el("small", interval.rstrip(")")) if interval else "")
+
+
+def _bases(sides: list[tuple[str, Footprint]]) -> Markup:
+    shown = (words.BASES[Basis(max(s.energy.basis, s.carbon.basis))] for _, s in sides)
+    return el("tr", el("th", "known how", scope="row"), *(el("td", basis) for basis in shown))
+
+
+def _work(figures: Figures) -> str:
+    return f"R = {count(figures.work.amount)} {words.times(figures.work.amount, figures.work.unit)}"
+
+
+def _rates(figures: Figures, sides: list[tuple[str, Footprint]]) -> list[str]:
+    amount = figures.work.amount
+    return [told(side.carbon * (1 / amount)) if amount else "no work" for _, side in sides]
+
+
+def _intensity_told(made: Footprint) -> str:
+    """I = operational ÷ energy, end by end. [gCO₂e/kWh]"""
+    pairs = [
+        (carbon.in_grams, energy.in_kwh)
+        for carbon, energy in (
+            (made.operational.value, made.energy.value),
+            (made.operational.low, made.energy.low),
+            (made.operational.high, made.energy.high),
+        )
+    ]
+    if any(energy <= 0 for _, energy in pairs):
+        return "–"
+    value, low, high = (carbon / energy for carbon, energy in pairs)
+    basis = made.operational.basis
+    known = Estimate(
+        CarbonIntensity.g_per_kwh(value),
+        CarbonIntensity.g_per_kwh(min(low, value)),
+        CarbonIntensity.g_per_kwh(max(high, value)),
+        basis,
+    )
+    return str(known)
+
+
+def _evidence(entry: Entry) -> Markup:
+    baseline = entry.figures.baseline
+    if baseline is None:
+        return Markup("")
+    method = words.method(baseline.method)
+    return el(
+        "section",
+        el("h2", "Why it counts as a saving"),
+        el(
+            "p",
+            "The baseline is ",
+            el("a", method.title, href=method.address),
+            f" ({baseline.method}): ",
+            el("a", f"entry {baseline.evidence}", href=f"/entry/{baseline.evidence}")
+            if _looks_like_id(baseline.evidence)
+            else baseline.evidence,
+            ". Run the evidence again with",
+        ),
+        el("pre", el("code", f"lichen prove {entry.id}"), tabindex="0"),
+    )
+
+
+def _looks_like_id(name: str) -> bool:
+    return len(name) == 16 and set(name) <= set("0123456789abcdef")  # noqa: PLR2004 (see ids.py)
+
+
+def _tokens(figures: Figures, book: Book) -> Markup:
+    spared = figures.baseline.tokens if figures.baseline else None
+    if not figures.tokens.total and not (spared and spared.total):
+        return Markup("")
+    columns = [("Used", figures.tokens), *([("Baseline", spared)] if spared else [])]
+    rows = [
+        el(
+            "tr",
+            el("th", title, scope="row"),
+            *(el("td", count(getattr(tokens, name))) for _, tokens in columns),
+        )
+        for name, title in words.TOKENS.items()
+        if any(getattr(tokens, name) for _, tokens in columns)
+    ]
+    heads = (el("th", head, scope="col") for head in ("Class", *(title for title, _ in columns)))
+    return el(
+        "section",
+        el("h2", "Tokens"),
+        el(
+            "table", el("thead", el("tr", *heads)), el("tbody", *rows), aria_label="Tokens by class"
+        ),
+        _split(figures, spared or figures.tokens, book),
+    )
+
+
+def _split(figures: Figures, tokens: Tokens, book: Book) -> Markup:
+    """How the energy parts into reading and writing, where today's meter is the entry's."""
+    meter = book.pricer.calls
+    if (figures.method, figures.factors) != (meter.method, meter.factors) or not tokens.output:
+        return Markup("")
+    reading = type(tokens)(tokens.prefill, tokens.cache_read, tokens.cache_write)
+    whole = meter.read(figures.model, tokens).energy
+    first = meter.read(figures.model, reading).energy
+    return el(
+        "p",
+        f"Reading the input takes {told(first)}; writing the output takes the rest, "
+        f"{told(whole.minus_shared(first))}.",
+        class_="s",
+    )
+
+
+def _sources(entry: Entry) -> Markup:
+    figures = entry.figures
+    method = words.method(figures.method)
+    pairs: list[tuple[str, object]] = [
+        ("Energy", join((el("a", method.title, href=method.address), f" ({figures.method})"))),
+        ("Factors", figures.factors or "none"),
+        ("Intensity", _link("method/carbon", f"grid zone {figures.zone}")),
+        ("Embodied", _link("method/embodied", "share of the hardware")),
+        ("Intervals", _link("method/uncertainty", "90 %, shared errors add up")),
+        ("Entry", entry.id),
+        ("Tenant", f"{entry.tenant[:12]} (a hash)" if entry.tenant else "none"),
+        *((name, words.short(str(value))) for name, value in sorted(figures.raw.items())),
+    ]
+    return el(
+        "section",
+        el("h2", "Sources and raw quantities"),
+        el(
+            "dl",
+            *(el("div", el("dt", name), el("dd", value)) for name, value in pairs),
+            class_="raw",
+        ),
+    )
+
+
+def _link(page: str, title: str) -> Markup:
+    return el("a", title, href=f"{words.DOCS}/{page}/")
+
+
+def _gaps(figures: Figures) -> Markup:
+    if not figures.gaps:
+        return Markup("")
+    items = []
+    for name in figures.gaps:
+        said = words.gap(name)
+        items.append(el("li", el("b", said.title), el("small", said.meaning)))
+    return el("section", el("h2", "What could not be known"), el("ul", *items))

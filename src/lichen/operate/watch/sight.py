@@ -1,0 +1,230 @@
+"""Sight: what the book says of a span, read at the price of a glance.
+
+A full reading takes every roll-up of the span: some 40 µs each, so tens of milliseconds. While
+somebody looks, the settled part is kept as sums and only the two newest periods are read again;
+now and then, and for every page that is asked for, everything is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import reduce
+from hashlib import blake2b
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from lichen.ledger.entry import OWN
+from lichen.ledger.estimate import Estimate, zero
+from lichen.ledger.footprint import Footprint
+from lichen.ledger.quantities import Carbon
+from lichen.ledger.rollup import Period
+from lichen.ledger.summary import Summary
+from lichen.ledger.tokens import Tokens
+from lichen.ledger.window import Work
+from lichen.operate.watch.span import SPANS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from lichen.ledger.book import Book
+    from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.rollup import Totals
+    from lichen.operate.watch.span import Span
+
+REQUEST = "request"
+# Entries looked at for the list of the latest, and for the gaps they name.
+LATEST = 100
+
+
+def spared_the_model(row: Totals) -> bool:
+    """Whether these entries asked no model: they spared tokens and used none."""
+    return row.spared.total > 0 and row.tokens.total == 0
+
+
+def is_of_a_call(row: Totals) -> bool:
+    """Whether these entries are of work, done or failed; not lichen's own, nor an idle model's."""
+    return row.strategy != OWN and (row.work.amount > 0 or row.model != "")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of the chart: requests, those of them no model was asked for, and carbon."""
+
+    calls: float
+    hits: float
+    used: Estimate[Carbon]
+    avoided: Estimate[Carbon]
+
+    def __add__(self, other: Bar) -> Bar:
+        return Bar(
+            self.calls + other.calls,
+            self.hits + other.hits,
+            self.used + other.used,
+            self.avoided + other.avoided,
+        )
+
+
+NOTHING = Bar(0, 0, zero(Carbon), zero(Carbon))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A span as it stands: sums, bars, the latest entries."""
+
+    span: Span
+    now: datetime
+    since: datetime
+    summary: Summary
+    bars: tuple[Bar, ...]
+    latest: tuple[Entry, ...]
+
+    @property
+    def has_work(self) -> bool:
+        """Whether any work was booked, done or failed."""
+        return any(map(is_of_a_call, self.summary.rows))
+
+    @property
+    def calls(self) -> float:
+        """Requests answered."""
+        return sum(bar.calls for bar in self.bars)
+
+    @property
+    def hits(self) -> float:
+        """Requests answered without asking a model."""
+        return sum(bar.hits for bar in self.bars)
+
+    @property
+    def unit(self) -> str | None:
+        """The functional unit in which SCI is told; None where no work was done."""
+        units = self.summary.units
+        return REQUEST if REQUEST in units else next(iter(units), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    read_at: datetime
+    since: datetime
+    until: datetime
+    rows: tuple[Totals, ...]
+    bars: tuple[Bar, ...]
+
+
+class Sight:
+    """Reads views of a book. Safe to share among threads."""
+
+    def __init__(self, book: Book, clock: Callable[[], datetime]) -> None:
+        self.book = book
+        self.clock = clock
+        self._lock = Lock()
+        self._settled: dict[str, _Settled] = {}
+
+    def version(self) -> str:
+        """Changes when the totals of these days or the counted gaps do."""
+        store = self.book.store
+        days = store.totals(Period.DAY, since=SPANS[1].since(self.clock()).replace(hour=0))
+        seen = [
+            (row.start, row.strategy, row.model, row.entries, row.gaps, row.used.energy.value)
+            for row in days
+        ]
+        gaps = [(gap.what, gap.count) for gap in store.gaps()]
+        return blake2b(repr((seen, gaps)).encode(), digest_size=6).hexdigest()
+
+    def view(self, span: Span) -> View:
+        """Everything, read again."""
+        with self._lock:
+            self._settled.pop(span.name, None)
+            return self._view(span)
+
+    def glance(self, span: Span) -> View:
+        """What is new, over what is settled."""
+        with self._lock:
+            return self._view(span)
+
+    def first_with_work(self) -> View:
+        """The shortest span in which anything happened; the longest where nothing ever did."""
+        for span in SPANS:
+            view = self.view(span)
+            if view.has_work:
+                break
+        return view
+
+    def has_any_work(self) -> bool:
+        """Whether any work was booked in the longest span."""
+        rows = self.book.store.totals(Period.DAY, since=SPANS[-1].since(self.clock()))
+        return any(map(is_of_a_call, rows))
+
+    def _view(self, span: Span) -> View:
+        now = self.clock()
+        settled = self._settled.get(span.name)
+        if settled is None or _is_stale(settled, span, now):
+            settled = self._read(span, now)
+            self._settled[span.name] = settled
+        store = self.book.store
+        new = store.totals(span.period, since=settled.until)
+        bars = list(settled.bars)
+        _add_to(bars, new, span, settled.since)
+        return View(
+            span,
+            now,
+            settled.since,
+            Summary([*settled.rows, *new], store.gaps()),
+            tuple(bars),
+            self._latest(),
+        )
+
+    def _read(self, span: Span, now: datetime) -> _Settled:
+        since, until = span.since(now), span.settled(now)
+        rows = self.book.store.totals(span.period, since=since, until=until)
+        bars = [NOTHING] * span.count
+        _add_to(bars, rows, span, since)
+        return _Settled(now, since, until, tuple(merged(rows)), tuple(bars))
+
+    def _latest(self) -> tuple[Entry, ...]:
+        entries = self.book.store.entries(newest=LATEST)
+        return tuple(entry for entry in entries if _is_a_call(entry.figures))
+
+
+def _is_a_call(figures: Figures) -> bool:
+    return figures.strategy != OWN and (figures.work.amount > 0 or figures.model != "")
+
+
+def _is_stale(settled: _Settled, span: Span, now: datetime) -> bool:
+    moved = settled.since != span.since(now)
+    return moved or (now - settled.read_at).total_seconds() > span.fresh
+
+
+def _add_to(bars: list[Bar], rows: Iterable[Totals], span: Span, since: datetime) -> None:
+    """Add roll-ups to their bars; a clock that was wrong may have booked some in the future."""
+    for row in rows:
+        number = min(span.bar_of(row.start, since), len(bars) - 1)
+        bars[number] += bar_of(row)
+
+
+def bar_of(row: Totals) -> Bar:
+    """What a roll-up adds to its bar."""
+    calls = row.work.amount if row.work.unit == REQUEST and row.strategy != OWN else 0.0
+    hits = calls if spared_the_model(row) else 0.0
+    return Bar(calls, hits, row.used.carbon, row.saved.carbon)
+
+
+def merged(rows: Sequence[Totals]) -> list[Totals]:
+    """Sums over time: one roll-up for each strategy, model and unit."""
+    alike: dict[tuple[str, str, str], list[Totals]] = defaultdict(list)
+    for row in rows:
+        alike[row.strategy, row.model, row.work.unit].append(row)
+    return [_merge(some) for some in alike.values()]
+
+
+def _merge(rows: list[Totals]) -> Totals:
+    return replace(
+        rows[0],
+        work=Work(sum(row.work.amount for row in rows), rows[0].work.unit),
+        entries=sum(row.entries for row in rows),
+        gaps=sum(row.gaps for row in rows),
+        tokens=reduce(Tokens.__add__, (row.tokens for row in rows)),
+        spared=reduce(Tokens.__add__, (row.spared for row in rows)),
+        used=reduce(Footprint.__add__, (row.used for row in rows)),
+        saved=reduce(Footprint.__add__, (row.saved for row in rows)),
+    )

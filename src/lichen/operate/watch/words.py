@@ -1,0 +1,129 @@
+"""Words: what strategies, gaps, methods and tokens are called on the page, and what they mean."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lichen.ledger.entry import NONE, OWN
+from lichen.ledger.estimate import Basis
+
+DOCS = "https://lichen.readthedocs.io"
+# A name from outside may be of any length; a column is not. [characters]
+LONGEST_NAME = 48
+
+
+class Said(NamedTuple):
+    """A title, and a sentence or two that explain it."""
+
+    title: str
+    meaning: str = ""
+
+
+class Method(NamedTuple):
+    """How a number is made, and the page of the documentation that shows it."""
+
+    title: str
+    page: str
+
+    @property
+    def address(self) -> str:
+        """Where the method is explained."""
+        return f"{DOCS}/{self.page}/"
+
+
+STRATEGIES = {
+    NONE: Said("asked the model", "Answered by the model, as it came."),
+    "none.sampled": Said(
+        "asked again",
+        "An answer was stored, but the policy for sampled calls wants a new one: "
+        'sampled = "reuse" on a route changes that.',
+    ),
+    "calls.exact": Said("stored answer", "The same call had been answered before."),
+    "calls.coalesce": Said("shared answer", "The same call was under way: one answer for all."),
+    OWN: Said("lichen itself", "CPU time of the service and this page."),
+}
+
+GAPS = {
+    "model-unknown": Said(
+        "model not in the registry",
+        "Priced as wide as its family or as all known models, never as zero.",
+    ),
+    "zone-assumed": Said(
+        "grid zone not told",
+        "The wide world average stands in. Set LICHEN_UPSTREAM_ZONE to where the model runs.",
+    ),
+    "intensity-unavailable": Said(
+        "grid intensity missing",
+        "No figure for that zone and time, so the wide world average stands in.",
+    ),
+    "tokens-estimated": Said(
+        "tokens not reported",
+        "The service told no token counts; they were estimated from the text's length.",
+    ),
+    "stream-broken-off": Said(
+        "stream broke off", "Only what had arrived until then could be counted."
+    ),
+    "call-abandoned": Said(
+        "call given up", "The client left before the answer; what the service used is not known."
+    ),
+    "upstream-failed": Said(
+        "service not reached", "No answer came; what it used, if anything, is not known."
+    ),
+    "upstream-answered": Said(
+        "service answered with an error", "It tells no tokens then; its use is not known."
+    ),
+    "entries dropped": Said(
+        "lines not written", "The ledger could not keep up or be written: `lichen doctor` says why."
+    ),
+    "entries lost": Said("lines lost", "A hard stop took at most the last quarter of a second."),
+    "entries refused": Said("lines refused", "Their id was taken by another line."),
+}
+
+METHODS = {
+    "tokens": Method("token model", "method/energy"),
+    "process": Method("process meter", "method/energy"),
+    "stored-call": Method("the stored call's own footprint", "method/savings"),
+    "shared-call": Method("the shared call's own footprint", "method/savings"),
+    "unknown": Method("not known", "method/uncertainty"),
+}
+
+BASES = {
+    Basis.MEASURED: "measured",
+    Basis.MODELLED: "modelled",
+    Basis.ASSUMED: "assumed",
+}
+
+TOKENS = {
+    "prefill": "input, computed",
+    "cache_read": "input, from the provider's cache",
+    "cache_write": "input, put in the provider's cache",
+    "decode": "output",
+    "reasoning": "output, reasoning",
+}
+
+
+def strategy(name: str) -> Said:
+    """What a strategy is called; one that is not known here goes by its own name."""
+    return STRATEGIES.get(name, Said(name))
+
+
+def gap(name: str) -> Said:
+    """What a gap means; the part after a colon says which one."""
+    kind, _, which = name.partition(":")
+    said = next((GAPS[known] for known in GAPS if kind.startswith(known)), Said(kind))
+    return Said(f"{said.title} ({short(which)})" if which and kind in GAPS else said.title, said[1])
+
+
+def method(name: str) -> Method:
+    """What a method is called and where it is explained."""
+    return METHODS.get(name.partition("/")[0], Method(name, "method"))
+
+
+def short(name: str) -> str:
+    """A name from outside, cut to what a column holds."""
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+def times(amount: float, one: str) -> str:
+    """The noun for an amount: call, calls."""
+    return one if amount == 1 else f"{one}s"
