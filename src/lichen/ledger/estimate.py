@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import Generic, TypeVar, cast
 
 from lichen.ledger import show
-from lichen.ledger.errors import InputError
+from lichen.ledger.errors import InputError, UnitError
 from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy, Quantity
 
 Q = TypeVar("Q", bound=Quantity)
@@ -45,7 +45,12 @@ class Estimate(Generic[Q]):
     basis: Basis
 
     def __post_init__(self) -> None:
-        """Refuse an interval that does not hold its value."""
+        """Refuse an interval of unlike kinds, or one that does not hold its value."""
+        kind = type(self.value)
+        if type(self.low) is not kind or type(self.high) is not kind:
+            raise UnitError(
+                f"an interval is of one kind, got {self.low!r}, {self.value!r}, {self.high!r}"
+            )
         if not self.low.amount <= self.value.amount <= self.high.amount:
             raise InputError(
                 f"an interval must hold its value: {self.low!r} ≤ {self.value!r} ≤ {self.high!r}"

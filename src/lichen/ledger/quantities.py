@@ -15,7 +15,6 @@ Source: BIPM, The International System of Units (SI), 9th edition; ISO/IEC 21031
 
 from __future__ import annotations
 
-from functools import total_ordering
 from typing import TYPE_CHECKING, Self, overload
 
 from lichen.ledger.errors import InputError, UnitError
@@ -28,7 +27,6 @@ JOULES_PER_WH = 3600.0
 JOULES_PER_KWH = 3_600_000.0
 
 
-@total_ordering
 class Quantity:
     """A number of one base unit: adds to its own kind, scales by plain numbers."""
 
@@ -96,6 +94,15 @@ class Quantity:
 
     def __lt__(self, other: Self) -> bool:
         return self.amount < self._same(other, "compare")
+
+    def __le__(self, other: Self) -> bool:
+        return self.amount <= self._same(other, "compare")
+
+    def __gt__(self, other: Self) -> bool:
+        return self.amount > self._same(other, "compare")
+
+    def __ge__(self, other: Self) -> bool:
+        return self.amount >= self._same(other, "compare")
 
     def __hash__(self) -> int:
         return hash((type(self), self.amount))
@@ -256,46 +263,38 @@ class Water(Quantity):
 class Money(Quantity):
     """An amount of one currency. Two currencies do not add: no exchange rate is guessed."""
 
-    __slots__ = ("_currency",)
-
-    _currency: str
+    __slots__ = ("currency",)
+    currency: str  # ISO 4217 code
 
     def __init__(self, amount: float, currency: str = "USD") -> None:
         """Hold `amount` of `currency` (ISO 4217 code)."""
         super().__init__(amount)
-        object.__setattr__(self, "_currency", currency)
+        _set(self, "currency", currency)
 
     @classmethod
     def of(cls, amount: float, currency: str) -> Money:
         """An amount of a currency by its ISO 4217 code."""
         return cls(amount, currency)
 
-    @property
-    def currency(self) -> str:
-        """ISO 4217 code."""
-        return self._currency
-
     def like(self, amount: float) -> Self:
         """The same currency with another amount."""
-        return type(self)(amount, self._currency)
+        return type(self)(amount, self.currency)
 
     def _same(self, other: object, verb: str) -> float:
         amount = super()._same(other, verb)
-        if isinstance(other, Money) and other.currency != self._currency:
+        if isinstance(other, Money) and other.currency != self.currency:
             raise UnitError(f"cannot {verb} {self!r} and {other!r}: convert to one currency first")
         return amount
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Money) and (self.amount, self._currency) == (
-            other.amount,
-            other.currency,
-        )
+        same = isinstance(other, Money) and self.currency == other.currency
+        return same and super().__eq__(other) is True
 
     def __hash__(self) -> int:
-        return hash((Money, self.amount, self._currency))
+        return hash((Money, self.amount, self.currency))
 
     def __repr__(self) -> str:
-        return f"Money({self.amount:g} {self._currency})"
+        return f"Money({self.amount:g} {self.currency})"
 
     def __reduce__(self) -> tuple[type[Self], tuple[float, str]]:  # type: ignore[override]
-        return type(self), (self.amount, self._currency)
+        return type(self), (self.amount, self.currency)

@@ -1,0 +1,96 @@
+"""Estimate: an interval that holds its value, and a basis."""
+
+from __future__ import annotations
+
+import pytest
+
+from lichen.ledger.errors import InputError, UnitError
+from lichen.ledger.estimate import Basis, Estimate, price, zero
+from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy
+
+
+def wh(value: float, low: float, high: float, basis: Basis = Basis.MODELLED) -> Estimate[Energy]:
+    return Estimate(Energy.wh(value), Energy.wh(low), Energy.wh(high), basis)
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [(1, 2, 3), (3, 1, 2), (2, 3, 1)])
+def test_an_interval_that_does_not_hold_its_value_is_refused(
+    value: float, low: float, high: float
+) -> None:
+    with pytest.raises(InputError, match="must hold its value"):
+        wh(value, low, high)
+
+
+def test_an_interval_of_unlike_kinds_is_refused() -> None:
+    with pytest.raises(UnitError, match="of one kind"):
+        Estimate(Energy.wh(2), Carbon.grams(1), Energy.wh(3), Basis.ASSUMED)
+
+
+def test_an_exact_estimate_has_no_width() -> None:
+    assert Estimate.exact(Energy.wh(2)) == wh(2, 2, 2, Basis.MEASURED)
+
+
+def test_an_estimate_around_a_value_spans_a_factor_either_way() -> None:
+    assert Estimate.around(Energy.wh(2), 4.0) == wh(2, 0.5, 8)
+
+
+def test_an_estimate_around_a_loss_still_holds_it() -> None:
+    assert Estimate.around(Energy.wh(-2), 4.0) == wh(-2, -8, -0.5)
+
+
+def test_a_factor_below_one_is_refused() -> None:
+    with pytest.raises(InputError, match="factor is 1 or more"):
+        Estimate.around(Energy.wh(2), 0.5)
+
+
+def test_sums_add_lows_to_lows_and_highs_to_highs() -> None:
+    assert wh(2, 1, 4) + wh(3, 2, 9) == wh(5, 3, 13)
+
+
+def test_the_weakest_basis_wins() -> None:
+    measured, assumed = wh(1, 1, 1, Basis.MEASURED), wh(1, 1, 1, Basis.ASSUMED)
+
+    assert (measured + assumed).basis is Basis.ASSUMED
+    assert (measured + measured).basis is Basis.MEASURED
+    assert measured.minus(assumed).basis is Basis.ASSUMED
+    assert measured.minus_shared(assumed).basis is Basis.ASSUMED
+
+
+def test_a_negative_scale_turns_the_interval_round() -> None:
+    assert wh(2, 1, 4) * -1 == wh(-2, -4, -1)
+    assert 2 * wh(2, 1, 4) == wh(4, 2, 8)
+
+
+def test_a_difference_by_shared_factors_is_low_from_low() -> None:
+    assert wh(5, 2, 20).minus_shared(wh(2, 1, 8)) == wh(3, 1, 12)
+
+
+def test_a_loss_by_shared_factors_holds_its_value() -> None:
+    assert wh(2, 1, 8).minus_shared(wh(5, 2, 20)) == wh(-3, -12, -1)
+
+
+def test_a_difference_of_two_ways_of_knowing_is_as_wide_as_it_can_be() -> None:
+    assert wh(5, 2, 20).minus(wh(2, 1, 8)) == wh(3, -6, 19)
+
+
+def test_energy_priced_on_a_grid_is_carbon_with_both_intervals() -> None:
+    made = CarbonIntensity.g_per_kwh
+    intensity = Estimate(made(400), made(300), made(600), Basis.ASSUMED)
+
+    carbon = price(wh(1000, 500, 4000), intensity)
+
+    assert carbon == Estimate(
+        Carbon.grams(400), Carbon.grams(150), Carbon.grams(2400), Basis.ASSUMED
+    )
+
+
+def test_none_of_a_kind_changes_no_sum() -> None:
+    assert wh(2, 1, 4) + zero(Energy) == wh(2, 1, 4)
+
+
+def test_an_estimate_says_what_it_holds() -> None:
+    estimate = wh(2, 1, 4)
+
+    assert estimate.holds(Energy.wh(1))
+    assert estimate.holds(Energy.wh(4))
+    assert not estimate.holds(Energy.wh(4.001))
