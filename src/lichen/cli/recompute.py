@@ -88,15 +88,16 @@ def _show(made: Revision, were: str) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from lichen.cli.screen import figure, screen, table, title
+    from lichen.cli.screen import cell, screen, table, title
     from lichen.ledger.show import count
 
+    console = screen()
     rows = table("", "before", "after", "change")
     for name, part in _PARTS.items():
         had, now = part(made.before), part(made.after)
         change = _change(had.value.amount, now.value.amount)
-        rows.add_row(name, figure(had), figure(now), Text(change, style="bold"))
-    console = screen()
+        width = console.width
+        rows.add_row(name, cell(had, width), cell(now, width), Text(change, style="bold"))
     told = f"{count(made.changed)} of {count(made.entries)} entries {were} priced anew"
     for part_drawn in (
         "",

@@ -1,0 +1,167 @@
+"""`lichen doctor`: what is found here, what is wrong, and the way out."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Some other program's answers."""
+
+    def do_GET(self) -> None:
+        """Say something that is not lichen's."""
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def strangers_port() -> Iterator[int]:
+    """A port another program listens on."""
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def checks(run: Run, *arguments: object) -> dict[str, dict[str, Any]]:
+    result = run("doctor", "--json", *arguments)
+    return {check["what"]: check for check in json.loads(result.stdout)["checks"]}
+
+
+def test_a_healthy_place_is_fine(run: Run, ledger: Path, free_port: int) -> None:
+    result = run("doctor", "--ledger", ledger, "--port", free_port)
+
+    assert result.exit_code == 0
+    assert "Nothing is broken." in result.stdout
+    assert "8 entries" in result.stdout
+
+
+def test_each_meter_says_how_it_knows(run: Run, ledger: Path, free_port: int) -> None:
+    found = checks(run, "--ledger", ledger, "--port", free_port)
+
+    assert found["tokens meter"]["state"] == "modelled"
+    assert "ecologits" in found["tokens meter"]["says"]
+    assert found["process meter"]["state"] == "modelled"
+    assert " W (" in found["process meter"]["says"]
+
+
+def test_a_zone_nobody_set_is_assumed_with_the_way_to_set_it(
+    run: Run, ledger: Path, free_port: int
+) -> None:
+    found = checks(run, "--ledger", ledger, "--port", free_port)["grid zone"]
+
+    assert found["state"] == "assumed"
+    assert "WORLD" in found["says"]
+    assert "LICHEN_ZONE" in found["mend"]
+
+
+def test_a_zone_that_is_set_shows_its_intensity(run: Run, ledger: Path, free_port: int) -> None:
+    found = checks(run, "--ledger", ledger, "--port", free_port, "--zone", "SE-SE3")["grid zone"]
+
+    assert found["state"] == "modelled"
+    assert "gCO₂e/kWh" in found["says"]
+
+
+def test_a_zone_that_does_not_exist_is_broken_and_the_rest_still_looked_at(
+    run: Run, ledger: Path, free_port: int
+) -> None:
+    result = run("doctor", "--ledger", ledger, "--port", free_port, "--zone", "SE-SE33")
+
+    assert result.exit_code == 1
+    assert "did you mean SE-SE3" in " ".join(result.stdout.split())
+    assert "service" in result.stdout
+
+
+def test_a_file_that_is_no_ledger_is_broken(run: Run, tmp_path: Path, free_port: int) -> None:
+    (tmp_path / "book.db").write_bytes(b"not a database, but long enough to look like one" * 50)
+
+    result = run("doctor", "--ledger", "book.db", "--port", free_port)
+
+    assert result.exit_code == 1
+    assert "1 broken" in result.stdout
+
+
+def test_a_ledger_that_is_not_there_yet_is_fine_and_is_not_made(
+    run: Run, tmp_path: Path, free_port: int
+) -> None:
+    found = checks(run, "--ledger", "book.db", "--port", free_port)["ledger"]
+
+    assert found["state"] == "ok"
+    assert not (tmp_path / "book.db").exists()
+
+
+def test_without_a_model_and_an_upstream_nothing_could_answer(
+    run: Run, ledger: Path, free_port: int
+) -> None:
+    arguments = ("--ledger", ledger, "--port", free_port, "--gguf", "nowhere.gguf")
+
+    found = checks(run, *arguments)
+
+    assert found["upstream"]["state"] == "broken"
+    assert "--upstream" in found["upstream"]["mend"]
+
+
+def test_a_missing_model_is_no_matter_where_an_upstream_is_set(
+    run: Run, ledger: Path, free_port: int
+) -> None:
+    upstream = ("--upstream", "https://me:secret@example.org/v1")
+    arguments = ("--ledger", ledger, "--port", free_port, "--gguf", "nowhere.gguf", *upstream)
+
+    result = run("doctor", *arguments)
+
+    assert result.exit_code == 0
+    assert "example.org" in result.stdout
+    assert "secret" not in result.stdout
+
+
+def test_a_trace_that_ended_is_said_to_have(
+    run: Run, ledger: Path, tmp_path: Path, free_port: int
+) -> None:
+    (tmp_path / "se.csv").write_text(
+        "time,gco2_per_kwh\n2020-01-01T00:00Z,20\n2020-01-01T01:00Z,21\n"
+    )
+    arguments = ("--ledger", ledger, "--port", free_port, "--zone", "SE-SE3", "--trace", "se.csv")
+
+    found = checks(run, *arguments)["grid trace"]
+
+    assert found["state"] == "assumed"
+    assert "2020-01-01 02:00, which is not now" in found["says"]
+
+
+def test_a_port_of_another_program_is_broken(run: Run, ledger: Path, strangers_port: int) -> None:
+    found = checks(run, "--ledger", ledger, "--port", strangers_port)["service"]
+
+    assert found["state"] == "broken"
+    assert "--port" in found["mend"]
+
+
+def test_a_service_that_does_not_run_says_how_to_start_it(
+    run: Run, ledger: Path, free_port: int
+) -> None:
+    found = checks(run, "--ledger", ledger, "--port", free_port)["service"]
+
+    assert (found["state"], found["mend"]) == ("unavailable", "lichen serve")

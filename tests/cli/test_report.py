@@ -1,0 +1,204 @@
+"""`lichen report`: every figure of the ledger, losses and gaps in plain sight."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lichen.cli.reading import shown
+from lichen.testing.samples import MOMENT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Kinds, Make, Run
+
+WH = 3600.0  # J
+
+
+def told(run: Run, *arguments: object) -> dict[str, Any]:
+    result = run("report", "--json", *arguments)
+    assert result.exit_code == 0, result.stderr
+    return dict(json.loads(result.stdout))
+
+
+def test_calls_hits_and_their_rate_are_counted(run: Run, ledger: Path) -> None:
+    report = told(run, "--ledger", ledger)
+
+    assert (report["calls"], report["hits"], report["hit_rate"]) == (6, 3, 0.5)
+
+
+def test_used_avoided_overhead_and_net_add_up(run: Run, ledger: Path) -> None:
+    report = told(run, "--ledger", ledger)
+
+    energy = {name: report[name]["energy_j"]["value"] for name in ("used", "avoided", "overhead")}
+    assert energy == pytest.approx({"used": 4 * WH, "avoided": 4 * WH, "overhead": 0.1 * WH})
+    assert report["net"]["energy_j"]["value"] == pytest.approx(3.9 * WH)
+
+
+def test_every_estimate_has_its_interval_and_basis(run: Run, ledger: Path) -> None:
+    used = told(run, "--ledger", ledger)["used"]["carbon_g"]
+
+    assert used["low"] < used["value"] < used["high"]
+    assert used["basis"] == "assumed"
+
+
+def test_tokens_used_and_spared_are_told_apart(run: Run, ledger: Path) -> None:
+    report = told(run, "--ledger", ledger)
+
+    assert report["tokens"]["prefill"] == 400
+    assert report["tokens_spared"] == {
+        "prefill": 300,
+        "cache_read": 0,
+        "cache_write": 0,
+        "decode": 150,
+        "reasoning": 0,
+        "total": 450,
+    }
+
+
+def test_sci_holds_lichen_s_overhead(run: Run, ledger: Path) -> None:
+    (rate,) = told(run, "--ledger", ledger)["sci"]
+
+    assert rate["per"] == "request"
+    assert rate["work"] == 6
+    assert rate["carbon_g_per_unit"]["value"] == pytest.approx(0.5 * 4.1 / 6)
+
+
+def test_a_report_is_cut_by_strategy_and_model(run: Run, ledger: Path) -> None:
+    by = told(run, "--ledger", ledger)["by"]
+
+    assert {line["name"]: line["work"] for line in by["strategy"]} == {
+        "none": 2,
+        "none.sampled": 1,
+        "calls.exact": 2,
+        "calls.coalesce": 1,
+    }
+    assert {line["name"]: (line["work"], line["hits"]) for line in by["model"]} == {
+        "small": (4, 2),
+        "large": (2, 1),
+    }
+
+
+def test_a_report_is_cut_by_hour(run: Run, ledger: Path) -> None:
+    hours = told(run, "--ledger", ledger, "--by", "hour")["by"]["hour"]
+
+    assert [(line["name"], line["work"]) for line in hours] == [
+        ("2026-03-01T11:00+00:00", 2),
+        ("2026-03-01T12:00+00:00", 4),
+    ]
+
+
+def test_a_time_leaves_the_rest_out(run: Run, ledger: Path) -> None:
+    report = told(
+        run,
+        "--ledger",
+        ledger,
+        "--since",
+        "2026-03-01T12:00Z",
+        "--until",
+        MOMENT.replace(hour=12, minute=1).isoformat(),
+    )
+
+    assert report["since"] == "2026-03-01T12:00:00+00:00"
+    assert report["calls"] == 2
+
+
+def test_the_newest_entries_come_with_their_ids(run: Run, ledger: Path) -> None:
+    entries = told(run, "--ledger", ledger, "--entries", "2")["entries"]
+
+    assert [entry["strategy"] for entry in entries] == ["lichen", "none"]
+    assert all(len(entry["id"]) == 16 for entry in entries)
+
+
+def test_gaps_are_named_counted_and_explained(run: Run, ledger: Path) -> None:
+    gaps = told(run, "--ledger", ledger)["gaps"]
+
+    assert gaps["in_entries"] == 3
+    assert {gap["what"]: gap["count"] for gap in gaps["named"]} == {
+        "model-unknown": 1,
+        "zone-assumed": 1,
+        "upstream-answered:429": 1,
+    }
+    assert all(gap["means"].endswith(".") for gap in gaps["named"])
+
+
+def test_people_see_the_gaps_with_what_they_mean(run: Run, ledger: Path) -> None:
+    shown = run("report", "--ledger", ledger).stdout
+
+    assert "What could not be known" in shown
+    assert "1 ×  service answered with an error (429)" in shown
+
+
+def test_people_see_how_many_hits_the_policy_left_out(run: Run, ledger: Path) -> None:
+    shown = run("report", "--ledger", ledger).stdout
+
+    assert "Hits left out  1 call" in shown
+    assert 'sampled = "reuse"' in shown
+
+
+def test_a_saving_is_called_one(run: Run, ledger: Path) -> None:
+    shown = run("report", "--ledger", ledger).stdout
+
+    assert "net saving" in shown
+    assert "3.90 Wh" in shown
+    assert "−49 %" in shown
+
+
+def test_a_loss_is_called_one(run: Run, make: Make, kinds: Kinds) -> None:
+    path = make([kinds.call(), kinds.hit(0.5), kinds.overhead(1.0)])
+
+    shown = run("report", "--ledger", path).stdout
+
+    assert "net: a loss" in shown
+    assert "-500 mWh" in shown
+    assert "+33 %" in shown
+    assert "net saving" not in shown
+
+
+def test_a_saving_that_may_be_a_loss_is_said_to_be(run: Run, make: Make, kinds: Kinds) -> None:
+    path = make([kinds.call(), kinds.hit(1.0), kinds.overhead(0.5)])
+
+    shown = run("report", "--ledger", path).stdout
+
+    assert "it could also be a loss" in " ".join(shown.split())
+
+
+def test_a_sure_saving_is_not_said_to_be_a_loss(run: Run, make: Make, kinds: Kinds) -> None:
+    path = make([kinds.call(), kinds.hit(1.0), kinds.overhead(0.001)])
+
+    assert "loss" not in run("report", "--ledger", path).stdout
+
+
+def test_an_empty_ledger_says_how_to_fill_it(run: Run, make: Make) -> None:
+    result = run("report", "--ledger", make([]))
+
+    assert result.exit_code == 0
+    assert "OPENAI_BASE_URL" in result.stdout
+
+
+def test_an_empty_ledger_is_json_too(run: Run, make: Make) -> None:
+    report = told(run, "--ledger", make([]))
+
+    assert (report["calls"], report["hit_rate"], report["sci"]) == (0, None, [])
+
+
+def test_reading_makes_no_ledger(run: Run, tmp_path: Path) -> None:
+    run("report", "--ledger", "typo.db")
+
+    assert not (tmp_path / "typo.db").exists()
+
+
+def test_a_name_from_outside_cannot_move_the_cursor(run: Run, make: Make, kinds: Kinds) -> None:
+    path = make([kinds.call(model="evil\x1b[2J[red]name")])
+
+    shown = run("report", "--ledger", path, "--entries", "1").stdout
+
+    assert "\x1b" not in shown
+    assert "evil�[2J[red]name" in shown
+
+
+def test_the_password_of_a_database_is_not_shown() -> None:
+    assert shown("postgresql://me:secret@host/book") == "postgresql://me:…@host/book"
