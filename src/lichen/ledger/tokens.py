@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 from lichen.ledger.errors import InputError
 
+_CLASSES = ("prefill", "cache_read", "cache_write", "decode", "reasoning")
+_WHOLE = {int}
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -33,8 +36,10 @@ class Tokens:
 
     def __post_init__(self) -> None:
         """Refuse counts that cannot be."""
-        for name in ("prefill", "cache_read", "cache_write", "decode", "reasoning"):
-            count = getattr(self, name)
+        counts = (self.prefill, self.cache_read, self.cache_write, self.decode, self.reasoning)
+        if {*map(type, counts)} == _WHOLE and min(counts) >= 0:
+            return
+        for name, count in zip(_CLASSES, counts, strict=True):
             if type(count) is not int or count < 0:
                 raise InputError(f"{name} must be a whole number of tokens ≥ 0, got {count!r}")
 
