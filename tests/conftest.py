@@ -9,10 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("lichen.testing")
 
 from lichen.testing.postgres import PostgresServer, find_programs  # noqa: E402 (rewritten first)
+
+# How quickly a law is checked is the machine's affair.
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("untimed")
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -27,12 +27,17 @@ if TYPE_CHECKING:
 
 # One step of every amount: a power of two, so that its multiples add without rounding.
 STEP = 2.0**-10
-_MOST = 2**20
+_BITS = 20
+_MOST = 2**_BITS
+_TOKEN_BITS = 12
 _FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 _LAST = datetime(2033, 1, 1, tzinfo=UTC)
 # What every store can keep: no half of a character pair, and no zero character (PostgreSQL).
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 _NAMES = st.text("abcdefgh.-/0123", min_size=1, max_size=12)
+
+_STRATEGIES = st.sampled_from(["none", "calls.exact", "lichen"])
+_WORK = st.integers(0, 1000).map(lambda amount: Work(amount, "request"))
 
 
 def amounts(low: int = 0) -> SearchStrategy[float]:
@@ -46,14 +51,18 @@ def quantities(kind: type[Q], *, low: int = -_MOST) -> SearchStrategy[Q]:
 
 
 def estimates(kind: type[Q], *, low: int = 0) -> SearchStrategy[Estimate[Q]]:
-    """Estimates of a kind that hold their value."""
+    """Estimates of a kind that hold their value, from `low` steps up."""
 
-    def made(ends: tuple[float, float, float], basis: Basis) -> Estimate[Q]:
-        first, middle, last = sorted(ends)
-        return Estimate(kind(middle), kind(first), kind(last), basis)
+    def made(drawn: int) -> Estimate[Q]:
+        ends = sorted((low + part) * STEP for part in _parts(drawn, 3, _BITS))
+        return Estimate(kind(ends[1]), kind(ends[0]), kind(ends[2]), Basis(drawn >> 3 * _BITS))
 
-    one = amounts(low)
-    return st.builds(made, st.tuples(one, one, one), st.sampled_from(Basis))
+    # One number holds all of it: a list of entries is then drawn in tens of draws, not hundreds.
+    return st.integers(0, len(Basis) * 2 ** (3 * _BITS) - 1).map(made)
+
+
+def _parts(number: int, count: int, bits: int) -> list[int]:
+    return [number >> place * bits & 2**bits - 1 for place in range(count)]
 
 
 def footprints() -> SearchStrategy[Footprint]:
@@ -70,18 +79,17 @@ def footprints() -> SearchStrategy[Footprint]:
 
 def tokens() -> SearchStrategy[Tokens]:
     """Token counts."""
-    count = st.integers(0, 1_000_000)
-    return st.builds(Tokens, count, count, count, count, count)
+    drawn = st.integers(0, 2 ** (5 * _TOKEN_BITS) - 1)
+    return drawn.map(lambda number: Tokens(*_parts(number, 5, _TOKEN_BITS)))
 
 
-def figures(*, unit: str = "request") -> SearchStrategy[Figures]:
-    """Figures in which anything may be missing that can be."""
-    baseline = st.builds(Baseline, footprints(), _NAMES, _NAMES, tokens())
+def figures() -> SearchStrategy[Figures]:
+    """Figures in which anything may be missing that can be, in requests."""
     return st.builds(
         Figures,
         name=_TEXT,
-        strategy=st.sampled_from(["none", "calls.exact", "lichen"]),
-        work=st.integers(0, 1000).map(lambda amount: Work(amount, unit)),
+        strategy=_STRATEGIES,
+        work=_WORK,
         footprint=footprints(),
         method=_NAMES,
         factors=_NAMES,
@@ -89,8 +97,26 @@ def figures(*, unit: str = "request") -> SearchStrategy[Figures]:
         model=_TEXT,
         tokens=tokens(),
         raw=st.dictionaries(_TEXT, _TEXT | st.floats(allow_nan=False), max_size=3),
-        baseline=st.none() | baseline,
+        baseline=st.none() | st.builds(Baseline, footprints(), _NAMES, _NAMES, tokens()),
         gaps=st.lists(_TEXT, max_size=3).map(tuple),
+    )
+
+
+def plain_figures() -> SearchStrategy[Figures]:
+    """Figures that differ in their numbers only: for laws of sums, and quicker to draw."""
+    fixed = st.just("fixed")
+    return st.builds(
+        Figures,
+        name=fixed,
+        strategy=_STRATEGIES,
+        work=_WORK,
+        footprint=footprints(),
+        method=fixed,
+        factors=fixed,
+        zone=fixed,
+        tokens=tokens(),
+        baseline=st.none() | st.builds(Baseline, footprints(), fixed, fixed, tokens()),
+        gaps=st.sampled_from([(), ("one",), ("one", "two")]),
     )
 
 
@@ -100,13 +126,15 @@ def moments(first: datetime = _FIRST, last: datetime = _LAST) -> SearchStrategy[
     return st.integers(0, span).map(lambda micros: first + timedelta(microseconds=micros))
 
 
-@st.composite
-def entries(draw: DrawFn, of: SearchStrategy[Figures] | None = None) -> Entry:
-    """Entries with ids of their own."""
-    start = microseconds(draw(moments()))
-    length = draw(st.integers(0, 3_600_000_000))
-    said = draw(figures() if of is None else of)
-    return Entry(new_id(start), start, start + length, draw(_TEXT), said)
+def entries(of: SearchStrategy[Figures] | None = None) -> SearchStrategy[Entry]:
+    """Entries with ids of their own, of any figures or of these."""
+
+    def made(start: int, length: int, tenant: str, said: Figures) -> Entry:
+        return Entry(new_id(start), start, start + length, tenant, said)
+
+    times = moments().map(microseconds)
+    said = figures() if of is None else of
+    return st.builds(made, times, st.integers(0, 3_600_000_000), _TEXT, said)
 
 
 @st.composite
