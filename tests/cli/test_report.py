@@ -163,7 +163,7 @@ def test_a_saving_that_may_be_a_loss_is_said_to_be(run: Run, make: Make, kinds: 
 
     shown = run("report", "--ledger", path).stdout
 
-    assert "it could also be a loss" in " ".join(shown.split())
+    assert "it may be a loss" in " ".join(shown.split())
 
 
 def test_a_sure_saving_is_not_said_to_be_a_loss(run: Run, make: Make, kinds: Kinds) -> None:

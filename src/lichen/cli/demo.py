@@ -52,10 +52,11 @@ def demo(
     On a terminal the dashboard stays up until Ctrl-C.
     """
     from lichen.cli import demo_calls
-    from lichen.cli.demo_service import DemoService
+    from lichen.cli.demo_service import STOPS, DemoService
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    for number in STOPS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` would have it
+            signal.signal(number, signal.default_int_handler)
     calls = demo_calls.prompts(prompts)
     with tempfile.TemporaryDirectory(prefix="lichen-demo-") as folder:
         where = str(Path(ledger).absolute()) if ledger else str(Path(folder, "lichen.db"))

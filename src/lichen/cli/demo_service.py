@@ -31,6 +31,8 @@ _POLL_S = 0.05
 # How long running answers may take to end when the demo is stopped, and the service after it. [s]
 _GRACE_S, _STOP_WITHIN_S = 2, 15
 _LAST_LINES = 20
+# What asks a program on a terminal to end.
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoService:
@@ -91,7 +93,7 @@ class DemoService:
         if child is None:
             return
         # A second Ctrl-C must not leave a process behind.
-        ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        had = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
         try:
             with suppress(ProcessLookupError):
                 child.send_signal(signal.SIGTERM)
@@ -100,7 +102,8 @@ class DemoService:
             child.kill()
             child.wait()
         finally:
-            signal.signal(signal.SIGINT, ignored)
+            for number, handler in had.items():
+                signal.signal(number, handler)
 
     def _ready(self) -> str:
         """The address, once the service answers there."""

@@ -94,7 +94,8 @@ def _picture(found: Report, console: Console) -> Table:
     largest = max(abs(had.amount), abs(used.amount)) or 1.0
     width = max(10, min(60, console.width - _BESIDE))
     made = Table.grid(padding=(0, 2, 0, 0))
-    rows = (("without lichen", had, "loss", ""), ("with lichen", used, "gain", _less(had, used)))
+    style = "loss" if used > had else "gain"
+    rows = (("without lichen", had, "", ""), ("with lichen", used, style, _less(had, used)))
     for name, amount, style, change in rows:
         drawn = bar(amount.amount / largest, width, encoding=console.encoding)
         made.add_row(
@@ -155,7 +156,6 @@ def _explained(found: Report) -> Iterator[RenderableType]:
         "quiet",
     )
     carbon = summary.net.carbon
-    if carbon.low.amount < 0 < carbon.value.amount:
-        yield sentence(
-            "The interval of the net saving reaches below zero: it could also be a loss.", "warn"
-        )
+    if carbon.low.amount < 0 < carbon.high.amount and carbon.value.amount:
+        other = "loss" if carbon.value.amount > 0 else "saving"
+        yield sentence(f"The interval of the net reaches across zero: it may be a {other}.", "warn")
