@@ -97,6 +97,12 @@ def test_a_quantity_is_multiplied_by_plain_numbers_only(factor: object) -> None:
         Carbon.grams(1) * factor  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("quantity", KINDS)
+def test_power_is_multiplied_by_times_and_plain_numbers_only(quantity: Quantity) -> None:
+    with pytest.raises(UnitError, match="cannot multiply"):
+        Power.watts(1) * quantity  # type: ignore[operator]
+
+
 def test_currencies_do_not_mix() -> None:
     with pytest.raises(UnitError, match="convert to one currency first"):
         Money.of(1, "EUR") + Money.of(1, "USD")

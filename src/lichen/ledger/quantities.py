@@ -15,12 +15,10 @@ Source: BIPM, The International System of Units (SI), 9th edition; ISO/IEC 21031
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, overload
+from datetime import timedelta
+from typing import Self, overload
 
 from lichen.ledger.errors import InputError, UnitError
-
-if TYPE_CHECKING:
-    from datetime import timedelta
 
 _set = object.__setattr__
 JOULES_PER_WH = 3600.0
@@ -186,9 +184,9 @@ class Power(Quantity):
     @overload
     def __mul__(self, other: float) -> Power: ...
     def __mul__(self, other: timedelta | float) -> Energy | Power:
-        if isinstance(other, (int, float)):
-            return super().__mul__(other)
-        return Energy(self.amount * other.total_seconds())
+        if isinstance(other, timedelta):
+            return Energy(self.amount * other.total_seconds())
+        return super().__mul__(other)
 
     __rmul__ = __mul__
 

@@ -1,0 +1,90 @@
+"""The guards of our own tests: nothing leaves the machine, and CI skips nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_SKIPPING = """
+import pytest
+
+def test_one():
+    pytest.skip("there is no such machine")
+
+@pytest.mark.skipif(True, reason="never mind")
+def test_two():
+    pass
+
+@pytest.mark.xfail(reason="known", strict=True)
+def test_three():
+    assert False
+"""
+_SKIPPED_WHOLE = """
+import pytest
+pytest.importorskip("no_such_module_anywhere")
+"""
+
+
+def run(folder: Path, *, ci: str) -> tuple[int, str]:
+    """Run the tests of a folder under our conftest: exit status and what was said."""
+    shutil.copy(Path(__file__).with_name("conftest.py"), folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", folder],
+        cwd=folder,
+        env=os.environ | {"CI": ci},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_a_skip_fails_in_ci_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "test_some.py").write_text(_SKIPPING)
+
+    status, said = run(tmp_path, ci="true")
+
+    assert status == 1
+    assert "1 failed, 1 xfailed, 1 error" in said
+    assert "CI runs everything: Skipped: there is no such machine" in said
+    assert "CI runs everything: Skipped: never mind" in said
+
+
+def test_a_file_that_is_skipped_fails_in_ci(tmp_path: Path) -> None:
+    (tmp_path / "test_whole.py").write_text(_SKIPPED_WHOLE)
+
+    status, said = run(tmp_path, ci="true")
+
+    assert status != 0
+    assert "no_such_module_anywhere" in said
+
+
+def test_elsewhere_a_skip_is_a_skip(tmp_path: Path) -> None:
+    (tmp_path / "test_some.py").write_text(_SKIPPING)
+
+    status, said = run(tmp_path, ci="")
+
+    assert status == 0
+    assert "2 skipped, 1 xfailed" in said
+
+
+@pytest.mark.parametrize("address", [("192.0.2.1", 80), ("example.org", 443), ("8.8.8.8", 53)])
+def test_a_connection_to_elsewhere_is_refused(address: tuple[str, int]) -> None:
+    with socket.socket() as outward, pytest.raises(RuntimeError, match="keep to this machine"):
+        outward.connect(address)
+
+
+def test_a_connection_to_this_machine_is_fine() -> None:
+    with socket.socket() as server, socket.socket() as client:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+
+        client.connect(server.getsockname())
+
+        assert client.getpeername() == server.getsockname()
