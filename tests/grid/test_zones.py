@@ -27,9 +27,13 @@ def window(zone: str) -> Window:
     return Window(START, START + timedelta(minutes=1), zone)
 
 
-def rows() -> list[dict[str, str]]:
-    table = files("lichen.grid").joinpath("zones.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(table.splitlines()))
+def rows(*names: str) -> list[dict[str, str]]:
+    folder = files("lichen.grid")
+    return [
+        row
+        for name in names or ("zones.csv", "zones_marginal.csv")
+        for row in csv.DictReader(folder.joinpath(name).read_text(encoding="utf-8").splitlines())
+    ]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +146,14 @@ def test_every_row_has_source_year_licence_and_date() -> None:
         assert row["kind"] in {"average", "marginal"}
         assert 2021 <= int(row["year"]) <= 2026
         assert datetime.fromisoformat(row["retrieved"]) <= datetime(2030, 1, 1)  # noqa: DTZ001
+
+
+def test_rows_that_are_to_be_shared_alike_stand_in_a_file_of_their_own() -> None:
+    average, marginal = rows("zones.csv"), rows("zones_marginal.csv")
+
+    assert {row["kind"] for row in average} == {"average"}
+    assert not any("SA" in row["licence"] for row in average)
+    assert {(row["kind"], row["licence"]) for row in marginal} == {("marginal", "CC-BY-SA-4.0")}
 
 
 def test_no_row_is_zero_since_unknown_is_not_zero() -> None:

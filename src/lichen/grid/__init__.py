@@ -1,6 +1,7 @@
 """Grid: prices energy in carbon. I, the carbon intensity of a zone over time. [gCO₂e/kWh]
 
-`zones`    static yearly intensity of countries and sub-national zones, from `zones.csv`
+`zones`    static yearly intensity of countries and sub-national zones, from `zones.csv` (average)
+           and `zones_marginal.csv`
 `regions`  cloud regions: the zone each stands in and its PUE, from `regions.csv`
 `trace`    a recorded trace of one zone
 `chain`    several sources in order of preference, as one

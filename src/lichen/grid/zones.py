@@ -9,7 +9,8 @@ zone has an average intensity, and some have a marginal one; the two never mix.
 A zone that is not known is an error that names the nearest known ones, never a guess. Where none
 is configured it is WORLD: the world's average, wide, and flagged in every entry.
 
-Source: zones.csv, row by row. Codes are those of Electricity Maps (ISO 3166 and bidding zones).
+Source: zones.csv (average) and zones_marginal.csv (marginal, under a licence of its own), row by
+row. Codes are those of Electricity Maps (ISO 3166 and bidding zones).
 """
 
 from __future__ import annotations
@@ -42,11 +43,14 @@ _NEAREST = 3
 _BEGINNING = 3
 # A longer name is no typing slip, and comparing it costs time.
 _LONGEST_NAME = 64
+# Marginal values stand in a file of their own: their licence asks that what is made from them be
+# shared alike (NOTICE).
+_TABLES = ("zones.csv", "zones_marginal.csv")
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneFactor:
-    """One row of zones.csv: a zone's yearly intensity and where it comes from.
+    """One row of the tables: a zone's yearly intensity and where it comes from.
 
     `account` is "lifecycle" (fuel supply and building of plants included) or "direct" (what the
     plants emit); `also` are the zone's other names.
@@ -155,8 +159,9 @@ def nearest(name: str) -> tuple[str, ...]:
 
 @cache
 def _table() -> Mapping[tuple[str, SignalKind], ZoneFactor]:
-    table = files("lichen.grid").joinpath("zones.csv").read_text(encoding="utf-8")
-    rows = (_factor(row) for row in csv.DictReader(table.splitlines()))
+    folder = files("lichen.grid")
+    tables = (folder.joinpath(name).read_text(encoding="utf-8") for name in _TABLES)
+    rows = (_factor(row) for table in tables for row in csv.DictReader(table.splitlines()))
     return {(row.zone, row.kind): row for row in rows}
 
 
