@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-FILE = Path(__file__).parents[2] / "examples" / "calls" / "support_desk.jsonl"
+FILE = Path(__file__).parents[2] / "src" / "lichen" / "cli" / "support_desk.jsonl"
 
 
 @pytest.fixture(scope="module")
