@@ -2,6 +2,7 @@
 
 stores      StoreContract: what every store must keep
 samples     entries to test with, and a price list that changes
+prices      a call meter and a grid to check in the head
 strategies  hypothesis strategies for every type of the ledger
 grids       IntensityContract: what every source of carbon intensity must keep
 postgres    a real PostgreSQL server for as long as the tests run
