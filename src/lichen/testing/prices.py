@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class WattHourPerToken:
-    """A call meter: `wh` watt-hours and a tenth of a gram for each token but cached ones."""
+    """A call meter: `wh` watt-hours for each token but cached ones, and 0.1 g for each of those."""
 
     method = "tokens/per-token"
 
@@ -32,7 +32,7 @@ class WattHourPerToken:
         paid = tokens.total - tokens.cache_read
         return CallReading(
             Estimate.around(Energy.wh(self._wh * paid), 2.0),
-            Estimate.around(Carbon.grams(0.1 * paid), 2.0),
+            Estimate.around(Carbon.grams(0.1 * self._wh * paid), 2.0),
             ("model-unknown",) if model == "unknown" else (),
         )
 
