@@ -132,7 +132,7 @@ def _against(target: Target, found: _Found) -> list[str]:
     at = (target.kind, "whole", TARGET_CLIENTS)
     lichen, bare = found.get((*at, LICHEN)), found.get((*at, BARE))
     if lichen is None:
-        return []
+        return [f"target, {_NAMES[target.kind]}, {TARGET_CLIENTS} clients: not measured"]
     checks = [
         (f"{lichen.per_core_s:,.0f} req/core-s", f">= {target.per_core_s:,.0f}",
          lichen.per_core_s >= target.per_core_s),
