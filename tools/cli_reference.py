@@ -35,6 +35,28 @@ every estimate is `{"value", "low", "high", "basis"}`. Keys are only ever added.
 
 On a terminal there is colour, unless `NO_COLOR` is set; in a pipe there is none, and no progress.
 """
+_JSON = """\
+## JSON
+
+What stands at the top of each verb's `--json`, for `jq` and the like:
+
+| verb | keys |
+|---|---|
+| `report` | `ledger`, `since`, `until`, `calls`, `hits`, `hit_rate`, `withheld_hits`, `tokens`, \
+`tokens_spared`, `used`, `overhead`, `avoided`, `net`, `sci`, `by`, `gaps`, `entries` |
+| `sci` | `per`, `carbon_g_per_unit`, `carbon_g`, `work`, `energy_j`, `operational_carbon_g`, \
+`embodied_carbon_g`, `gaps` |
+| `prove` | `entry`, `holds`, `claimed`, `found`, `steps` |
+| `recompute` | `number`, `at`, `reason`, `entries`, `changed`, `relative_change`, `before`, \
+`after`, `dry_run` |
+| `recompute --list` | `revisions` |
+| `doctor` | `healthy`, `checks` |
+| `demo` | `report`, `proof` |
+
+```console
+$ lichen report --since today --json | jq '.net.energy_j.value / 3600'    # Wh saved today, net
+```
+"""
 _SETTINGS = """\
 ## Settings
 
@@ -70,7 +92,9 @@ def page() -> str:
         command = lichen.get_command(group, verb)
         assert command is not None
         parts += [f"## lichen {verb}", _help(command, f"lichen {verb}")]
-    return "\n\n".join(part.strip() for part in (*parts, _SETTINGS + _rows() + _ROUTES)) + "\n"
+    return (
+        "\n\n".join(part.strip() for part in (*parts, _JSON, _SETTINGS + _rows() + _ROUTES)) + "\n"
+    )
 
 
 def _help(command: click.Command, name: str) -> str:

@@ -97,6 +97,7 @@ def test_claimed_and_found_are_told_as_json(run: Run, tmp_path: Path, stored: En
     said = json.loads(result.stdout)
     claimed, found = (said[side]["energy_j"]["value"] for side in ("claimed", "found"))
     assert result.exit_code == 1
+    assert list(said) == ["entry", "holds", "claimed", "found", "steps"]
     assert said["holds"] is False
     assert claimed == pytest.approx(2 * found)
 

@@ -136,8 +136,9 @@ def _proof(where: str, zone: str | None) -> Proof | None:
     from lichen.settings import Settings
 
     with open_book(Settings(ledger=where, zone=zone or "")) as book:
-        for entry in book.store.entries(strategy=naming.EXACT, newest=1):
-            return book.prove(entry.id)
+        for strategy in naming.HITS:
+            for entry in book.store.entries(strategy=strategy, newest=1):
+                return book.prove(entry.id)
     return None
 
 
