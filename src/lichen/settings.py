@@ -1,4 +1,4 @@
-"""Settings: flag > LICHEN_* > lichen.toml or [tool.lichen] > the user's file > default.
+"""Settings: flag > LICHEN_* > lichen.toml > [tool.lichen] > the user's file > default.
 
 One frozen object, read once at the start. An unknown name or a value of the wrong kind is an error
 that names the file or variable it came from and the nearest known name.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from ipaddress import ip_address
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +21,25 @@ from lichen.ledger.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZES = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "B": 1.0}
+_TIMES = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+# Source: IEC 80000-13 (binary prefixes), SI Brochure, 9th edition (decimal ones).
+_SIZES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_UNITS: dict[str, dict[str, float]] = {
+    "timeout": _TIMES,
+    "connect_timeout": _TIMES,
+    "grace": _TIMES,
+    "ttl": _TIMES,
+    "body_limit": _SIZES,
+    "cache_size": _SIZES,
+    "cache_entry_limit": _SIZES,
+}
+# With 0 of these no call could ever be answered.
+_ABOVE_ZERO = ("timeout", "connect_timeout", "body_limit")
 _CHOICES = {"sampled": ("bypass", "reuse"), "scope": ("tenant", "shared")}
+_MOST = {"port": 65535}
+# How alike a variable must be to a known one to be taken for a slip: others that begin with LICHEN_
+# may be somebody else's (Kubernetes makes LICHEN_SERVICE_HOST for a service of that name).
+_ALIKE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +67,36 @@ class Settings:
     ttl: float = 86400.0
     sampled: str = "bypass"
     scope: str = "tenant"
-    routes: tuple[RouteRule, ...] = ()
+    # What each [[route]] says; the settings above hold for what it does not say.
+    routes: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def is_loopback(self) -> bool:
         """Whether the service listens to this machine alone."""
-        return self.host in _LOOPBACK or self.host.startswith("127.")
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     @property
     def rules(self) -> tuple[RouteRule, ...]:
         """Rules in order of precedence, the general one last."""
-        return (*self.routes, RouteRule("*", "*", self.sampled, self.scope, self.ttl))
+        general = RouteRule("*", "*", self.sampled, self.scope, self.ttl)
+        return (*(replace(general, **row) for row in self.routes), general)
 
     def with_(self, **flags: Any) -> Settings:
-        """These settings with flags that were given (those not None) over them."""
+        """These settings with flags that were given (those not None) over them.
+
+        Raises:
+            InputError: a name is unknown or a value makes no sense.
+        """
         given = {name: value for name, value in flags.items() if value is not None}
         return _apply(self, given, "a flag")
+
+
+_KINDS = {f.name: str(f.type) for f in (*fields(RouteRule), *fields(Settings))}
+_NAMES = tuple("route" if f.name == "routes" else f.name for f in fields(Settings))
+_ROUTE_NAMES = tuple(f.name for f in fields(RouteRule))
 
 
 def load(
@@ -80,11 +111,29 @@ def load(
     settings = Settings()
     for path in _files(directory or Path.cwd(), environ):
         settings = _apply(settings, _table(path), str(path))
-    names = {f"LICHEN_{f.name.upper()}": f.name for f in fields(Settings) if f.name != "routes"}
-    for variable, name in names.items():
-        if variable in environ:
-            settings = _apply(settings, {name: environ[variable]}, variable)
+    for variable, text in environ.items():
+        # An empty variable is how a compose file says that it has nothing to say.
+        if (name := _named(variable)) and text:
+            settings = _apply(settings, {name: text}, variable)
     return settings.with_(**flags)
+
+
+def _named(variable: str) -> str:
+    """The setting that an environment variable gives; empty where it is none of ours."""
+    prefix, _, name = variable.partition("LICHEN_")
+    name = name.lower()
+    if prefix or not name:
+        return ""
+    if name in _NAMES and name != "route":
+        return name
+    if near := difflib.get_close_matches(name, _NAMES, 1, _ALIKE):
+        way_out = (
+            "routes are set in lichen.toml, as [[route]] tables"
+            if near[0] == "route"
+            else f"did you mean LICHEN_{near[0].upper()}?"
+        )
+        raise InputError(f"{variable}: there is no such setting: {way_out}")
+    return ""
 
 
 def _files(directory: Path, environ: Mapping[str, str]) -> list[Path]:
@@ -104,60 +153,89 @@ def _table(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read as TOML: {error}") from error
     if path.name == "pyproject.toml":
         table = table.get("tool", {}).get("lichen", {})
-    return dict(table)
+        if type(table) is not dict:
+            raise InputError(f"{path}: [tool.lichen] must be a table, got {table!r}")
+    return table
 
 
 def _apply(settings: Settings, table: Mapping[str, Any], where: str) -> Settings:
-    known = {f.name for f in fields(Settings)}
     made: dict[str, Any] = {}
     for raw_name, value in table.items():
-        name = "routes" if raw_name == "route" else raw_name.replace("-", "_")
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
-            raise InputError(f"{where}: unknown setting {raw_name!r}: {hint}")
-        if name == "routes":
-            made[name] = tuple(_rule(row, settings, where) for row in value)
+        name = raw_name.replace("-", "_")
+        if name not in _NAMES:
+            raise InputError(f"{where}: unknown setting {raw_name!r}: {_hint(name, _NAMES)}")
+        if name == "route":
+            made["routes"] = _routes(value, where)
         else:
             made[name] = _value(name, value, where)
-    return _checked(replace(settings, **made), where)
+    return replace(settings, **made)
 
 
-def _rule(row: Any, settings: Settings, where: str) -> RouteRule:
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+
+
+def _routes(rows: Any, where: str) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(rows, (list, tuple)):
+        raise InputError(f"{where}: routes are written as [[route]] tables, got route = {rows!r}")
+    return tuple(_route(row, where) for row in rows)
+
+
+def _route(row: Any, where: str) -> Mapping[str, Any]:
     if isinstance(row, RouteRule):
-        return row
-    start = RouteRule("*", "*", settings.sampled, settings.scope, settings.ttl)
-    known = {f.name for f in fields(RouteRule)}
-    if not isinstance(row, dict) or not set(row) <= known:
-        raise InputError(f"{where}: a [[route]] takes {', '.join(sorted(known))}; got {row!r}")
-    return replace(start, **{name: _value(name, value, where) for name, value in row.items()})
+        return asdict(row)
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: a [[route]] is a table, got {row!r}")
+    for name in row:
+        if name not in _ROUTE_NAMES:
+            raise InputError(
+                f"{where}: unknown {name!r} in a [[route]]: {_hint(name, _ROUTE_NAMES)}"
+            )
+    return {name: _value(name, value, where) for name, value in row.items()}
 
 
 def _value(name: str, value: Any, where: str) -> Any:
-    kind = {f.name: f.type for f in (*fields(Settings), *fields(RouteRule))}[name]
+    """The value of a setting, checked.
+
+    Secrets are not repeated in the error: it may be logged.
+    """
     try:
-        if name in _CHOICES and value not in _CHOICES[name]:
-            raise ValueError(f"one of {', '.join(_CHOICES[name])}")  # noqa: TRY301 (one message below)
-        if kind == "float":
-            return _number(value)
-        return int(value) if kind == "int" else str(value)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{where}: {name} cannot be {value!r}: {error}") from None
+        return _read(name, value)
+    except ValueError as error:
+        shown = "what it is" if name in ("token", "upstream_key") else repr(value)
+        raise InputError(f"{where}: {name} cannot be {shown}: {error}") from None
 
 
-def _number(value: Any) -> float:
-    """A plain number, or one with a unit: "90s", "2h", "256MB"."""
+def _read(name: str, value: Any) -> Any:
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise ValueError(f"it is one of {', '.join(_CHOICES[name])}")
+    kind = _KINDS[name]
+    if kind == "str":
+        if not isinstance(value, str):
+            raise ValueError("it must be text, in quotes")
+        return value
+    return _whole(name, value) if kind == "int" else _amount(name, value)
+
+
+def _whole(name: str, value: Any) -> int:
+    most = _MOST.get(name, 2**31)
     text = str(value).strip()
-    for unit, factor in (*_SIZES.items(), *sorted(_UNITS.items(), key=lambda u: -len(u[0]))):
-        if text.endswith(unit) and text[: -len(unit)].strip().replace(".", "", 1).isdigit():
-            return float(text[: -len(unit)]) * factor
-    return float(text)
+    if not (text.isascii() and text.isdigit()) or int(text) > most:
+        raise ValueError(f"it is a whole number from 0 to {most}")
+    return int(text)
 
 
-def _checked(settings: Settings, where: str) -> Settings:
-    if not 0 <= settings.port <= 65535:  # noqa: PLR2004 (TCP ports)
-        raise InputError(f"{where}: port must lie in 0..65535, got {settings.port}")
-    for name in ("ttl", "timeout", "connect_timeout", "body_limit", "cache_size", "grace"):
-        if getattr(settings, name) < 0:
-            raise InputError(f"{where}: {name} must be ≥ 0, got {getattr(settings, name)!r}")
-    return settings
+def _amount(name: str, value: Any) -> float:
+    """A plain number, or one with a unit: "90s", "2h", "256MB"."""
+    units = _UNITS[name]
+    text = str(value).strip()
+    unit = next((u for u in sorted(units, key=len, reverse=True) if text.endswith(u)), "")
+    try:
+        amount = float(text.removesuffix(unit)) * units.get(unit, 1.0)
+    except ValueError:
+        amount = -1.0
+    if not isfinite(amount) or amount < 0 or (amount == 0 and name in _ABOVE_ZERO):
+        least = "above 0" if name in _ABOVE_ZERO else "of 0 or more"
+        raise ValueError(f"it is a number {least}, plain or with one of {', '.join(units)}")
+    return amount
