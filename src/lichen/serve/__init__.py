@@ -1,7 +1,7 @@
 """The service: `lichen serve` puts gateway, dashboard and metrics on one port and runs until told.
 
 SIGTERM or Ctrl-C stops it gracefully: no new connections, running answers and streams end, the
-ledger is written, the embedded model is stopped.
+ledger is written, the embedded model is stopped. A second one ends the running answers at once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import gc
 import signal
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 # How often the service's own use is read and booked. [s]
 _OVERHEAD_S = 5.0
+# The same warning is not said again within this time. [s]
+_QUIET_S = 60.0
+# How long calls that were broken off may take to write what they used. [s]
+_LAST_WORDS_S = 2.0
 
 
 def run(settings: Settings) -> int:
@@ -41,16 +46,13 @@ def run(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     from lichen.serve.build import Parts  # noqa: PLC0415 (heavy, imported on use)
 
-    parts = Parts(settings, _warn)
+    parts = Parts(settings, Voice().warn)
     # Nearly all objects of a call die with it; looking for cycles among them after every 700 new
     # ones cost a quarter of a call's CPU time (benchmarks/gateway/README.md).
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    asked = _listen_for_stops()
     try:
         port = await parts.server.start(settings.host, settings.port)
     except OSError as error:
@@ -59,16 +61,43 @@ async def _serve(settings: Settings) -> int:
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; another "
             "service may hold the port: choose one with --port (0 takes any that is free)"
         ) from error
+    parts.watch()
     _announce(settings, port)
     keeper = asyncio.create_task(_keep_books(parts))
-    await stop.wait()
-    _warn("stopping: running answers may end")
-    await parts.server.stop(settings.grace)
+    await asked.get()
+    _say("stopping: running answers may end (once more ends them now)")
+    await _drain(parts, asked, settings.grace)
     keeper.cancel()
-    with suppress(asyncio.CancelledError):
-        await keeper
+    await _last_words()
     await parts.close()
     return 0
+
+
+def _listen_for_stops() -> asyncio.Queue[None]:
+    """Signals that ask to stop, from now on."""
+    asked: asyncio.Queue[None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.put_nowait, None)
+    return asked
+
+
+async def _drain(parts: Parts, asked: asyncio.Queue[None], grace: float) -> None:
+    """Let running answers end, unless a second signal comes."""
+    parts.service.leave()
+    ending = asyncio.create_task(parts.server.stop(grace))
+    impatient = asyncio.create_task(asked.get())
+    await asyncio.wait((ending, impatient), return_when=asyncio.FIRST_COMPLETED)
+    parts.server.abort()
+    impatient.cancel()
+    await ending
+
+
+async def _last_words() -> None:
+    """Wait for calls that were broken off: what they used is booked on their way out."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=_LAST_WORDS_S)
 
 
 async def _keep_books(parts: Parts) -> None:
@@ -90,7 +119,23 @@ def _announce(settings: Settings, port: int) -> None:
     sys.stderr.flush()
 
 
-def _warn(message: object) -> None:
+def _say(message: object) -> None:
     """Say something to whoever runs the service; never anything that a tenant sent."""
-    sys.stderr.write(f"lichen: {message}\n")
-    sys.stderr.flush()
+    with suppress(OSError, ValueError):  # nobody may be listening any more
+        sys.stderr.write(f"lichen: {message}\n")
+        sys.stderr.flush()
+
+
+class Voice:
+    """Says warnings, each at most once a minute: a full disk is told of at every try to write."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, float] = {}
+
+    def warn(self, message: object) -> None:
+        """Say it, unless it was said just now."""
+        text, now = str(message), time.monotonic()
+        if now - self._said.get(text, -_QUIET_S) >= _QUIET_S:
+            self._said = {t: at for t, at in self._said.items() if now - at < _QUIET_S}
+            self._said[text] = now
+            _say(text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lichen.assemble import open_answers, open_book, open_pipeline
@@ -10,21 +12,24 @@ from lichen.calls.booking import Booker
 from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
 from lichen.calls.upstream import HttpUpstream
+from lichen.ledger.errors import LichenError
 from lichen.operate.watch import Watch
+from lichen.serve.embedded import EmbeddedUpstream
 from lichen.serve.guard import Guard
 from lichen.serve.overhead import Overhead
 from lichen.serve.service import Service, make_server
-from lichen.serve.shares import LocalShare, OwnCpu
+from lichen.serve.shares import OwnCpu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lichen.calls.exchange import Upstream
     from lichen.settings import Settings
 
 _OPENAI = "https://api.openai.com"
 # Entries waiting for the ledger beyond which the service is not ready: it cannot be written.
 _STUCK = 100_000
+# The gap in the book where the embedded model took its last reading with it.
+MODEL_ENDED = "the embedded model ended: energy since its last reading"
 
 
 class Parts:
@@ -35,37 +40,57 @@ class Parts:
     """
 
     def __init__(self, settings: Settings, warn: Callable[[object], None]) -> None:
-        self._upstream, self._local = open_upstream(settings)
+        self.book = open_book(settings, on_error=warn)
         try:
-            self.book = open_book(settings, on_error=warn)
-            self._answers = open_answers(settings, warn)
+            self._upstream = open_upstream(settings, warn)
         except BaseException:
-            if self._local is not None:
-                self._local.stop()
+            self.book.close()
             raise
+        self._model = self._upstream if isinstance(self._upstream, EmbeddedUpstream) else None
+        try:
+            self._answers = open_answers(settings, warn)
+            self._make(settings, warn)
+        except BaseException:
+            if self._model is not None:
+                self._model.stop()
+            self.book.close()
+            raise
+
+    def _make(self, settings: Settings, warn: Callable[[object], None]) -> None:
         onward, exact = open_pipeline(
             settings, self._upstream, Booker(self.book), self._answers, warn
         )
         self._own = Overhead(self.book, OwnCpu(), zone=self.book.zone, on_error=warn)
         self._idle: Overhead | None = None
-        if self._local is not None:
-            self._idle = Overhead(self.book, self._local, zone=self._upstream.zone, on_error=warn)
-        service = Service(
+        if self._model is not None:
+            self._model.on_end = self._note_end
+            self._idle = Overhead(
+                self.book, self._model.meter, zone=self._model.zone, on_error=warn
+            )
+        self.service = Service(
             Gateway(onward, exact),
             Watch(self.book),
             Guard(settings),
             health=self.health,
             gauges=self.gauges,
         )
-        self.server = make_server(service, limit=settings.body_limit)
+        self.server = make_server(self.service, limit=settings.body_limit)
+
+    def _note_end(self) -> None:
+        with suppress(LichenError):
+            self.book.store.note_gap(MODEL_ENDED, 1, datetime.now(UTC))
+
+    def watch(self) -> None:
+        """Keep the embedded model running, where there is one."""
+        if self._model is not None:
+            self._model.watch()
 
     def health(self) -> list[str]:
         """What is wrong; empty where all is well."""
-        gone = self._local is not None and not self._local.alive
-        wrong = ["the embedded model has ended"] if gone else []
+        wrong = self._model.wrong if self._model is not None else []
         waiting = self.book.writer.waiting if self.book.writer else 0
         if waiting > _STUCK:
-            wrong.append(f"{waiting} entries wait for the ledger")
+            return [*wrong, f"{waiting} entries wait for the ledger, which cannot be written"]
         return wrong
 
     def gauges(self) -> dict[str, float]:
@@ -84,27 +109,28 @@ class Parts:
         """Release everything, the ledger last."""
         await self._upstream.close()
         self.book_overhead()
-        if self._local is not None:
-            self._local.stop()
+        if self._model is not None:
+            self._model.stop()
         self._answers.close()
         self.book.close()
 
 
-def open_upstream(settings: Settings) -> tuple[Upstream, LocalShare | None]:
+def open_upstream(
+    settings: Settings, warn: Callable[[object], None]
+) -> HttpUpstream | EmbeddedUpstream:
     """The configured upstream; else OpenAI where a key is set; else the embedded model."""
     url = settings.upstream or (_OPENAI if os.environ.get("OPENAI_API_KEY") else "")
-    zone = settings.upstream_zone or "WORLD"
-    local = None
     if not url:
-        options = LocalOptions(threads=settings.threads)
-        local = LocalShare(LocalModel(settings.gguf or None, options).start())
-        url, zone = local.url, settings.zone or "WORLD"
-    made = HttpUpstream(
+        return EmbeddedUpstream(
+            LocalModel(settings.gguf or None, LocalOptions(threads=settings.threads)),
+            zone=settings.zone or "WORLD",
+            timeout=settings.timeout,
+            warn=warn,
+        )
+    return HttpUpstream(
         url,
-        zone=zone,
+        zone=settings.upstream_zone or "WORLD",
         key=settings.upstream_key,
         timeout=settings.timeout,
         connect_timeout=settings.connect_timeout,
     )
-    made.share = local
-    return made, local

@@ -3,25 +3,34 @@
 /v1/...      the API, for any OpenAI client: OPENAI_BASE_URL=http://127.0.0.1:8420/v1
 /            the dashboard, with /entry/ID, /assets/..., /events
 /metrics     Prometheus counters
-/healthz     the process lives; /readyz: it can answer
+/healthz     the process lives; /readyz: it can answer. Both are open to whoever can reach the port
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import re
+from contextlib import aclosing
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
 
 from lichen.calls.booking import block
 from lichen.calls.gateway import Gateway, refuse
 from lichen.calls.openai import KINDS, error_body
-from lichen.serve.http import Request, Server
+from lichen.serve.server import Limits, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 
     from lichen.operate.watch import Page, Watch
     from lichen.serve.guard import Guard
+    from lichen.serve.http import Request
 
+_API = b"/v1/"
 _TEXT = block([(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")])
+# A path that climbs, which HTTP clients resolve before they send it on.
+# Source: WHATWG URL Standard, "double-dot path segment" and "single-dot path segment".
+_CLIMBING = re.compile(rb"[/\\](?:\.|%2e){1,2}(?:[/\\?#]|$)", re.IGNORECASE)
 
 
 class Service:
@@ -41,24 +50,37 @@ class Service:
         self._guard = guard
         self._health = health
         self._gauges = gauges
+        self._viewers: set[asyncio.Task[None]] = set()
+        self._leaving = False
 
     def handle(self, request: Request) -> Coroutine[None, None, None] | None:
         """Answer a request, or return what will."""
         target = request.target
+        if target not in KINDS and not target.startswith(b"/"):
+            target = _in_origin_form(request)
         if target == b"/healthz":
             _say(request, 200, "ok")
+            return None
+        if target == b"/readyz":
+            wrong = self._health()
+            _say(request, 503 if wrong else 200, "; ".join(wrong) or "ready")
             return None
         refused = self._guard.refusal(request)
         if refused is not None:
             self._turned_away(request, *refused)
             return None
-        if target in KINDS or target.startswith(b"/v1/"):
+        if target in KINDS:
             return self._gateway.handle(request)
+        if target.startswith(_API):
+            return self._passed(request)
         path, _, query = target.decode("latin-1").partition("?")
-        if path == "/events":
-            return self._events(request)
-        self._own(request, path, query)
-        return None
+        return self._own(request, path, query)
+
+    def _passed(self, request: Request) -> Coroutine[None, None, None] | None:
+        if _CLIMBING.search(request.target):
+            refuse(request, 400, "a path with . or .. in it is not passed on", "climbing_path")
+            return None
+        return self._gateway.handle(request)
 
     def _turned_away(self, request: Request, status: int, message: str, code: str) -> None:
         if self._guard.asked_in_query(request):
@@ -68,29 +90,61 @@ class Service:
         else:
             refuse(request, status, message, code)
 
-    def _own(self, request: Request, path: str, query: str) -> None:
-        page: Page | None = None
-        if path == "/readyz":
-            wrong = self._health()
-            _say(request, 503 if wrong else 200, "; ".join(wrong) or "ready")
-            return
-        if path == "/metrics":
-            page = self._watch.metrics(self._gauges())
-        elif request.method in (b"GET", b"HEAD"):
+    def _own(self, request: Request, path: str, query: str) -> Coroutine[None, None, None] | None:
+        reading = request.method in (b"GET", b"HEAD")
+        if reading and path == "/events":
+            return self._events(request, query)
+        if reading and path == "/metrics":
+            return self._page(request, path, lambda: self._watch.metrics(self._gauges()))
+        if reading:
             headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in request.headers}
-            page = self._watch.page(path, query, headers)
+            return self._page(request, path, lambda: self._watch.page(path, query, headers))
+        _lost(request, path)
+        return None
+
+    async def _page(self, request: Request, path: str, make: Callable[[], Page | None]) -> None:
+        # The book is read in a thread: while its disk or database is slow, calls are not.
+        page = await asyncio.to_thread(make)
         if page is None:
             _lost(request, path)
             return
         head = block([(name.encode(), value.encode("latin-1")) for name, value in page.headers])
         request.respond(page.status, head, page.body)
 
-    async def _events(self, request: Request) -> None:
+    async def _events(self, request: Request, query: str) -> None:
+        viewer = cast("asyncio.Task[None]", asyncio.current_task())
+        self._viewers.add(viewer)
         head = block([(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")])
         request.start(200, head)
-        async for event in self._watch.events():
-            await request.send(event)
+        try:
+            stream = cast("AsyncGenerator[bytes, None]", self._watch.events(query))
+            async with aclosing(stream) as events:
+                async for event in events:
+                    await request.send(event)
+        except asyncio.CancelledError:
+            if not self._leaving:
+                raise
+        finally:
+            self._viewers.discard(viewer)
         request.end()
+
+    def leave(self) -> None:
+        """End the event streams, which have no end of their own: the service stops."""
+        self._leaving = True
+        for viewer in list(self._viewers):
+            viewer.cancel()
+
+
+def _in_origin_form(request: Request) -> bytes:
+    """The target of a request as one sends it to a proxy: its authority counts as the host.
+
+    Source: RFC 9112 §3.2.2 (absolute-form).
+    """
+    scheme, there, rest = request.target.partition(b"://")
+    if there and scheme.lower() in (b"http", b"https"):
+        request.host, slash, path = rest.partition(b"/")
+        request.target = slash + path or b"/"
+    return request.target
 
 
 def _say(request: Request, status: int, text: str) -> None:
@@ -121,13 +175,13 @@ def failed(request: Request, error: Exception) -> None:
 def refusal(status: int, why: str) -> bytes:
     """A whole HTTP answer for a request that could not be read."""
     body = error_body(status, why, "bad_request")
-    reason = {400: b"Bad Request", 413: b"Content Too Large"}[status]
     return (
         b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-        b"connection: close\r\n\r\n%b" % (status, reason, len(body), body)
+        b"connection: close\r\n\r\n%b"
+        % (status, HTTPStatus(status).phrase.encode(), len(body), body)
     )
 
 
 def make_server(service: Service, *, limit: float) -> Server:
-    """A server for a service."""
-    return Server(service.handle, failed=failed, refusal=refusal, limit=limit)
+    """A server for a service; `limit` bounds a request's body. [byte]"""
+    return Server(service.handle, failed=failed, refusal=refusal, limits=Limits(body=limit))

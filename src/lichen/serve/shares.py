@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from lichen.ledger.errors import MeterUnavailable
 from lichen.meter import host
-from lichen.meter.process import ProcessMeter
+from lichen.meter.process import ProcessMeter, process_seconds
 from lichen.meter.shared import SharedMeter
 
 if TYPE_CHECKING:
@@ -54,22 +54,25 @@ class LocalShare:
         self.factors = host.factors()
         self.model = model
         self._watts = host.busy().watts.value.in_watts
-        self._shared = SharedMeter(ProcessMeter(model.pid))
+        self._loading = 0.0
+        self.renew()
 
-    @property
-    def alive(self) -> bool:
-        """Whether the model answers."""
-        return self.model.alive
+    def renew(self) -> None:
+        """Meter the model's process of now: it was started again.
 
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return self.model.url
+        Raises:
+            MeterUnavailable: it has ended, or cannot be read.
+        """
+        pid = self.model.pid
+        self._shared = SharedMeter(ProcessMeter(pid))
+        # What it used to load belongs to no call.
+        self._loading += process_seconds(pid)
 
     def begin(self) -> object:
         """A call begins; None where the meter cannot be read."""
+        shared = self._shared
         try:
-            return self._shared.begin()
+            return shared, shared.begin()
         except MeterUnavailable:
             return None
 
@@ -77,23 +80,28 @@ class LocalShare:
         """The call's share and its CPU time [s]; None where it could not be measured."""
         if begun is None:
             return None
+        shared, token = cast("tuple[SharedMeter, int]", begun)
         try:
-            seconds = self._seconds(self._shared.end(cast("int", begun)))
+            seconds = self._seconds(shared.end(token))
         except MeterUnavailable:
             return None
         return host.reading_of_cpu(seconds), seconds
 
     def spent(self) -> float:
-        """CPU time outside any call since last asked. [s]"""
-        return self._seconds(self._shared.drain_idle())
+        """CPU time outside any call since last asked, loading included. [s]"""
+        try:
+            idle = self._seconds(self._shared.drain_idle())
+        except MeterUnavailable:
+            if self.model.alive:
+                raise
+            # What it used since the last reading went with it: its end is counted as a gap.
+            idle = 0.0
+        loading, self._loading = self._loading, 0.0
+        return idle + loading
 
     def reading(self, cpu_seconds: float) -> CallReading:
         """Energy and embodied carbon of a CPU time."""
         return host.reading_of_cpu(cpu_seconds)
-
-    def stop(self) -> None:
-        """Stop the model."""
-        self.model.stop()
 
     def _seconds(self, energy: Estimate[Energy]) -> float:
         return energy.value.in_joules / self._watts
