@@ -110,7 +110,7 @@ def _legend(scale: Scale) -> Markup:
         "p",
         el("span", "avoided", class_="a"),
         el("span", "used", class_="u"),
-        f"in {scale.unit}: dark to the low end of the interval, light to the best estimate, "
+        f"in {scale.unit}: strong to the low end of the interval, soft to the best estimate, "
         "a line to the high end",
         class_="legend s",
     )

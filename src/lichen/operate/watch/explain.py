@@ -16,7 +16,8 @@ from lichen.ledger.estimate import Basis, Estimate
 from lichen.ledger.quantities import CarbonIntensity
 from lichen.ledger.show import count, number
 from lichen.operate.watch import words
-from lichen.operate.watch.markup import Markup, el, join
+from lichen.operate.watch.markup import Markup, el
+from lichen.operate.watch.origins import origins
 from lichen.operate.watch.page import Frame, Page, html_page
 from lichen.operate.watch.scale import plain, told
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from lichen.ledger.entry import Entry, Figures
     from lichen.ledger.footprint import Footprint
     from lichen.ledger.quantities import Carbon
-    from lichen.ledger.tokens import Tokens
 
 _UNKNOWN = "unknown/"
 
@@ -42,10 +42,7 @@ def explained(entry: Entry, book: Book, zone: tzinfo | None, nav: Markup) -> Pag
         el("p", _when(entry, zone), class_="s"),
         _formula(figures),
         _quantities(figures),
-        _evidence(entry),
-        _tokens(figures, book),
-        _sources(entry),
-        _gaps(figures),
+        *origins(entry, book),
     )
     return html_page(Frame(f"Entry {entry.id} · lichen", (nav,), _foot()), *main)
 
@@ -72,18 +69,12 @@ def _sentence(entry: Entry) -> tuple[object, ...]:
     figures = entry.figures
     if figures.method.startswith(_UNKNOWN):
         return ("A call whose use is not known.",)
-    used = told_short(figures.footprint.carbon)
-    if figures.baseline is None:
-        return (
-            f"{words.strategy(figures.strategy).title.capitalize()}: used ",
-            el("em", used),
-            ".",
-        )
-    assert entry.saving is not None
+    title = words.strategy(figures.strategy).title.capitalize()
+    if entry.saving is None:
+        return (f"{title}: used {told_short(figures.footprint.carbon)}.",)
     saved = entry.saving.footprint.carbon
     word = "lost" if plain(saved.value) < 0 else "avoided"
-    title = words.strategy(figures.strategy).title.capitalize()
-    return (f"{title}: {word} ", el("em", told_short(saved)), ".")
+    return f"{title}: {word} ", el("em", told_short(saved)), "."
 
 
 def told_short(known: Estimate[Carbon]) -> str:
@@ -109,16 +100,11 @@ def _formula(figures: Figures) -> Markup:
         made, what = figures.baseline.footprint, "What it would have used"
     parts = (
         ("C", told_short(made.carbon)),
-        ("=", ""),
-        ("E", told(made.energy).partition(" (")[0]),
-        ("×", ""),
-        ("I", _intensity_told(made).partition(" (")[0]),
-        ("+", ""),
-        ("M", told_short(made.embodied)),
+        ("= E", told(made.energy).partition(" (")[0]),
+        ("× I", _intensity_told(made).partition(" (")[0]),
+        ("+ M", told_short(made.embodied)),
     )
-    terms = (
-        el("span", el("i", sign), el("small", shown) if shown else "") for sign, shown in parts
-    )
+    terms = (el("span", el("i", sign), el("small", shown)) for sign, shown in parts)
     return el("section", el("h2", what), el("p", *terms, class_="formula"))
 
 
@@ -170,7 +156,7 @@ def _cell(shown: str) -> Markup:
 
 def _bases(sides: list[tuple[str, Footprint]]) -> Markup:
     shown = (words.BASES[Basis(max(s.energy.basis, s.carbon.basis))] for _, s in sides)
-    return el("tr", el("th", "known how", scope="row"), *(el("td", basis) for basis in shown))
+    return el("tr", el("th", "basis", scope="row"), *(el("td", basis) for basis in shown))
 
 
 def _work(figures: Figures) -> str:
@@ -203,108 +189,3 @@ def _intensity_told(made: Footprint) -> str:
         basis,
     )
     return str(known)
-
-
-def _evidence(entry: Entry) -> Markup:
-    baseline = entry.figures.baseline
-    if baseline is None:
-        return Markup("")
-    method = words.method(baseline.method)
-    return el(
-        "section",
-        el("h2", "Why it counts as a saving"),
-        el(
-            "p",
-            "The baseline is ",
-            el("a", method.title, href=method.address),
-            f" ({baseline.method}): ",
-            el("a", f"entry {baseline.evidence}", href=f"/entry/{baseline.evidence}")
-            if _looks_like_id(baseline.evidence)
-            else baseline.evidence,
-            ". Run the evidence again with",
-        ),
-        el("pre", el("code", f"lichen prove {entry.id}"), tabindex="0"),
-    )
-
-
-def _looks_like_id(name: str) -> bool:
-    return len(name) == 16 and set(name) <= set("0123456789abcdef")  # noqa: PLR2004 (see ids.py)
-
-
-def _tokens(figures: Figures, book: Book) -> Markup:
-    spared = figures.baseline.tokens if figures.baseline else None
-    if not figures.tokens.total and not (spared and spared.total):
-        return Markup("")
-    columns = [("Used", figures.tokens), *([("Baseline", spared)] if spared else [])]
-    rows = [
-        el(
-            "tr",
-            el("th", title, scope="row"),
-            *(el("td", count(getattr(tokens, name))) for _, tokens in columns),
-        )
-        for name, title in words.TOKENS.items()
-        if any(getattr(tokens, name) for _, tokens in columns)
-    ]
-    heads = (el("th", head, scope="col") for head in ("Class", *(title for title, _ in columns)))
-    return el(
-        "section",
-        el("h2", "Tokens"),
-        el(
-            "table", el("thead", el("tr", *heads)), el("tbody", *rows), aria_label="Tokens by class"
-        ),
-        _split(figures, spared or figures.tokens, book),
-    )
-
-
-def _split(figures: Figures, tokens: Tokens, book: Book) -> Markup:
-    """How the energy parts into reading and writing, where today's meter is the entry's."""
-    meter = book.pricer.calls
-    if (figures.method, figures.factors) != (meter.method, meter.factors) or not tokens.output:
-        return Markup("")
-    reading = type(tokens)(tokens.prefill, tokens.cache_read, tokens.cache_write)
-    whole = meter.read(figures.model, tokens).energy
-    first = meter.read(figures.model, reading).energy
-    return el(
-        "p",
-        f"Reading the input takes {told(first)}; writing the output takes the rest, "
-        f"{told(whole.minus_shared(first))}.",
-        class_="s",
-    )
-
-
-def _sources(entry: Entry) -> Markup:
-    figures = entry.figures
-    method = words.method(figures.method)
-    pairs: list[tuple[str, object]] = [
-        ("Energy", join((el("a", method.title, href=method.address), f" ({figures.method})"))),
-        ("Factors", figures.factors or "none"),
-        ("Intensity", _link("method/carbon", f"grid zone {figures.zone}")),
-        ("Embodied", _link("method/embodied", "share of the hardware")),
-        ("Intervals", _link("method/uncertainty", "90 %, shared errors add up")),
-        ("Entry", entry.id),
-        ("Tenant", f"{entry.tenant[:12]} (a hash)" if entry.tenant else "none"),
-        *((name, words.short(str(value))) for name, value in sorted(figures.raw.items())),
-    ]
-    return el(
-        "section",
-        el("h2", "Sources and raw quantities"),
-        el(
-            "dl",
-            *(el("div", el("dt", name), el("dd", value)) for name, value in pairs),
-            class_="raw",
-        ),
-    )
-
-
-def _link(page: str, title: str) -> Markup:
-    return el("a", title, href=f"{words.DOCS}/{page}/")
-
-
-def _gaps(figures: Figures) -> Markup:
-    if not figures.gaps:
-        return Markup("")
-    items = []
-    for name in figures.gaps:
-        said = words.gap(name)
-        items.append(el("li", el("b", said.title), el("small", said.meaning)))
-    return el("section", el("h2", "What could not be known"), el("ul", *items))

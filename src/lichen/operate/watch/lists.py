@@ -126,7 +126,7 @@ def latest(view: View) -> Markup:
 
 def _entry(entry: Entry, view: View, energies: Scale, carbons: Scale) -> Markup:
     figures = entry.figures
-    when = entry.window.end.astimezone(view.now.tzinfo)
+    when = entry.window.start.astimezone(view.now.tzinfo)
     known = figures.work.amount > 0
     used = figures.footprint
     return el(

@@ -58,7 +58,7 @@ class Viewer:
         state = (self._sight.version(), self.span.since(now))
         first, self._state, before = self._state is None, state, self._state
         if first and state[0] == self._seen:
-            self._make(REGIONS)
+            # What they hold is not made again to compare: it may be newer than the version by now.
             return {}
         if state != before:
             self._stale = {region.name for region in REGIONS}
@@ -87,7 +87,7 @@ async def stream(
     """The events for one viewer, until closed. The store is read in a thread."""
     yield _OPENING
     viewer = await asyncio.to_thread(make)
-    quiet = 0.0
+    quiet, step = 0.0, min(viewer.span.every, KEEP_ALIVE)
     while True:
         changes = await asyncio.to_thread(viewer.changes)
         if changes:
@@ -96,5 +96,5 @@ async def stream(
         elif quiet >= KEEP_ALIVE:
             quiet = 0.0
             yield _STILL_HERE
-        await pause(viewer.span.every)
-        quiet += viewer.span.every
+        await pause(step)
+        quiet += step

@@ -20,10 +20,11 @@ class Said(NamedTuple):
 
 
 class Method(NamedTuple):
-    """How a number is made, and the page of the documentation that shows it."""
+    """How a number is made, the page of the documentation that shows it, and what to note."""
 
     title: str
     page: str
+    note: str = ""
 
     @property
     def address(self) -> str:
@@ -79,11 +80,12 @@ GAPS = {
     "entries refused": Said("lines refused", "Their id was taken by another line."),
 }
 
+_WARM = "Its low end supposes that the prompt would have been in the provider's cache. "
 METHODS = {
     "tokens": Method("token model", "method/energy"),
     "process": Method("process meter", "method/energy"),
-    "stored-call": Method("the stored call's own footprint", "method/savings"),
-    "shared-call": Method("the shared call's own footprint", "method/savings"),
+    "stored-call": Method("the stored call's own footprint", "method/savings", _WARM),
+    "shared-call": Method("the shared call's own footprint", "method/savings", _WARM),
     "unknown": Method("not known", "method/uncertainty"),
 }
 
