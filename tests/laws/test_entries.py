@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lichen.ledger.ids import first_of, from_int, new_id, to_int
-from lichen.ledger.rows import FIGURE_COLUMNS, from_row, to_row
+from lichen.ledger.rows import (
+    BASELINE_COLUMNS,
+    FIGURE_COLUMNS,
+    NO_BASELINE,
+    baseline_row,
+    figures_row,
+    from_row,
+)
 from lichen.ledger.window import from_microseconds, microseconds
 from lichen.testing.strategies import figures, moments
 
@@ -17,25 +24,30 @@ if TYPE_CHECKING:
     from lichen.ledger.entry import Figures
 
 
+def row_of(said: Figures) -> tuple[Any, ...]:
+    return figures_row(said) + (baseline_row(said.baseline) if said.baseline else NO_BASELINE)
+
+
 @given(figures())
 def test_figures_survive_being_a_row(said: Figures) -> None:
-    assert from_row(to_row(said)) == said
+    assert from_row(row_of(said)) == said
 
 
 @given(figures())
 def test_a_row_has_every_column_and_only_what_sql_knows(said: Figures) -> None:
-    row = to_row(said)
+    row = row_of(said)
 
-    assert len(row) == len(FIGURE_COLUMNS)
+    assert len(row) == len(FIGURE_COLUMNS) + len(BASELINE_COLUMNS)
     assert {type(value) for value in row} <= {str, int, float, type(None)}
 
 
 @given(figures())
 def test_figures_survive_a_table(said: Figures) -> None:
-    columns = ", ".join(f"{name} {kind}" for name, kind in FIGURE_COLUMNS)
+    kinds = [kind for _, kind in FIGURE_COLUMNS + BASELINE_COLUMNS]
+    columns = ", ".join(f"c{place} {kind}" for place, kind in enumerate(kinds))
     db = sqlite3.connect(":memory:")
     db.execute(f"CREATE TABLE figures ({columns})")
-    db.execute(f"INSERT INTO figures VALUES ({', '.join('?' * len(FIGURE_COLUMNS))})", to_row(said))
+    db.execute(f"INSERT INTO figures VALUES ({', '.join('?' * len(kinds))})", row_of(said))
 
     [row] = db.execute("SELECT * FROM figures").fetchall()
 

@@ -15,7 +15,7 @@ from lichen.ledger import schema
 from lichen.ledger.errors import InputError, StoreUnavailable
 from lichen.ledger.ids import to_int
 from lichen.ledger.rollup import Period, roll_up
-from lichen.ledger.rows import to_row
+from lichen.ledger.rows import baseline_row, figures_row
 from lichen.ledger.sqlite import APPLICATION_ID, SqliteStore
 from lichen.ledger.tokens import Tokens
 from lichen.testing.samples import MOMENT, sample_entries, sample_entry, sample_figures, scaled
@@ -87,8 +87,13 @@ def make_version_1(path: Path, entries: list[Entry]) -> None:
     for statement in schema.MIGRATIONS[0]:
         old.execute(statement)
     marks = ", ".join("?" * schema.FIGURES_WIDTH)
+    instead = ", ".join("?" * schema.BASELINES_WIDTH)
     for number, entry in enumerate(entries):
-        old.execute(f"INSERT INTO figures VALUES ({marks})", (number, *to_row(entry.figures)))
+        said = entry.figures
+        old.execute(f"INSERT INTO figures VALUES ({marks})", (number, *figures_row(said)))
+        if said.baseline:
+            row_of_it = (number, *baseline_row(said.baseline))
+            old.execute(f"INSERT INTO baselines VALUES ({instead})", row_of_it)
         row = (to_int(entry.id), entry.start_us, entry.end_us, entry.tenant, number)
         old.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
     old.executemany(schema.ADD_TO_ROLLUPS, [(*key, *row) for key, row in roll_up(entries).items()])

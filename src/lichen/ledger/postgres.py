@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 from lichen.ledger.errors import InputError, MissingExtra, StoreUnavailable
 from lichen.ledger.schema import MIGRATIONS
-from lichen.ledger.sql import Cursor, IdTaken, SqlStore
+from lichen.ledger.sql import IdTaken, SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from types import ModuleType
 
     import psycopg
+
+    from lichen.ledger.writing import Cursor
 
 _CONNECT_S = 10
 # "lichen" in ASCII: no other program takes the same advisory lock by chance.

@@ -10,16 +10,16 @@ again from what then holds. It all happens in the one transaction the cursor sta
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lichen.ledger import schema
-from lichen.ledger.ids import new_number
 from lichen.ledger.recompute import Balancing, Pricing, Revision
 from lichen.ledger.rollup import roll_up_counted
-from lichen.ledger.rows import from_row, to_row
+from lichen.ledger.rows import from_row
+from lichen.ledger.writing import FigureRows
 
 if TYPE_CHECKING:
-    from lichen.ledger.sql import Cursor
+    from lichen.ledger.writing import Cursor, Insert
 
 # Figures held in memory at once, about 3 kB each.
 _PAGE = 2000
@@ -43,15 +43,8 @@ _COLLECT_MINUTES = (
     "CREATE UNIQUE INDEX by_minute_place ON by_minute (place)",
 )
 _NEXT_MINUTES = f"""SELECT m.minute, m.entries, {schema.FIGURES}
- FROM by_minute m JOIN figures f ON f.id = m.now WHERE m.place > ? AND m.place <= ?"""
-
-
-class Insert(Protocol):
-    """Inserts rows of `width` columns laid end to end."""
-
-    def __call__(self, cursor: Cursor, table: str, width: int, values: list[Any]) -> None:
-        """Insert them."""
-        ...
+ FROM by_minute m JOIN figures f ON f.id = m.now {schema.BASELINES}
+ WHERE m.place > ? AND m.place <= ?"""
 
 
 class Repricing:
@@ -86,7 +79,7 @@ class Repricing:
         return revision
 
     def _price(self, rows: list[Any]) -> None:
-        new: list[Any] = []
+        new = FigureRows()
         replaced: list[int] = []
         moves: list[tuple[int, int]] = []
         for old, count, now, *entry_row in rows:
@@ -98,11 +91,10 @@ class Repricing:
             newest = now  # from an earlier revision, perhaps, and still right
             if figures is not sample.figures:
                 self._changed += count
-                newest = new_number()
-                new += (newest, *to_row(figures))
+                newest = new.add(figures)
                 replaced += (old, self._number, newest)
             moves.append((newest, old))
-        self._insert(self._cursor, "figures", schema.FIGURES_WIDTH, new)
+        new.insert(self._insert, self._cursor)
         self._insert(self._cursor, "repriced", 3, replaced)
         self._cursor.executemany("UPDATE priced SET now = ? WHERE old = ?", moves)
 

@@ -1,9 +1,9 @@
-"""Rows: how figures lie in a table, the same for every SQL store.
+"""Rows: how figures and baselines lie in their tables, the same for every SQL store.
 
-What nearly every entry has takes one column a number, so that the book can be read with any SQL
-shell: estimates three (value, low, high) in base units, their bases together, such as "111". What
-few entries have of their own, the baseline and water or money, takes a column of JSON each: an
-SQLite row of 52 columns cost four times the time of one of 26, most of it for nulls.
+One column a number, so that the book can be read with any SQL shell: estimates take three (value,
+low, high) in base units, their bases one, such as "111". Baselines have a table of their own, since
+most entries have none: an SQLite row of 52 columns cost four times the time of one of 26, most of
+it for nulls. Water and money, rarer still, share a column of JSON.
 """
 
 from __future__ import annotations
@@ -23,9 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TOKENS = ("prefill", "cache_read", "cache_write", "decode", "reasoning")
-_ENDS = ("", "_low", "_high")
-_SOLID = ("energy", "operational", "embodied")
-
+# What was used: tokens, then the footprint. Both tables have it.
+_USE: tuple[tuple[str, str], ...] = (
+    *((name, "INTEGER") for name in _TOKENS),
+    *(
+        (name + end, "REAL")
+        for name in ("energy", "operational", "embodied")
+        for end in ("", "_low", "_high")
+    ),
+    ("bases", "TEXT"),
+    ("extra", "TEXT"),
+)
 # name, SQL type; the order is the order of every row below.
 FIGURE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("name", "TEXT"),
@@ -36,24 +44,18 @@ FIGURE_COLUMNS: tuple[tuple[str, str], ...] = (
     ("factors", "TEXT"),
     ("zone", "TEXT"),
     ("model", "TEXT"),
-    *((name, "INTEGER") for name in _TOKENS),
-    *((name + end, "REAL") for name in _SOLID for end in _ENDS),
-    ("bases", "TEXT"),
     ("raw", "TEXT"),
     ("gaps", "TEXT"),
-    ("extra", "TEXT"),
-    ("baseline", "TEXT"),
+    *_USE,
 )
-_BASE, _RAW, _GAPS, _EXTRA, _BASELINE = 22, 23, 24, 25, 26
+BASELINE_COLUMNS: tuple[tuple[str, str], ...] = (("method", "TEXT"), ("evidence", "TEXT"), *_USE)
+NO_BASELINE = (None,) * len(BASELINE_COLUMNS)
 _BASIS = "".join(str(int(basis)) for basis in Basis)
 
 
-def to_row(figures: Figures) -> tuple[Any, ...]:
-    """The columns of figures, in the order of `FIGURE_COLUMNS`.
-
-    Plain statements: this runs once for every entry whose figures are its own.
-    """
-    work, tokens, footprint, raw = figures.work, figures.tokens, figures.footprint, figures.raw
+def figures_row(figures: Figures) -> tuple[Any, ...]:
+    """The columns of figures, in the order of `FIGURE_COLUMNS`."""
+    work, raw, gaps = figures.work, figures.raw, figures.gaps
     return (
         figures.name,
         figures.strategy,
@@ -63,17 +65,38 @@ def to_row(figures: Figures) -> tuple[Any, ...]:
         figures.factors,
         figures.zone,
         figures.model,
-        tokens.prefill,
-        tokens.cache_read,
-        tokens.cache_write,
-        tokens.decode,
-        tokens.reasoning,
-        *_numbers(footprint),
-        _bases(footprint),
         json.dumps(dict(raw)) if raw else None,
-        _gaps_text(figures.gaps) if figures.gaps else None,
-        _extra_text(footprint),
-        None if figures.baseline is None else _baseline_text(figures.baseline),
+        _gaps_text(gaps) if gaps else None,
+        *_use(figures.tokens, figures.footprint),
+    )
+
+
+def baseline_row(baseline: Baseline) -> tuple[Any, ...]:
+    """The columns of a baseline, in the order of `BASELINE_COLUMNS`."""
+    return (
+        baseline.method,
+        baseline.evidence,
+        *_use(baseline.tokens, baseline.footprint),
+    )
+
+
+def from_row(row: Sequence[Any]) -> Figures:
+    """The figures of a row: their columns, then those of the baseline, or nulls."""
+    return Figures(
+        name=row[0],
+        strategy=row[1],
+        work=Work(row[3], row[2]),
+        method=row[4],
+        factors=row[5],
+        zone=row[6],
+        model=row[7],
+        raw=json.loads(row[8]) if row[8] else NOTHING,
+        gaps=tuple(json.loads(row[9])) if row[9] else (),
+        tokens=Tokens(*row[10:15]),
+        footprint=_footprint(row[15:26]),
+        baseline=None
+        if row[26] is None
+        else Baseline(_footprint(row[33:44]), row[26], row[27], Tokens(*row[28:33])),
     )
 
 
@@ -82,8 +105,30 @@ def _gaps_text(gaps: tuple[str, ...]) -> str:
     return json.dumps(gaps)
 
 
-def _extra_text(footprint: Footprint) -> str | None:
-    water, money = footprint.water, footprint.money
+def _use(tokens: Tokens, footprint: Footprint) -> tuple[Any, ...]:
+    """Tokens and footprint. Plain statements: this runs for every entry with figures of its own."""
+    energy, operational, embodied = footprint.energy, footprint.operational, footprint.embodied
+    return (
+        tokens.prefill,
+        tokens.cache_read,
+        tokens.cache_write,
+        tokens.decode,
+        tokens.reasoning,
+        energy.value.amount,
+        energy.low.amount,
+        energy.high.amount,
+        operational.value.amount,
+        operational.low.amount,
+        operational.high.amount,
+        embodied.value.amount,
+        embodied.low.amount,
+        embodied.high.amount,
+        _BASIS[energy.basis] + _BASIS[operational.basis] + _BASIS[embodied.basis],
+        _extra_text(footprint.water, footprint.money),
+    )
+
+
+def _extra_text(water: Estimate[Water] | None, money: Money | None) -> str | None:
     if water is None and money is None:
         return None
     extra: dict[str, Any] = {}
@@ -95,74 +140,10 @@ def _extra_text(footprint: Footprint) -> str | None:
     return json.dumps(extra)
 
 
-def _baseline_text(baseline: Baseline) -> str:
-    tokens, footprint = baseline.tokens, baseline.footprint
-    return json.dumps(
-        {
-            "method": baseline.method,
-            "evidence": baseline.evidence,
-            "tokens": [getattr(tokens, name) for name in _TOKENS],
-            "footprint": _numbers(footprint),
-            "bases": _bases(footprint),
-            "extra": _extra_text(footprint),
-        }
-    )
-
-
-def from_row(row: Sequence[Any]) -> Figures:
-    """The figures of a row."""
-    return Figures(
-        name=row[0],
-        strategy=row[1],
-        work=Work(row[3], row[2]),
-        method=row[4],
-        factors=row[5],
-        zone=row[6],
-        model=row[7],
-        tokens=Tokens(*row[8:13]),
-        footprint=_footprint(row[13:_BASE], row[_BASE], row[_EXTRA]),
-        raw=json.loads(row[_RAW]) if row[_RAW] else NOTHING,
-        gaps=tuple(json.loads(row[_GAPS])) if row[_GAPS] else (),
-        baseline=_baseline(row[_BASELINE]) if row[_BASELINE] else None,
-    )
-
-
-def _baseline(text: str) -> Baseline:
-    said = json.loads(text)
-    return Baseline(
-        _footprint(said["footprint"], said["bases"], said["extra"]),
-        said["method"],
-        said["evidence"],
-        Tokens(*said["tokens"]),
-    )
-
-
-def _numbers(footprint: Footprint) -> tuple[float, ...]:
-    energy, operational, embodied = footprint.energy, footprint.operational, footprint.embodied
-    return (
-        energy.value.amount,
-        energy.low.amount,
-        energy.high.amount,
-        operational.value.amount,
-        operational.low.amount,
-        operational.high.amount,
-        embodied.value.amount,
-        embodied.low.amount,
-        embodied.high.amount,
-    )
-
-
-def _bases(footprint: Footprint) -> str:
-    return (
-        _BASIS[footprint.energy.basis]
-        + _BASIS[footprint.operational.basis]
-        + _BASIS[footprint.embodied.basis]
-    )
-
-
-def _footprint(row: Sequence[float], bases: str, extra: str | None) -> Footprint:
-    said = json.loads(extra) if extra else {}
-    water, money = said.get("water"), said.get("money")
+def _footprint(row: Sequence[Any]) -> Footprint:
+    bases: str = row[9]
+    extra = json.loads(row[10]) if row[10] else {}
+    water, money = extra.get("water"), extra.get("money")
     return Footprint(
         _estimate(Energy, row[0:3], bases[0]),
         _estimate(Carbon, row[3:6], bases[1]),

@@ -1,6 +1,7 @@
 """The tables of the book in SQL, and the statements every SQL store has in common.
 
     figures    what entries say, one row for all entries that say the same; never changed
+    baselines  what those figures would have been without the strategy, where they claim a saving
     entries    id, time, tenant, figures; never changed
     repriced   old figures → new figures, one row a revision; the newest wins
     rollups    sums by minute, hour and day, kept in the same transaction as the entries
@@ -25,18 +26,20 @@ from lichen.ledger.ids import first_of, from_int
 from lichen.ledger.quantities import Carbon, Energy
 from lichen.ledger.recompute import Balance, Revision
 from lichen.ledger.rollup import BASES, SUMS, RollupKey
-from lichen.ledger.rows import FIGURE_COLUMNS, from_row
+from lichen.ledger.rows import BASELINE_COLUMNS, FIGURE_COLUMNS, from_row
 from lichen.ledger.window import from_microseconds, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in FIGURE_COLUMNS)
+_FIGURES = ", ".join(f"{name} {kind}" for name, kind in FIGURE_COLUMNS)
+_BASELINES = ", ".join(f"{name} {kind}" for name, kind in BASELINE_COLUMNS)
 _SUM_COLUMNS = ", ".join(f"{name} REAL NOT NULL" for name in (*SUMS, *BASES))
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        f"CREATE TABLE figures (id INTEGER PRIMARY KEY, {_COLUMNS})",
+        f"CREATE TABLE figures (id INTEGER PRIMARY KEY, {_FIGURES})",
+        f"CREATE TABLE baselines (figures INTEGER PRIMARY KEY, {_BASELINES})",
         """CREATE TABLE entries (id INTEGER PRIMARY KEY, start_us INTEGER NOT NULL,
             end_us INTEGER NOT NULL, tenant TEXT NOT NULL, figures INTEGER NOT NULL)""",
         f"""CREATE TABLE rollups (period INTEGER, start INTEGER, strategy TEXT, model TEXT,
@@ -54,16 +57,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 
-FIGURES = ", ".join(f"f.{name}" for name, _ in FIGURE_COLUMNS)
 FIGURES_WIDTH = 1 + len(FIGURE_COLUMNS)
+BASELINES_WIDTH = 1 + len(BASELINE_COLUMNS)
 ENTRIES_WIDTH = 5
+# What `from_row` reads, once figures `f` are joined with their baselines `b`.
+FIGURES = ", ".join(
+    [f"f.{name}" for name, _ in FIGURE_COLUMNS] + [f"b.{name}" for name, _ in BASELINE_COLUMNS]
+)
+BASELINES = "LEFT JOIN baselines b ON b.figures = f.id"
 # An entry's figures are the newest that replaced them, or its own.
-NEWEST = """LEFT JOIN repriced r ON r.old = e.figures
+NEWEST = f"""LEFT JOIN repriced r ON r.old = e.figures
   AND r.revision = (SELECT max(revision) FROM repriced WHERE old = e.figures)
- JOIN figures f ON f.id = coalesce(r.new, e.figures)"""
+ JOIN figures f ON f.id = coalesce(r.new, e.figures) {BASELINES}"""
 ENTRY_COLUMNS = f"e.id, e.start_us, e.end_us, e.tenant, {FIGURES}"
 ENTRIES = f"SELECT {ENTRY_COLUMNS} FROM entries e {NEWEST}"
-ENTRIES_AS_WRITTEN = f"SELECT {ENTRY_COLUMNS} FROM entries e JOIN figures f ON f.id = e.figures"
+ENTRIES_AS_WRITTEN = (
+    f"SELECT {ENTRY_COLUMNS} FROM entries e JOIN figures f ON f.id = e.figures {BASELINES}"
+)
 _KEY = RollupKey._fields
 ROLLUPS = f"SELECT {', '.join((*_KEY, *SUMS, *BASES))} FROM rollups"
 _ADDED = [f"{name} = rollups.{name} + excluded.{name}" for name in SUMS]

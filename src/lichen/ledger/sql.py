@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lichen.ledger import schema
 from lichen.ledger.errors import EntryConflict, StoreUnavailable
-from lichen.ledger.ids import new_number, to_int
+from lichen.ledger.ids import to_int
 from lichen.ledger.ports import Gap
 from lichen.ledger.repricing import Repricing
 from lichen.ledger.rollup import Period, RollupKey, Totals, roll_up, totals_of
-from lichen.ledger.rows import to_row
 from lichen.ledger.window import from_microseconds, microseconds
+from lichen.ledger.writing import FigureRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from lichen.ledger.entry import Entry, Figures
     from lichen.ledger.recompute import Pricing, Revision
+    from lichen.ledger.writing import Cursor
 
 # Figures already written that an entry may still point to; older ones are written again.
 _KNOWN_FIGURES = 2048
@@ -34,22 +35,6 @@ _PAGE = 1000
 _IDS = 500
 # No moment is later: the year 9999 in seconds since 1970.
 _NEVER = 253_402_300_800
-
-
-class Cursor(Protocol):
-    """Runs statements inside a transaction."""
-
-    def execute(self, query: str, values: Sequence[Any] = ()) -> object:
-        """Run one statement."""
-        ...
-
-    def executemany(self, query: str, values: Iterable[Sequence[Any]]) -> object:
-        """Run one statement with each of these values."""
-        ...
-
-    def fetchall(self) -> list[Any]:
-        """The rows of the last statement."""
-        ...
 
 
 class IdTaken(StoreUnavailable):
@@ -114,24 +99,22 @@ class SqlStore(ABC):
     def _write(self, cursor: Cursor, entries: Sequence[Entry]) -> None:
         self._forget_replaced(cursor)
         rows: list[Any] = []
-        figure_rows: list[Any] = []
+        figures = FigureRows()
         for entry in entries:
-            key = self._figures_key(entry.figures, figure_rows)
+            key = self._figures_key(entry.figures, figures)
             rows += (to_int(entry.id), entry.start_us, entry.end_us, entry.tenant, key)
-        self._insert(cursor, "figures", schema.FIGURES_WIDTH, figure_rows)
+        figures.insert(self._insert, cursor)
         self._insert(cursor, "entries", schema.ENTRIES_WIDTH, rows)
         # In order, so that two writers never wait for each other in a circle.
         sums = sorted(roll_up(entries).items())
         cursor.executemany(schema.ADD_TO_ROLLUPS, [(*key, *row) for key, row in sums])
 
-    def _figures_key(self, figures: Figures, rows: list[Any]) -> int:
+    def _figures_key(self, figures: Figures, rows: FigureRows) -> int:
         known = self._known.get(id(figures))
         if known is None:
             known = self._older.get(id(figures))
             if known is None:
-                known = figures, new_number()
-                rows.append(known[1])
-                rows += to_row(figures)
+                known = figures, rows.add(figures)
             if len(self._known) >= _KNOWN_FIGURES:
                 self._older, self._known = self._known, {}
             self._known[id(figures)] = known

@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from lichen.ledger.errors import InputError, StoreUnavailable
 from lichen.ledger.schema import MIGRATIONS
-from lichen.ledger.sql import Cursor, IdTaken, SqlStore
+from lichen.ledger.sql import IdTaken, SqlStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from lichen.ledger.writing import Cursor
 
 BUSY_MS = 5000
 # "lich" in ASCII: `file` and other tools can tell a ledger from any other database.
