@@ -1,17 +1,25 @@
-"""A real browser: the system's Chromium, driven by Playwright, with a profile of its own."""
+"""Real processes: `lichen serve`, an upstream that answers by a script, the system's browser."""
 
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from openai import AsyncOpenAI, OpenAI
+
+from lichen.testing.provider import ScriptedProvider, by_kind
+from lichen.testing.service import RunningService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from playwright.async_api import Browser
+
+    Serve = Callable[..., RunningService]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -42,3 +50,62 @@ async def browser() -> AsyncIterator[Browser]:
         started = await playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield started
         await started.close()
+
+
+@pytest.fixture(scope="module")
+def module_upstream() -> Iterator[ScriptedProvider]:
+    """An upstream for a module of tests."""
+    with ScriptedProvider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def module_service(
+    tmp_path_factory: pytest.TempPathFactory, module_upstream: ScriptedProvider
+) -> Iterator[RunningService]:
+    """A service for a module of tests, before that upstream."""
+    folder = tmp_path_factory.mktemp("service")
+    with RunningService(folder, upstream=module_upstream.url) as running:
+        yield running
+
+
+@pytest.fixture
+def upstream(module_upstream: ScriptedProvider) -> ScriptedProvider:
+    """The upstream as it usually answers, with no calls counted."""
+    module_upstream.script = by_kind
+    module_upstream.calls.clear()
+    return module_upstream
+
+
+@pytest.fixture
+def service(module_service: RunningService, upstream: ScriptedProvider) -> RunningService:
+    """The module's service, before the upstream."""
+    assert upstream.url
+    return module_service
+
+
+@pytest.fixture
+def serve(tmp_path: Path, upstream: ScriptedProvider) -> Iterator[Serve]:
+    """Starts a service of the test's own; settings by their names."""
+    with ExitStack() as started:
+
+        def start(**settings: object) -> RunningService:
+            given = {"upstream": upstream.url, **settings}
+            made = RunningService(tmp_path, **given)  # type: ignore[arg-type]
+            return started.enter_context(made)
+
+        yield start
+
+
+@pytest.fixture
+def client(service: RunningService) -> Iterator[OpenAI]:
+    """The official client, which tries nothing twice by itself."""
+    with OpenAI(base_url=service.base_url, api_key="sk-test", max_retries=0) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def async_client(service: RunningService) -> AsyncIterator[AsyncOpenAI]:
+    """The official client for asyncio."""
+    async with AsyncOpenAI(base_url=service.base_url, api_key="sk-test", max_retries=0) as made:
+        yield made

@@ -68,6 +68,7 @@ async def _serve(settings: Settings) -> int:
     _say("stopping: running answers may end (once more ends them now)")
     await _drain(parts, asked, settings.grace)
     keeper.cancel()
+    parts.unwatch()
     await _last_words()
     await parts.close()
     return 0

@@ -85,6 +85,11 @@ class Parts:
         if self._model is not None:
             self._model.watch()
 
+    def unwatch(self) -> None:
+        """The service stops: let the embedded model end."""
+        if self._model is not None:
+            self._model.unwatch()
+
     def health(self) -> list[str]:
         """What is wrong; empty where all is well."""
         wrong = self._model.wrong if self._model is not None else []

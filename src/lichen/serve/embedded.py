@@ -96,20 +96,25 @@ class EmbeddedUpstream:
         """From now on start the model again when it ends."""
         self._keeper = asyncio.create_task(self._keep_running())
 
+    def unwatch(self) -> None:
+        """From now on let it end."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+
     async def _keep_running(self) -> None:
         loop = asyncio.get_running_loop()
         ends = 0
-        while ends < len(_PAUSES):
+        while ends <= len(_PAUSES):
+            if ends:
+                await asyncio.sleep(_PAUSES[ends - 1])
+                await self._start_again()
             began = loop.time()
             await _end_of(self.local)
             self._up.clear()
             ends = 1 if loop.time() - began > _SOUND_S else ends + 1
-            self._warn(
-                f"the embedded model has ended; {self.local.last_output()[-500:]}".rstrip("; ")
-            )
+            said = self.local.last_output()[-500:]
+            self._warn("the embedded model has ended" + (f": {said}" if said else ""))
             await asyncio.to_thread(self.on_end)
-            await asyncio.sleep(_PAUSES[ends - 1])
-            await self._start_again()
         self._given_up = True
         self._warn("the embedded model kept ending: it is not started again")
 
@@ -125,11 +130,8 @@ class EmbeddedUpstream:
             self._warn("the embedded model answers again")
 
     async def close(self) -> None:
-        """Stop watching, and close the connections; the model itself is stopped with `stop`."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
+        """Close the connections; the model itself is stopped with `stop`."""
+        self.unwatch()
         await self._http.close()
 
     def stop(self) -> None:
