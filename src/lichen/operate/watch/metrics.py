@@ -192,7 +192,7 @@ def _gauge_name(name: str) -> str:
 
 def _family(name: str, kind: str, meaning: str, series: Series) -> list[str]:
     head = [f"# HELP {name} {_escaped(meaning)}", f"# TYPE {name} {kind}"]
-    return [*head, *(f"{name}{_written(on)} {amount:.17g}" for on, amount in series.items())]
+    return [*head, *(f"{name}{_written(on)} {amount!r}" for on, amount in series.items())]
 
 
 def _written(labels: Labels) -> str:

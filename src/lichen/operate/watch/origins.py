@@ -113,7 +113,7 @@ def _sources(entry: Entry) -> Markup:
         ("Intervals", _link("method/uncertainty", "90 %, shared errors add up")),
         ("Entry", entry.id),
         ("Tenant", f"{entry.tenant[:12]} (a hash)" if entry.tenant else "none"),
-        *((name, words.short(str(value))) for name, value in sorted(figures.raw.items())),
+        *((name, words.short(_exact(value))) for name, value in sorted(figures.raw.items())),
     ]
     return el(
         "section",
@@ -124,6 +124,10 @@ def _sources(entry: Entry) -> Markup:
             class_="raw",
         ),
     )
+
+
+def _exact(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.9g}"
 
 
 def _link(page: str, title: str) -> Markup:

@@ -55,7 +55,7 @@ REGIONS = (
     Region("strategies", lists.by_strategy, 5.0),
     Region("models", lists.by_model, 5.0),
     Region("gaps", lists.gaps, 10.0),
-    Region("own", own, 10.0),
+    Region("own", own, 5.0),
     Region("say", headline.spoken, 30.0),
 )
 

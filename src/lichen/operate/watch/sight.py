@@ -11,11 +11,12 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import reduce
 from hashlib import blake2b
+from operator import add
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from lichen.ledger.entry import OWN
-from lichen.ledger.estimate import Estimate, zero
+from lichen.ledger.estimate import Basis, Estimate, Q
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.quantities import Carbon
 from lichen.ledger.rollup import Period
@@ -25,7 +26,7 @@ from lichen.ledger.window import Work
 from lichen.operate.watch.span import SPANS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from lichen.ledger.book import Book
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from lichen.operate.watch.span import Span
 
 REQUEST = "request"
+Sums = list[float]
+# Numbers of a bar: calls, hits, then value, low and high of what was used and avoided.
+_WIDTH = 8
 # Entries looked at for the list of the latest, and for the gaps they name.
 LATEST = 100
 
@@ -56,17 +60,6 @@ class Bar:
     hits: float
     used: Estimate[Carbon]
     avoided: Estimate[Carbon]
-
-    def __add__(self, other: Bar) -> Bar:
-        return Bar(
-            self.calls + other.calls,
-            self.hits + other.hits,
-            self.used + other.used,
-            self.avoided + other.avoided,
-        )
-
-
-NOTHING = Bar(0, 0, zero(Carbon), zero(Carbon))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +101,7 @@ class _Settled:
     since: datetime
     until: datetime
     rows: tuple[Totals, ...]
-    bars: tuple[Bar, ...]
+    bars: list[Sums]
 
 
 class Sight:
@@ -163,23 +156,23 @@ class Sight:
             self._settled[span.name] = settled
         store = self.book.store
         new = store.totals(span.period, since=settled.until)
-        bars = list(settled.bars)
+        bars = [list(sums) for sums in settled.bars]
         _add_to(bars, new, span, settled.since)
         return View(
             span,
             now,
             settled.since,
-            Summary([*settled.rows, *new], store.gaps()),
-            tuple(bars),
+            Summary(merged([*settled.rows, *new]), store.gaps()),
+            tuple(map(_bar, bars)),
             self._latest(),
         )
 
     def _read(self, span: Span, now: datetime) -> _Settled:
         since, until = span.since(now), span.settled(now)
         rows = self.book.store.totals(span.period, since=since, until=until)
-        bars = [NOTHING] * span.count
+        bars = [[0.0] * _WIDTH for _ in range(span.count)]
         _add_to(bars, rows, span, since)
-        return _Settled(now, since, until, tuple(merged(rows)), tuple(bars))
+        return _Settled(now, since, until, tuple(merged(rows)), bars)
 
     def _latest(self) -> tuple[Entry, ...]:
         entries = self.book.store.entries(newest=LATEST)
@@ -195,21 +188,35 @@ def _is_stale(settled: _Settled, span: Span, now: datetime) -> bool:
     return moved or (now - settled.read_at).total_seconds() > span.fresh
 
 
-def _add_to(bars: list[Bar], rows: Iterable[Totals], span: Span, since: datetime) -> None:
+def _add_to(bars: list[Sums], rows: Iterable[Totals], span: Span, since: datetime) -> None:
     """Add roll-ups to their bars; a clock that was wrong may have booked some in the future."""
     for row in rows:
         number = min(span.bar_of(row.start, since), len(bars) - 1)
-        bars[number] += bar_of(row)
+        bars[number] = list(map(add, bars[number], _amounts(row)))
 
 
-def bar_of(row: Totals) -> Bar:
-    """What a roll-up adds to its bar."""
+def _amounts(row: Totals) -> Sums:
+    """What a roll-up adds to its bar, in the order in which `_bar` reads it."""
     calls = row.work.amount if row.work.unit == REQUEST and row.strategy != OWN else 0.0
     hits = calls if spared_the_model(row) else 0.0
-    return Bar(calls, hits, row.used.carbon, row.saved.carbon)
+    return [calls, hits, *_carbon(row.used), *_carbon(row.saved)]
 
 
-def merged(rows: Sequence[Totals]) -> list[Totals]:
+def _carbon(made: Footprint) -> tuple[float, float, float]:
+    """`Footprint.carbon` as plain numbers: this runs once for every roll-up. [gCO₂e]"""
+    one, other = made.operational, made.embodied
+    return (
+        one.value.amount + other.value.amount,
+        one.low.amount + other.low.amount,
+        one.high.amount + other.high.amount,
+    )
+
+
+def _bar(sums: Sums) -> Bar:
+    return Bar(sums[0], sums[1], _estimate(*sums[2:5]), _estimate(*sums[5:8]))
+
+
+def merged(rows: Iterable[Totals]) -> list[Totals]:
     """Sums over time: one roll-up for each strategy, model and unit."""
     alike: dict[tuple[str, str, str], list[Totals]] = defaultdict(list)
     for row in rows:
@@ -223,8 +230,34 @@ def _merge(rows: list[Totals]) -> Totals:
         work=Work(sum(row.work.amount for row in rows), rows[0].work.unit),
         entries=sum(row.entries for row in rows),
         gaps=sum(row.gaps for row in rows),
-        tokens=reduce(Tokens.__add__, (row.tokens for row in rows)),
-        spared=reduce(Tokens.__add__, (row.spared for row in rows)),
-        used=reduce(Footprint.__add__, (row.used for row in rows)),
-        saved=reduce(Footprint.__add__, (row.saved for row in rows)),
+        tokens=reduce(Tokens.__add__, [row.tokens for row in rows]),
+        spared=reduce(Tokens.__add__, [row.spared for row in rows]),
+        used=_footprint([row.used for row in rows]),
+        saved=_footprint([row.saved for row in rows]),
     )
+
+
+def _footprint(made: list[Footprint]) -> Footprint:
+    """Their sum, as `Footprint` adds, but in plain numbers: hundreds of them at a time."""
+    return Footprint(
+        _total([one.energy for one in made]),
+        _total([one.operational for one in made]),
+        _total([one.embodied for one in made]),
+    )
+
+
+def _total(known: list[Estimate[Q]]) -> Estimate[Q]:
+    kind = known[0].value.like
+    value, low, high = (
+        sum([one.value.amount for one in known]),
+        sum([one.low.amount for one in known]),
+        sum([one.high.amount for one in known]),
+    )
+    basis = max(one.basis for one in known)
+    # Sums of many floats are rounded each on its own; the interval still holds its value.
+    return Estimate(kind(value), kind(min(low, value)), kind(max(high, value)), basis)
+
+
+def _estimate(value: float, low: float, high: float) -> Estimate[Carbon]:
+    ends = Carbon.grams(min(low, value)), Carbon.grams(max(high, value))
+    return Estimate(Carbon.grams(value), *ends, Basis.MODELLED)
