@@ -1,0 +1,1 @@
+"""What the ledger costs: writing an entry, and reading a report."""
