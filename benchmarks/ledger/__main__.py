@@ -100,9 +100,7 @@ def keep(costs: Sequence[Cost], reports: Sequence[Reading]) -> Path:
         for what, measure, value in itertools.chain(
             *(cost.rows() for cost in costs), *(reading.rows() for reading in reports)
         ):
-            writer.writerow(
-                [*about.values(), what, measure, f"{value:.3f}".rstrip("0").rstrip(".")]
-            )
+            writer.writerow([*about.values(), what, measure, round(value, 3)])
     return path
 
 
