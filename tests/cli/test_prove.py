@@ -40,7 +40,10 @@ def stored(kinds: Kinds) -> Entry:
 def repeated(stored: Entry, **changes: float) -> Entry:
     """A hit on that call; `claim` times what it truly spared."""
     figures = stored.figures
-    would = figures.footprint
+    pricer = make_pricer(Settings(zone="SE-SE3"))
+    reading = pricer.calls.read(figures.model, figures.tokens)
+    again = pricer.instead(reading, figures.model, figures.tokens)
+    would, _ = pricer.footprint(again, figures.zone, stored.start_us)
     claim = changes.get("claim", 1.0)
     baseline = Baseline(
         Footprint(would.energy * claim, would.operational * claim, would.embodied * claim),

@@ -11,17 +11,19 @@ cannot be known becomes a counted gap.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lichen.calls.answers import Origin, Stored
+from lichen.calls.stored import Origin, Stored
 from lichen.ledger.entry import NONE, Baseline, Entry, Figures
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.ids import new_id
-from lichen.ledger.tokens import Tokens
 from lichen.ledger.window import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lichen.calls.exchange import Exchange, Headers, Record
     from lichen.ledger.book import Book
 
@@ -31,37 +33,52 @@ COALESCE = "calls.coalesce"
 WITHHELD = "none.sampled"
 STORED_CALL = "stored-call/1"
 SHARED_CALL = "shared-call/1"
+NOT_PRICED = "not-priced"
+_UNKNOWN = "unknown/1"
 _REQUEST = Work(1, "request")
 _NO_REQUEST = Work(0, "request")
+_NOTHING = Footprint.zero()
 _MINUTE_US = 60_000_000
+_HIT = (b"x-lichen-cache", b"hit")
 
 
 class Booker:
-    """Writes entries for calls into a book."""
+    """Writes entries for calls into a book. `on_error` hears what could not be booked, and why."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(
+        self, book: Book, *, on_error: Callable[[object], None] = lambda _error: None
+    ) -> None:
         self._book = book
         self._pricer = book.pricer
-
-    def price(self, record: Record) -> None:
-        """Read the energy of a finished call from its tokens, where it was not measured."""
-        if record.reading is None and record.tokens is not None:
-            calls = self._pricer.calls
-            record.reading = calls.read(record.model, record.tokens)
-            record.method, record.factors = calls.method, calls.factors
+        self._on_error = on_error
 
     def upstream(self, exchange: Exchange, record: Record) -> Headers:
         """Book a call that the upstream answered; the headers that say what it used."""
-        assert record.reading is not None
+        try:
+            figures = self._used(exchange, record)
+        except Exception as error:  # noqa: BLE001 (the call was answered: it becomes a gap)
+            self._tell(error)
+            self.unknown(exchange, record, NOT_PRICED)
+            return []
+        self._add(exchange, record, figures)
+        return used_headers(figures.footprint)
+
+    def _used(self, exchange: Exchange, record: Record) -> Figures:
         assert record.tokens is not None
-        made, gaps = self._pricer.footprint(record.reading, record.zone, record.started_us)
+        reading = record.reading
+        if reading is None:
+            # Not measured, or not measurable this time: from its tokens.
+            calls = self._pricer.calls
+            reading = record.reading = calls.read(record.model, record.tokens)
+            record.method, record.factors = calls.method, calls.factors
+        made, gaps = self._pricer.footprint(reading, record.zone, record.started_us)
         raw: dict[str, float | str] = {"bytes_in": len(exchange.body), "bytes_out": record.size}
         if exchange.key:
             raw["call"], raw["answer"] = exchange.key.hex()[:32], record.digest
         if record.cpu_seconds is not None:
             raw["cpu_seconds"] = record.cpu_seconds
-        figures = Figures(
-            name=exchange.call.kind if exchange.call else "",
+        return Figures(
+            name=exchange.call.kind if exchange.call else "other",
             strategy=WITHHELD if exchange.withheld else NONE,
             work=_REQUEST,
             footprint=made,
@@ -73,79 +90,118 @@ class Booker:
             raw=raw,
             gaps=record.gaps + gaps,
         )
-        self._add(exchange, record, figures)
-        return used_headers(made)
-
-    def _add(self, exchange: Exchange, record: Record, figures: Figures) -> None:
-        end_us = time.time_ns() // 1000
-        start_us = record.started_us
-        self._book.add(Entry(record.entry_id, start_us, end_us, exchange.tenant, figures))
 
     def unknown(self, exchange: Exchange, record: Record, gap: str) -> None:
-        """Book a call whose use nobody can tell: it counts as a gap, not as zero."""
+        """Book a call whose use nobody can tell: it counts as a gap, not as zero.
+
+        What was measured of it counts as used all the same, for no work.
+        """
+        made: Footprint = _NOTHING
+        gaps: tuple[str, ...] = ()
+        raw: dict[str, float | str] = {}
+        if record.reading is not None and record.cpu_seconds is not None:
+            with suppress(Exception):
+                made, gaps = self._pricer.footprint(record.reading, record.zone, record.started_us)
+                raw["cpu_seconds"] = record.cpu_seconds
         figures = Figures(
             name=exchange.call.kind if exchange.call else "other",
             strategy=NONE,
             work=_NO_REQUEST,
-            footprint=Footprint.zero(),
-            method="unknown/1",
-            factors="",
+            footprint=made,
+            method=record.method if raw else _UNKNOWN,
+            factors=record.factors if raw else "",
             zone=record.zone,
             model=record.model,
-            gaps=(gap,),
+            raw=raw,
+            gaps=(gap, *gaps),
         )
         self._add(exchange, record, figures)
 
+    def _add(self, exchange: Exchange, record: Record, figures: Figures) -> None:
+        end_us = time.time_ns() // 1000
+        self._put(Entry(record.entry_id, record.started_us, end_us, exchange.tenant, figures))
+
+    def _put(self, entry: Entry) -> None:
+        try:
+            self._book.add(entry)
+        except Exception as error:  # noqa: BLE001 (a broken ledger must not break the call)
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        with suppress(Exception):
+            self._on_error(error)
+
     def hit(self, stored: Stored, now_us: int, tenant: str) -> bytes:
         """Book a hit and make its header block: one entry, and three pieces of bytes joined."""
-        entry_id = self._hit(stored, now_us, tenant)
+        try:
+            entry_id = self._hit(stored, now_us, tenant)
+        except Exception as error:  # noqa: BLE001 (the answer is at hand: it is given)
+            self._tell(error)
+            return block([*stored.headers, _HIT])
         age = (now_us - stored.stored_us) // 1_000_000
         return b"%b%b%b%d\r\n" % (stored.head, entry_id.encode(), stored.tail, max(0, age))
 
     def hit_headers(self, stored: Stored, now_us: int, tenant: str) -> Headers:
         """Book a hit; its headers, but for those of the stored answer."""
-        entry_id = self._hit(stored, now_us, tenant)
+        try:
+            entry_id = self._hit(stored, now_us, tenant)
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._tell(error)
+            return []
         age = max(0, (now_us - stored.stored_us) // 1_000_000)
         return [*_hit_notes(stored), (b"x-lichen-id", entry_id.encode()), (b"age", b"%d" % age)]
 
     def _hit(self, stored: Stored, now_us: int, tenant: str) -> str:
         if now_us >= stored.figures_until_us:
-            self._ready(stored, now_us)
+            self._ready(stored, now_us, tenant)
         entry_id = new_id(now_us)
         figures = stored.figures
         assert figures is not None
         self._book.add(Entry(entry_id, now_us, now_us, tenant, figures))
         return entry_id
 
-    def _ready(self, stored: Stored, now_us: int) -> None:
+    def _ready(self, stored: Stored, now_us: int, tenant: str) -> None:
         """Price a stored answer for this minute; the figures stay while the grid stays the same."""
-        figures = self._instead(stored.origin, now_us, EXACT, STORED_CALL)
+        try:
+            figures = self._instead(stored.origin, now_us, EXACT, STORED_CALL)
+        except Exception:
+            self._put(Entry(new_id(now_us), now_us, now_us, tenant, _gap(stored.origin, EXACT)))
+            raise
         raw = {**figures.raw, "call": stored.key.hex()[:32], "answer": stored.digest}
         figures = replace(figures, raw=raw)
-        if stored.figures is None or stored.figures.baseline != figures.baseline:
+        if stored.figures != figures:
             stored.figures = figures
-            notes = [(b"x-lichen-cache", b"hit"), *_hit_notes(stored)]
-            stored.head = block([*stored.headers, *notes]) + b"x-lichen-id: "
+            stored.head = block([*stored.headers, _HIT, *_hit_notes(stored)]) + b"x-lichen-id: "
             stored.tail = b"\r\nage: "
         stored.figures_until_us = (now_us // _MINUTE_US + 1) * _MINUTE_US
 
-    def shared(self, exchange: Exchange, origin: Origin) -> Headers:
+    def shared(self, exchange: Exchange, record: Record, entry_id: str) -> Headers:
         """Book a call that was answered by another one under way; its headers."""
-        figures = self._instead(origin, exchange.started_us, COALESCE, SHARED_CALL)
-        figures = replace(figures, raw={**figures.raw, "call": exchange.key.hex()[:32]})
         start_us, end_us = exchange.started_us, time.time_ns() // 1000
-        entry = Entry(new_id(start_us), start_us, end_us, exchange.tenant, figures)
-        self._book.add(entry)
-        assert figures.baseline is not None
-        return [
-            (b"x-lichen-id", entry.id.encode()),
-            *used_headers(figures.footprint),
-            *avoided_headers(figures.baseline.footprint),
-        ]
+        origin = origin_of(exchange, record)
+        if origin is None:
+            # The call it waited for is a gap already, and so is this one.
+            self.unknown(exchange, replace(record, entry_id=entry_id, reading=None), NOT_PRICED)
+            return []
+        try:
+            figures = self._instead(origin, start_us, COALESCE, SHARED_CALL)
+        except Exception as error:  # noqa: BLE001 (the call was answered: it becomes a gap)
+            self._tell(error)
+            figures = _gap(origin, COALESCE)
+        else:
+            raw = {**figures.raw, "call": exchange.key.hex()[:32], "answer": record.digest}
+            figures = replace(figures, raw=raw)
+        self._put(Entry(entry_id, start_us, end_us, exchange.tenant, figures))
+        return [] if figures.baseline is None else _both_headers(figures, figures.baseline)
 
     def _instead(self, origin: Origin, at_us: int, strategy: str, method: str) -> Figures:
         """The figures of a call that another call's answer served."""
-        again = self._pricer.instead(origin.reading, origin.model, origin.tokens)
+        reading, factors = origin.reading, origin.factors
+        calls = self._pricer.calls
+        if origin.method == calls.method and factors != calls.factors:
+            # Kept under older factors: a saving is priced by today's, as its evidence will be.
+            reading, factors = calls.read(origin.model, origin.tokens), calls.factors
+        again = self._pricer.instead(reading, origin.model, origin.tokens)
         made, gaps = self._pricer.footprint(again, origin.zone, at_us)
         raw: dict[str, float | str] = {}
         if origin.cpu_seconds is not None:
@@ -154,16 +210,30 @@ class Booker:
             name=origin.kind,
             strategy=strategy,
             work=_REQUEST,
-            footprint=Footprint.zero(),
+            footprint=_NOTHING,
             method=origin.method,
-            factors=origin.factors,
+            factors=factors,
             zone=origin.zone,
             model=origin.model,
-            tokens=Tokens(),
             raw=raw,
             baseline=Baseline(made, method, origin.entry_id, origin.tokens),
             gaps=origin.gaps + gaps,
         )
+
+
+def _gap(origin: Origin, strategy: str) -> Figures:
+    """The figures of a call that was answered and whose saving nobody can tell."""
+    return Figures(
+        name=origin.kind,
+        strategy=strategy,
+        work=_REQUEST,
+        footprint=_NOTHING,
+        method=_UNKNOWN,
+        factors="",
+        zone=origin.zone,
+        model=origin.model,
+        gaps=(NOT_PRICED,),
+    )
 
 
 def origin_of(exchange: Exchange, record: Record) -> Origin | None:
@@ -188,10 +258,11 @@ def _hit_notes(stored: Stored) -> Headers:
     figures = stored.figures
     assert figures is not None
     assert figures.baseline is not None
-    return [
-        *used_headers(figures.footprint),
-        *avoided_headers(figures.baseline.footprint),
-    ]
+    return _both_headers(figures, figures.baseline)
+
+
+def _both_headers(figures: Figures, baseline: Baseline) -> Headers:
+    return [*used_headers(figures.footprint), *avoided_headers(baseline.footprint)]
 
 
 def used_headers(made: Footprint) -> Headers:
@@ -220,5 +291,5 @@ def block(headers: Headers) -> bytes:
 
 
 def _triple(value: float, low: float, high: float) -> bytes:
-    """A number with parameters, as RFC 9651 (structured fields) writes it."""
+    """A number and, as its parameters, the ends of its interval."""
     return b"%.4g; low=%.4g; high=%.4g" % (value, low, high)

@@ -8,23 +8,25 @@ ones are not: a regenerate button sends the same call and wants another answer; 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer, Exchange
-from lichen.calls.key import key_of
-from lichen.calls.openai import is_stateful
+from lichen.calls.key import is_exact, key_of
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
-    from lichen.calls.answers import AnswerStore, Stored
+    from lichen.calls.answers import AnswerStore
     from lichen.calls.booking import Booker
     from lichen.calls.exchange import Onward
     from lichen.calls.rules import Rules
+    from lichen.calls.stored import Stored
 
 _SECOND_US = 1_000_000
-# Keys of sampled calls remembered, to count what the policy withheld.
-_SEEN = 65_536
+# The answers that stale-if-error speaks of.
+# Source: RFC 5861 §4.
+_FAILED = frozenset((500, 502, 503, 504))
+# Sampled calls remembered, to count what the policy withheld: the last so many, to twice that.
+_SEEN = 32_768
 
 
 class ExactCache:
@@ -45,7 +47,8 @@ class ExactCache:
         self._booker = booker
         self._rules = rules
         self._upstream = upstream
-        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._seen: set[int] = set()
+        self._seen_before: set[int] = set()
 
     def admit(self, exchange: Exchange) -> None:
         """Find the rule and the key of an exchange; no key where no stored answer may serve."""
@@ -61,17 +64,19 @@ class ExactCache:
             target=exchange.target,
             headers=exchange.headers,
         )
-        if call.deterministic or (rule.sampled == "reuse" and not is_stateful(call.fields)):
+        wishes = exchange.directives
+        if call.deterministic or (rule.sampled == "reuse" and call.reusable):
             exchange.key = key
-        else:
+        elif key and call.reusable and not (wishes.no_store or wishes.no_cache):
             exchange.withheld = self._was_seen(key)
 
     def _was_seen(self, key: bytes) -> bool:
-        seen = key in self._seen
-        self._seen[key] = None
-        self._seen.move_to_end(key)
-        if len(self._seen) > _SEEN:
-            self._seen.popitem(last=False)
+        # Eight bytes are enough to count by.
+        mark = hash(key)
+        seen = mark in self._seen or mark in self._seen_before
+        self._seen.add(mark)
+        if len(self._seen) >= _SEEN:
+            self._seen, self._seen_before = set(), self._seen
         return seen
 
     def fresh(self, exchange: Exchange, now_us: int) -> Stored | None:
@@ -97,8 +102,6 @@ class ExactCache:
 
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Answer from the store; where the upstream fails, from what is past its time."""
-        if exchange.call is None or not exchange.key:
-            return await onward(exchange)
         now_us = time.time_ns() // 1000
         stored = self.fresh(exchange, now_us)
         if stored is not None:
@@ -109,22 +112,28 @@ class ExactCache:
                 status=504,
                 code="only_if_cached",
             )
+        if exchange.key and not is_exact(exchange.body):
+            exchange.key = b""
+        if not exchange.key:
+            return await onward(exchange)
         try:
             answer = await onward(exchange)
         except UpstreamError:
             if (stale := self._stale(exchange)) is not None:
                 return stale
             raise
-        if answer.status >= 500 and (stale := self._stale(exchange)) is not None:  # noqa: PLR2004 (HTTP)
+        if answer.status in _FAILED and (stale := self._stale(exchange)) is not None:
             return stale
         return answer
 
     def _stale(self, exchange: Exchange) -> Answer | None:
         """A stored answer past its time, if the client takes one when the upstream fails."""
         allowed = exchange.directives.stale_if_error
-        stored = self._answers.find(exchange.key) if allowed is not None else None
+        if allowed is None or exchange.directives.no_store:
+            return None
+        stored = self._answers.find(exchange.key)
         now_us = time.time_ns() // 1000
-        if allowed is None or stored is None or now_us > stored.expires_us + allowed * _SECOND_US:
+        if stored is None or now_us > stored.expires_us + allowed * _SECOND_US:
             return None
         return self._again(exchange, stored, now_us, "stale")
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from lichen.calls.directives import Directives
     from lichen.calls.rules import RouteRule
@@ -27,15 +27,45 @@ if TYPE_CHECKING:
 Headers = list[tuple[bytes, bytes]]
 
 
+class Stream(Protocol):
+    """The chunks of an answer as they come.
+
+    Whoever holds one reads it to its end or calls `aclose`; closing twice, or after the end, is
+    fine. A chunk is what came in one piece, not a frame: frames may be split anywhere.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Itself."""
+        ...
+
+    def __anext__(self) -> Awaitable[bytes]:
+        """The next chunk.
+
+        Raises:
+            StopAsyncIteration: the answer has come to its end.
+            UpstreamError: it broke off.
+        """
+        ...
+
+    def aclose(self) -> Awaitable[object]:
+        """Read no more, and let go of what it holds, even where nothing was read yet."""
+        ...
+
+
 @dataclass(slots=True)
 class Call:
-    """What an exchange asks of a model, where lichen can read it."""
+    """What an exchange asks of a model, where lichen can read it.
+
+    `reusable` says that an answer may fit an identical call: it leans on no state that moves on,
+    and every value in it was read exactly.
+    """
 
     kind: str
     fields: dict[str, Any]
     model: str
     stream: bool
     deterministic: bool
+    reusable: bool
 
 
 @dataclass(slots=True)
@@ -62,7 +92,10 @@ class Exchange:
 
 @dataclass(slots=True)
 class Record:
-    """What one upstream call used; complete when its answer is, or its stream has ended."""
+    """What one upstream call used; complete when its answer is, or its stream has ended.
+
+    `sound` is false where a whole answer is no answer: rubbish, or an error that calls itself well.
+    """
 
     entry_id: str
     model: str
@@ -76,6 +109,7 @@ class Record:
     gaps: tuple[str, ...] = ()
     size: int = 0
     digest: str = ""
+    sound: bool = True
 
 
 @dataclass(slots=True)
@@ -88,7 +122,7 @@ class Answer:
     status: int
     headers: Headers
     body: bytes = b""
-    stream: AsyncGenerator[bytes, None] | None = None
+    stream: Stream | None = None
     source: str = "upstream"
     record: Record | None = None
     notes: Headers = field(default_factory=list)
@@ -127,10 +161,14 @@ class Share(Protocol):
 
 
 class Upstream(Protocol):
-    """Whoever answers in the end; `url` tells two of them apart, `zone` is where it runs."""
+    """Whoever answers in the end; `url` tells two of them apart, `zone` is where it runs.
+
+    `model` is what answers, where that is one model whatever a call names; else it is empty.
+    """
 
     url: str
     zone: str
+    model: str
     share: Share | None
 
     async def send(self, exchange: Exchange) -> Answer:

@@ -87,14 +87,13 @@ class Gateway:
         return self._forward(request, exchange)
 
     def _exchange(self, request: HttpRequest) -> Exchange:
-        credential = b""
-        wishes = directives.NO_WISHES
+        credential = wished = b""
         plain = True
         for name, value in request.headers:
             if name in _CREDENTIALS:
-                credential += value
+                credential = b"%b\0%b" % (credential, value) if credential else value
             elif name == b"cache-control":
-                wishes = directives.parse(value)
+                wished = b"%b,%b" % (wished, value) if wished else value
             elif name == b"content-encoding":
                 plain = value.strip().lower() in (b"", b"identity")
         target = request.target
@@ -106,7 +105,7 @@ class Gateway:
             request.body,
             self._tenants.get(credential) or self._tenant(credential),
             time.time_ns() // 1000,
-            wishes,
+            directives.parse(wished) if wished else directives.NO_WISHES,
         )
         # A compressed body is the upstream's to read; it passes, unmetered.
         if kind is not None and request.method == b"POST" and plain:
@@ -134,9 +133,9 @@ class Gateway:
         if answer.stream is None:
             request.respond(answer.status, head, answer.body)
             return
-        request.start(answer.status, head)
         try:
             async with aclosing(answer.stream) as chunks:
+                request.start(answer.status, head)
                 async for chunk in chunks:
                     await request.send(chunk)
         except UpstreamError as error:

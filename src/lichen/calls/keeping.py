@@ -1,29 +1,44 @@
 """Keeping: the layer that keeps good answers for the exact cache, as they pass.
 
 It stands inside the flight that identical calls share, so an answer is kept once, and also when the
-client that asked first has left. Errors, broken streams and answers to `no-store` are never kept.
+client that asked first has left. Errors, rubbish, broken streams and answers to `no-store` are
+never kept.
 """
 
 from __future__ import annotations
 
 import time
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from lichen.calls.answers import AnswerStore, Stored
 from lichen.calls.booking import origin_of
-from lichen.calls.key import is_exact
+from lichen.calls.ending import ended_well
+from lichen.calls.stored import Stored
+from lichen.calls.tap import Tap
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from lichen.calls.exchange import Answer, Exchange, Onward
+    from lichen.calls.answers import AnswerStore
+    from lichen.calls.exchange import Answer, Exchange, Headers, Onward, Stream
 
 _SECOND_US = 1_000_000
-# Headers that speak of one exchange and mean nothing when its answer is sent again.
+# Headers that speak of one exchange or one client and mean nothing when its answer is sent again.
 _PASSING = frozenset(
-    (b"age", b"date", b"openai-processing-ms", b"server-timing", b"set-cookie", b"x-request-id")
+    (
+        b"age",
+        b"cf-ray",
+        b"date",
+        b"openai-processing-ms",
+        b"retry-after",
+        b"server-timing",
+        b"set-cookie",
+        b"x-request-id",
+    )
 )
+_LIMITS = b"x-ratelimit-"
+
+
+def lasting(headers: Headers) -> Headers:
+    """The headers of an answer that another call may be given too."""
+    return [pair for pair in headers if pair[0] not in _PASSING and not pair[0].startswith(_LIMITS)]
 
 
 class Keeping:
@@ -36,39 +51,21 @@ class Keeping:
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Pass onward, and keep the answer now or when its stream has ended well."""
         answer = await onward(exchange)
-        keepable = (
+        if (
             exchange.key
             and answer.ok
+            and answer.record is not None
             and not exchange.directives.no_store
-            and not _forbids_keeping(answer)
-            and is_exact(exchange.body)
-        )
-        if keepable and answer.record is not None:
-            if answer.stream is None:
-                self._keep(exchange, answer, answer.body)
-            else:
-                answer.stream = self._recorded(exchange, answer, answer.stream)
+            and not _forbids_keeping(exchange, answer)
+        ):
+            if answer.stream is not None:
+                answer.stream = _Recorded(answer.stream, self, exchange, answer)
+            elif answer.record.sound:
+                self.keep(exchange, answer, answer.body)
         return answer
 
-    async def _recorded(
-        self, exchange: Exchange, answer: Answer, stream: AsyncGenerator[bytes, None]
-    ) -> AsyncGenerator[bytes, None]:
-        """The stream as it passes; kept once it has ended well."""
-        parts: list[bytes] | None = []
-        size = 0
-        async with aclosing(stream) as chunks:
-            async for chunk in chunks:
-                size += len(chunk)
-                if parts is not None:
-                    parts.append(chunk)
-                if size > self._entry_limit:
-                    parts = None
-                yield chunk
-        body = b"".join(parts) if parts is not None else b""
-        if _ended_well(body):
-            self._keep(exchange, answer, body)
-
-    def _keep(self, exchange: Exchange, answer: Answer, body: bytes) -> None:
+    def keep(self, exchange: Exchange, answer: Answer, body: bytes) -> None:
+        """Keep an answer that has come to its end, if what it used is known."""
         record, rule = answer.record, exchange.rule
         origin = origin_of(exchange, record) if record is not None else None
         if origin is None or rule is None or len(body) > self._entry_limit:
@@ -78,7 +75,7 @@ class Keeping:
             Stored(
                 exchange.key,
                 answer.status,
-                [pair for pair in answer.headers if pair[0] not in _PASSING],
+                lasting(answer.headers),
                 body,
                 now_us,
                 now_us + int(rule.ttl * _SECOND_US),
@@ -86,18 +83,42 @@ class Keeping:
             )
         )
 
+    def too_long(self, size: int) -> bool:
+        """Whether an answer of that size is not kept. [byte]"""
+        return size > self._entry_limit
 
-def _forbids_keeping(answer: Answer) -> bool:
+
+class _Recorded(Tap):
+    """A stream as it passes, kept once it has ended well."""
+
+    def __init__(
+        self, stream: Stream, keeping: Keeping, exchange: Exchange, answer: Answer
+    ) -> None:
+        super().__init__(stream)
+        self._keeping, self._exchange, self._answer = keeping, exchange, answer
+        self._parts: list[bytes] | None = []
+        self._size = 0
+
+    def saw(self, chunk: bytes) -> None:
+        if self._parts is not None:
+            self._parts.append(chunk)
+            self._size += len(chunk)
+            if self._keeping.too_long(self._size):
+                self._parts = None
+
+    def finished(self) -> None:
+        if self._parts is None or self._exchange.call is None:
+            return
+        body = b"".join(self._parts)
+        if ended_well(self._exchange.call.kind, body):
+            self._keeping.keep(self._exchange, self._answer, body)
+
+
+def _forbids_keeping(exchange: Exchange, answer: Answer) -> bool:
+    """Whether the upstream says that its answer is not to be given again, or to nobody else."""
+    shared = exchange.rule is not None and exchange.rule.scope == "shared"
     return any(
-        name == b"cache-control" and b"no-store" in value.lower() for name, value in answer.headers
+        b"no-store" in value.lower() or (shared and b"private" in value.lower())
+        for name, value in answer.headers
+        if name == b"cache-control"
     )
-
-
-def _ended_well(body: bytes) -> bool:
-    """Whether a stream came to its own end and reports no error on the way.
-
-    Chat and text completions end with [DONE], responses with their completed event.
-    """
-    end = body[-64:].rstrip()
-    finished = end.endswith(b"data: [DONE]") or b"event: response.completed" in body
-    return finished and b'data: {"error"' not in body

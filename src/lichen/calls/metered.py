@@ -2,7 +2,7 @@
 
 Whole answers are read when they have come, streams as they pass: the bytes go on untouched, and
 what the end of the stream says of its usage is kept. A stream that breaks off or is left early is
-booked with what is known and a gap.
+booked with what is known and a gap; a call of a kind that lichen cannot read is a gap.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from lichen.calls.exchange import Answer, Exchange, Headers, Record, Share, Upstream
-from lichen.calls.openai import estimated_usage, usage_at_end, usage_of
-from lichen.ledger.errors import LichenError, UpstreamError
+import orjson
+
+from lichen.calls.ending import is_sound
+from lichen.calls.exchange import Answer, Exchange, Headers, Record, Share, Stream, Upstream
+from lichen.calls.tap import Tap
+from lichen.calls.usage import estimated_usage, usage_at_end, usage_of
+from lichen.ledger.errors import UpstreamError
 from lichen.ledger.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
 
     from lichen.calls.booking import Booker
+    from lichen.calls.exchange import Call
     from lichen.ledger.tokens import Tokens
 
 # The usage of an answer stands at its end; of a long stream only that much is looked at.
@@ -31,7 +36,7 @@ class Metered:
     """The innermost layer: sends an exchange to the upstream and books what it used."""
 
     def __init__(
-        self, upstream: Upstream, booker: Booker, on_error: Callable[[LichenError], None]
+        self, upstream: Upstream, booker: Booker, on_error: Callable[[object], None]
     ) -> None:
         self._upstream = upstream
         self._booker = booker
@@ -43,110 +48,172 @@ class Metered:
         Raises:
             UpstreamError: no answer could be had; booked as a gap.
         """
-        call = exchange.call
-        if call is None:
-            return await self._upstream.send(exchange)
+        call, upstream = exchange.call, self._upstream
+        if call is None and exchange.method != "POST":
+            # Lists, look-ups and deletions ask no model for anything.
+            return await upstream.send(exchange)
         started_us = time.time_ns() // 1000
-        record = Record(new_id(started_us), call.model, started_us, self._upstream.zone)
-        running = _Running(self._upstream.share)
+        model = upstream.model or (call.model if call is not None else "")
+        record = Record(new_id(started_us), model, started_us, upstream.zone)
+        running = _Running(exchange, record, self._booker)
+        if upstream.share is not None:
+            running.measure(upstream.share, self._on_error)
         try:
-            answer = await self._upstream.send(exchange)
+            answer = await upstream.send(exchange)
+            if call is not None and not answer.ok:
+                answer.body = await _whole(answer)
         except UpstreamError as error:
-            running.end(record)
-            self._lost(exchange, record, f"upstream-failed:{error.code}")
+            running.lost(f"upstream-failed:{error.code}")
             raise
         except BaseException:
-            running.end(record)
-            self._lost(exchange, record, "call-abandoned")
+            running.lost("call-abandoned")
             raise
-        answer.record = record
-        answer.notes.append((b"x-lichen-id", record.entry_id.encode()))
-        if not answer.ok:
-            answer.body = await _whole(answer)
-            running.end(record)
-            self._lost(exchange, record, f"upstream-answered:{answer.status}")
-        elif answer.stream is None:
-            running.end(record)
-            self._finish(exchange, record, answer)
-        else:
-            answer.stream = self._observed(exchange, record, answer.stream, running)
+        _observe(answer, call, running)
         return answer
 
-    async def _observed(
-        self,
-        exchange: Exchange,
-        record: Record,
-        stream: AsyncGenerator[bytes, None],
-        running: _Running,
-    ) -> AsyncGenerator[bytes, None]:
-        """The stream as it comes; booked when it ends, however it ends."""
-        tail, frames, whole = bytearray(), 0, False
-        digest = hashlib.sha256()
-        try:
-            async with aclosing(stream) as chunks:
-                async for chunk in chunks:
-                    tail += chunk
-                    if len(tail) > 2 * _TAIL:
-                        del tail[:-_TAIL]
-                    frames += chunk.count(b"data:")
-                    record.size += len(chunk)
-                    digest.update(chunk)
-                    yield chunk
-            whole = True
-        finally:
-            running.end(record)
-            record.digest = digest.hexdigest()[:32]
-            if not whole:
-                record.gaps += ("stream-broken-off",)
-            end = bytes(tail)
-            self._settle(exchange, record, usage_at_end(end), (end, frames))
 
-    def _finish(self, exchange: Exchange, record: Record, answer: Answer) -> None:
-        record.size = len(answer.body)
-        record.digest = hashlib.sha256(answer.body).hexdigest()[:32]
-        usage = usage_of(answer.body)
-        answer.notes += self._settle(exchange, record, usage, (answer.body, 0))
-
-    def _settle(
-        self, exchange: Exchange, record: Record, usage: Tokens | None, seen: tuple[bytes, int]
-    ) -> Headers:
-        """Book a finished call. Whatever goes wrong here stays here: the call was answered."""
-        try:
-            record.tokens = usage
-            if usage is None:
-                record.tokens = estimated_usage(exchange.body, *seen)
-                record.gaps += ("tokens-estimated",)
-            self._booker.price(record)
-            return self._booker.upstream(exchange, record)
-        except LichenError as error:
-            self._on_error(error)
-            return []
-
-    def _lost(self, exchange: Exchange, record: Record, gap: str) -> None:
-        self._booker.unknown(exchange, record, gap)
-
-
-class _Running:
-    """The measured share of one call, where the upstream can be measured; ends once."""
-
-    __slots__ = ("_begun", "_share")
-
-    def __init__(self, share: Share | None) -> None:
-        self._share = share
-        self._begun = share.begin() if share is not None else None
-
-    def end(self, record: Record) -> None:
-        share, self._share = self._share, None
-        measured = share.end(self._begun) if share is not None else None
-        if share is not None and measured is not None:
-            record.reading, record.cpu_seconds = measured
-            record.method, record.factors = share.method, share.factors
+def _observe(answer: Answer, call: Call | None, running: _Running) -> None:
+    """Book the answer now, or when its stream has ended."""
+    gap = "" if answer.ok else f"upstream-answered:{answer.status}"
+    if call is None:
+        gap = gap or "not-modelled"
+    else:
+        answer.record = running.record
+        answer.notes.append((b"x-lichen-id", running.record.entry_id.encode()))
+    if answer.stream is not None:
+        answer.stream = (
+            _Unread(answer.stream, running, gap)
+            if gap or call is None
+            else _Observed(answer.stream, running, call.kind)
+        )
+    elif gap or call is None:
+        running.lost(gap)
+    else:
+        answer.notes += running.answered(call.kind, answer.body)
 
 
 async def _whole(answer: Answer) -> bytes:
     """An error's body, whole: errors are short, and none is ever streamed on."""
-    if answer.stream is None:
+    stream, answer.stream = answer.stream, None
+    if stream is None:
         return answer.body
-    parts = [part async for part in answer.stream]
-    answer.stream = None
-    return b"".join(parts)
+    async with aclosing(stream) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+class _Running:
+    """One call as it goes on: what is measured of it, and its booking when it ends."""
+
+    __slots__ = ("_begun", "_booker", "_exchange", "_on_error", "_share", "record")
+
+    def __init__(self, exchange: Exchange, record: Record, booker: Booker) -> None:
+        self._exchange, self._booker = exchange, booker
+        self._share: Share | None = None
+        self.record = record
+
+    def measure(self, share: Share, on_error: Callable[[object], None]) -> None:
+        """Measure it from here on; what cannot be measured is modelled."""
+        self._on_error = on_error
+        try:
+            self._begun = share.begin()
+        except Exception as error:  # noqa: BLE001 (a broken meter must not break the call)
+            on_error(error)
+        else:
+            self._share = share
+
+    def _ended(self) -> None:
+        share, self._share = self._share, None
+        if share is None:
+            return
+        try:
+            measured = share.end(self._begun)
+        except Exception as error:  # noqa: BLE001 (a broken meter must not break the call)
+            self._on_error(error)
+            return
+        if measured is not None:
+            record = self.record
+            record.reading, record.cpu_seconds = measured
+            record.method, record.factors = share.method, share.factors
+
+    def lost(self, gap: str) -> None:
+        """Nobody can tell what it used."""
+        self._ended()
+        self._booker.unknown(self._exchange, self.record, gap)
+
+    def answered(self, kind: str, body: bytes) -> Headers:
+        """It came whole."""
+        self._ended()
+        record = self.record
+        record.size, record.digest = len(body), hashlib.sha256(body).hexdigest()[:32]
+        return self._book(_read(record, kind, body), kind, body)
+
+    def streamed(self, kind: str, end: bytes, frames: int) -> None:
+        """It came as a stream."""
+        self._ended()
+        self._book(usage_at_end(end), kind, end, frames)
+
+    def _book(self, tokens: Tokens | None, kind: str, body: bytes, frames: int = 0) -> Headers:
+        record = self.record
+        if tokens is None:
+            tokens = estimated_usage(kind, self._exchange.body, body, frames)
+            record.gaps += ("tokens-estimated",)
+        record.tokens = tokens
+        return self._booker.upstream(self._exchange, record)
+
+
+def _read(record: Record, kind: str, body: bytes) -> Tokens | None:
+    """The tokens of a whole answer, None where it says nothing sensible of them."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        answer = None
+    if type(answer) is not dict:
+        record.sound = False
+        record.gaps += ("answer-unreadable",)
+        return None
+    record.sound = is_sound(kind, answer)
+    return usage_of(answer)
+
+
+class _Unread(Tap):
+    """The stream of an answer that lichen cannot read, such as an image's or a voice's."""
+
+    def __init__(self, stream: Stream, running: _Running, gap: str) -> None:
+        super().__init__(stream)
+        self._running = running
+        self._gap = gap
+
+    def finished(self) -> None:
+        self._running.lost(self._gap)
+
+    def cut(self) -> None:
+        self._running.lost(self._gap)
+
+
+class _Observed(Tap):
+    """The stream of an answer as it comes; booked when it ends, however it ends."""
+
+    def __init__(self, stream: Stream, running: _Running, kind: str) -> None:
+        super().__init__(stream)
+        self._running = running
+        self._kind = kind
+        self._tail = bytearray()
+        self._frames = 0
+        self._hash = hashlib.sha256()
+
+    def saw(self, chunk: bytes) -> None:
+        tail = self._tail
+        tail += chunk
+        if len(tail) > 2 * _TAIL:
+            del tail[:-_TAIL]
+        self._frames += chunk.count(b"data:")
+        self._running.record.size += len(chunk)
+        self._hash.update(chunk)
+
+    def finished(self) -> None:
+        self._running.record.digest = self._hash.hexdigest()[:32]
+        self._running.streamed(self._kind, bytes(self._tail), self._frames)
+
+    def cut(self) -> None:
+        self._running.record.gaps += ("stream-broken-off",)
+        self.finished()

@@ -1,14 +1,17 @@
 """Proof of the savings of calls: look the stored call up, and price it again.
 
-An exact hit claims that a call made once would have been made again. Its evidence is that call's
-entry: the same canonical key, the same answer, and a footprint that today's factors give again.
+An exact hit claims that a call made once would have been made again; a call that waited for another
+claims that it would have been made beside it. The evidence is that call's entry: answered by the
+upstream before, the same canonical key, model and answer, and a footprint that today's factors give
+again.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lichen.calls.booking import SHARED_CALL, STORED_CALL
+from lichen.calls.booking import SHARED_CALL, STORED_CALL, WITHHELD
+from lichen.ledger.entry import NONE
 from lichen.ledger.errors import UnprovenSaving
 from lichen.ledger.proof import Proof, Prover
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lichen.ledger.book import Book
-    from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.entry import Entry
     from lichen.ledger.footprint import Footprint
     from lichen.ledger.quantities import Quantity
 
@@ -38,13 +41,13 @@ def prove_reuse(entry: Entry, book: Book) -> Proof:
             f"entry {entry.id} points to call {baseline.evidence}, which is not in this ledger: "
             "it was written elsewhere or lost at a hard stop"
         )
-    again = book.pricer(figures, entry)
+    again, source_again = book.pricer(figures, entry), book.pricer(source.figures, source)
     assert again.baseline is not None
     claimed, found = entry.saving, again.saving
     assert claimed is not None
     assert found is not None
     checks = (
-        *_same_call(figures, source),
+        *_same_call(entry, source),
         _check(
             source.figures.tokens == baseline.tokens,
             f"the stored call's tokens are those claimed: {baseline.tokens.input} read, "
@@ -55,8 +58,13 @@ def prove_reuse(entry: Entry, book: Book) -> Proof:
             f"its energy is the baseline's: {baseline.footprint.energy}",
         ),
         _check(
+            _close(source.figures.footprint, source_again.footprint),
+            f"its entry, priced again by {source.figures.method}, is as it stands: "
+            f"{source_again.footprint}",
+        ),
+        _check(
             _close(claimed.footprint, found.footprint),
-            f"priced again by {figures.method}: claimed {claimed.footprint}, found "
+            f"the saving, priced again by {figures.method}: claimed {claimed.footprint}, found "
             f"{found.footprint}",
         ),
     )
@@ -73,23 +81,32 @@ def _source_line(source: Entry) -> str:
     )
 
 
-def _same_call(figures: Figures, source: Entry) -> list[tuple[bool, str]]:
-    """Whether both entries carry the hash of one call, and of one answer where both know it."""
-    told, kept = figures.raw, source.figures.raw
-    checks = [
+def _same_call(entry: Entry, source: Entry) -> list[tuple[bool, str]]:
+    """Whether the source was answered by the upstream, before, and was this very call."""
+    claimed, paid = entry.figures, source.figures
+    told, kept = claimed.raw, paid.raw
+    return [
+        _check(
+            paid.strategy in (NONE, WITHHELD) and paid.work.amount > 0,
+            f"that call was answered by the upstream: strategy {paid.strategy!r}",
+        ),
+        _check(
+            source.start_us <= entry.end_us,
+            f"it was made before: {source.window.start.isoformat(timespec='seconds')}",
+        ),
+        _check(
+            (claimed.name, claimed.model, claimed.zone) == (paid.name, paid.model, paid.zone),
+            f"both are {claimed.name} by {claimed.model} in {claimed.zone}",
+        ),
         _check(
             bool(told.get("call")) and told.get("call") == kept.get("call"),
             f"both calls have one canonical hash: {told.get('call', 'none')}",
-        )
+        ),
+        _check(
+            bool(told.get("answer")) and told.get("answer") == kept.get("answer"),
+            f"the answer given again is the answer that was paid for: {told.get('answer', 'none')}",
+        ),
     ]
-    if "answer" in told:
-        checks.append(
-            _check(
-                told["answer"] == kept.get("answer"),
-                f"the answer given again is the answer that was paid for: {told['answer']}",
-            )
-        )
-    return checks
 
 
 def _check(good: object, line: str) -> tuple[bool, str]:
@@ -97,8 +114,10 @@ def _check(good: object, line: str) -> tuple[bool, str]:
 
 
 def _close(one: Footprint, other: Footprint) -> bool:
-    pairs = ((one.energy.value, other.energy.value), (one.carbon.value, other.carbon.value))
-    return all(_same(a, b) for a, b in pairs)
+    pairs = ((one.energy, other.energy), (one.carbon, other.carbon))
+    return all(
+        _same(a.value, b.value) and _same(a.low, b.low) and _same(a.high, b.high) for a, b in pairs
+    )
 
 
 def _same(one: Quantity, other: Quantity) -> bool:

@@ -8,14 +8,11 @@ and nowhere else: they are never stored, logged or put into an error.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from lichen.calls.exchange import Answer, Exchange, Headers, Share
 from lichen.ledger.errors import InputError, MissingExtra, UpstreamError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
 # Headers of one connection, not of the message (RFC 9110 §7.6.1), and those we set ourselves.
 _HOP_BY_HOP = frozenset(
@@ -42,7 +39,8 @@ class HttpUpstream:
     """An OpenAI-compatible service at a base URL, with or without its "/v1".
 
     `key` replaces the client's credential where it is given; `zone` is the grid zone of the
-    service's data centre, "WORLD" where nobody knows.
+    service's data centre, "WORLD" where nobody knows; `model` is the one model it serves, whatever
+    a call names, if it is known.
 
     Raises:
         InputError: the URL is not http or https.
@@ -53,6 +51,7 @@ class HttpUpstream:
         url: str,
         *,
         zone: str = "WORLD",
+        model: str = "",
         key: str = "",
         timeout: float = 600.0,
         connect_timeout: float = 10.0,
@@ -65,6 +64,7 @@ class HttpUpstream:
             )
         self.url = url.rstrip("/").removesuffix("/v1")
         self.zone = zone
+        self.model = model
         self.share: Share | None = None
         self._timeout = timeout
         self._key = f"Bearer {key}".encode() if key else b""
@@ -107,25 +107,7 @@ class HttpUpstream:
             response = await sending.__aenter__()
         except (PyreqwestError, ValueError) as error:
             raise self._failed(error) from error
-        return Answer(
-            response.status, _end_to_end(response), stream=self._chunks(sending, response)
-        )
-
-    async def _chunks(self, sending: Any, response: Any) -> AsyncGenerator[bytes, None]:
-        """The body as it comes; leaving early closes the upstream's connection."""
-        from pyreqwest.exceptions import PyreqwestError  # noqa: PLC0415 (an extra, imported on use)
-
-        try:
-            while (chunk := await response.body_reader.read_chunk()) is not None:
-                yield bytes(chunk)
-        except PyreqwestError as error:
-            raise UpstreamError(
-                f"the upstream broke off in the middle of its answer ({_plain(error)}); "
-                "send the call again",
-                code="upstream_broke_off",
-            ) from error
-        finally:
-            await sending.__aexit__(None, None, None)
+        return Answer(response.status, _end_to_end(response), stream=_Body(sending, response))
 
     def _headers(self, headers: Headers, *, plain: bool) -> list[tuple[str, str]]:
         passed = [
@@ -170,6 +152,39 @@ class HttpUpstream:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+
+class _Body:
+    """A body as it comes; leaving early closes the upstream's connection."""
+
+    def __init__(self, sending: Any, response: Any) -> None:
+        self._sending = sending
+        self._reader = response.body_reader
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        from pyreqwest.exceptions import PyreqwestError  # noqa: PLC0415 (an extra, imported on use)
+
+        try:
+            chunk = await self._reader.read_chunk()
+        except PyreqwestError as error:
+            raise UpstreamError(
+                f"the upstream broke off in the middle of its answer ({_plain(error)}); "
+                "send the call again",
+                code="upstream_broke_off",
+            ) from error
+        if chunk is None:
+            await self.aclose()
+            raise StopAsyncIteration
+        return bytes(chunk)
+
+    async def aclose(self) -> None:
+        """Let go of the connection."""
+        sending, self._sending = self._sending, None
+        if sending is not None:
+            await sending.__aexit__(None, None, None)
 
 
 def _client(timeout: float, connect_timeout: float, *, direct: bool) -> Any:

@@ -58,7 +58,7 @@ class Parts:
 
     def _make(self, settings: Settings, warn: Callable[[object], None]) -> None:
         onward, exact = open_pipeline(
-            settings, self._upstream, Booker(self.book), self._answers, warn
+            settings, self._upstream, Booker(self.book, on_error=warn), self._answers, warn
         )
         self._own = Overhead(self.book, OwnCpu(), zone=self.book.zone, on_error=warn)
         self._idle: Overhead | None = None

@@ -1,0 +1,136 @@
+"""What a call asks: read from its body, whatever the body holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from lichen.calls.openai import error_body, read_call
+from lichen.ledger.errors import InputError
+
+if TYPE_CHECKING:
+    from lichen.calls.exchange import Call
+
+
+def call(kind: str = "chat.completions", **fields: Any) -> Call:
+    return read_call(kind, orjson.dumps({"model": "m", **fields}))
+
+
+def test_a_call_knows_its_kind_its_model_and_whether_it_streams() -> None:
+    made = call(stream=True)
+
+    assert (made.kind, made.model, made.stream) == ("chat.completions", "m", True)
+
+
+@pytest.mark.parametrize("temperature", [0, 0.0, -0.0])
+def test_temperature_0_is_deterministic(temperature: float) -> None:
+    assert call(temperature=temperature).deterministic
+
+
+@pytest.mark.parametrize("temperature", [None, False, "0", 0.1, 1, [], {}])
+def test_any_other_temperature_is_sampled(temperature: object) -> None:
+    assert not call(temperature=temperature).deterministic
+
+
+def test_no_temperature_is_sampled() -> None:
+    assert not call().deterministic
+
+
+def test_a_seed_is_deterministic_at_any_temperature() -> None:
+    assert call(seed=0, temperature=1).deterministic
+    assert not call(seed=None, temperature=1).deterministic
+
+
+def test_embeddings_are_deterministic() -> None:
+    assert call("embeddings", input="text").deterministic
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"previous_response_id": "resp_1"},
+        {"conversation": {"id": "conv_1"}},
+        {"background": True},
+        {"prompt": {"id": "pmpt_1"}},
+        {"tools": [{"type": "web_search"}]},
+        {"tools": [{"type": "function", "name": "f"}, {"type": "mcp", "server_url": "https://x"}]},
+        {"tools": ["nonsense"]},
+    ],
+)
+def test_a_response_that_leans_on_a_state_is_never_deterministic(state: dict[str, Any]) -> None:
+    made = call("responses", input="Hello", temperature=0, **state)
+
+    assert not made.reusable
+    assert not made.deterministic
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        {"previous_response_id": None},
+        {"background": False},
+        {"tools": []},
+        {"tools": [{"type": "function", "name": "f"}]},
+    ],
+)
+def test_a_response_without_a_state_is_like_any_other_call(plain: dict[str, Any]) -> None:
+    made = call("responses", input="Hello", temperature=0, **plain)
+
+    assert made.reusable
+    assert made.deterministic
+
+
+def test_a_chat_that_searches_the_web_leans_on_a_state() -> None:
+    assert not call(temperature=0, web_search_options={"search_context_size": "low"}).reusable
+
+
+def test_the_prompt_of_a_completion_is_no_state() -> None:
+    assert call("completions", prompt="Once upon", temperature=0).deterministic
+
+
+@pytest.mark.parametrize("model", [None, 7, ["m"], {"a": 1}])
+def test_a_model_that_is_no_name_is_for_the_upstream_to_judge(model: object) -> None:
+    made = read_call("chat.completions", orjson.dumps({"model": model}))
+
+    assert made.model == ""
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"{]", b'{"a": 1,}', b"\xff\xfe", b"[" * 100_000])
+def test_a_body_that_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(InputError, match="not valid JSON"):
+        read_call("chat.completions", body)
+
+
+@pytest.mark.parametrize(("body", "kind"), [(b"[]", "list"), (b"7", "int"), (b'"a"', "str")])
+def test_a_body_that_is_no_object_is_refused(body: bytes, kind: str) -> None:
+    with pytest.raises(InputError, match=f"must be a JSON object, got {kind}"):
+        read_call("chat.completions", body)
+
+
+@pytest.mark.parametrize("odd", [b'"\\ud83d"', b"NaN", b"1e999"])
+def test_what_services_take_and_strict_json_does_not_is_read_all_the_same(odd: bytes) -> None:
+    made = read_call("chat.completions", b'{"model": "m", "temperature": 0, "odd": %b}' % odd)
+
+    assert made.model == "m"
+    assert not made.reusable
+    assert not made.deterministic
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (429, "rate_limit_error"),
+        (500, "api_error"),
+        (504, "api_error"),
+    ],
+)
+def test_an_error_has_the_providers_own_shape(status: int, kind: str) -> None:
+    error = orjson.loads(error_body(status, "what happened", "a_code"))
+
+    assert error == {
+        "error": {"message": "what happened", "type": kind, "param": None, "code": "a_code"}
+    }
