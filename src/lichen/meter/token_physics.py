@@ -54,12 +54,12 @@ GRAMS_PER_KG = 1000.0
 
 def kv_gigabytes(active: float, kv_scale: float) -> float:
     """Keys and values of one token of context. [GB]"""
-    return kv_scale * KV_BYTES_AT_1B * active**KV_EXPONENT / 1e9
+    return kv_scale * KV_BYTES_AT_1B * math.pow(active, KV_EXPONENT) / 1e9
 
 
 def attention_teraflop(active: float, attention_scale: float) -> float:
     """Arithmetic of one token looking back at one other. [TFLOP]"""
-    return attention_scale * ATTENTION_FLOP_AT_1B * active**ATTENTION_EXPONENT / 1e12
+    return attention_scale * ATTENTION_FLOP_AT_1B * math.pow(active, ATTENTION_EXPONENT) / 1e12
 
 
 def forward_teraflop(active: float) -> float:
@@ -79,7 +79,7 @@ def touched_gigabytes(total: float, active: float, bits: float, batch: float) ->
     Below the smallest batch measured a step is taken to cost what it costs there: few requests want
     few experts, but a step that small waits for latency, not for memory.
     """
-    unread = (1 - min(active / total, 1.0)) ** max(batch, SMALLEST_BATCH)
+    unread = math.pow(1 - min(active / total, 1.0), max(batch, SMALLEST_BATCH))
     return total * (1 - unread) * bits / 8
 
 
