@@ -7,6 +7,7 @@ strategies  hypothesis strategies for every type of the ledger
 grids       IntensityContract: what every source of carbon intensity must keep
 postgres    a real PostgreSQL server for as long as the tests run
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
+questions   chat calls that nobody has made before
 service     a real `lichen serve` for as long as a test needs it
 waiting     looking until something holds, instead of sleeping
 

@@ -141,6 +141,11 @@ class RunningService:
         finally:
             store.close()
 
+    def booked(self, model: str) -> Entry:
+        """The entry of the one call to that model, as soon as it stands in the file."""
+        [entry] = until(lambda: [e for e in self.entries() if e.figures.model == model])
+        return entry
+
     def gaps(self) -> dict[str, int]:
         """The gaps counted in its ledger's file by now."""
         store = SqliteStore(self.ledger)
