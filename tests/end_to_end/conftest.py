@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
     Serve = Callable[..., RunningService]
+    Connect = Callable[..., OpenAI]
     AssertRecovered = Callable[[dict[str, Any]], None]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -99,6 +100,21 @@ def serve(tmp_path: Path, upstream: ScriptedProvider) -> Iterator[Serve]:
             return started.enter_context(made)
 
         yield start
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Official clients, each for one service as it now runs."""
+    made: list[OpenAI] = []
+
+    def connect(service: RunningService, **how: Any) -> OpenAI:
+        given = {"api_key": "sk-test", "max_retries": 0, **how}
+        made.append(OpenAI(base_url=service.base_url, **given))
+        return made[-1]
+
+    yield connect
+    for client in made:
+        client.close()
 
 
 @pytest.fixture

@@ -162,6 +162,8 @@ class RunningService:
         """Wait for its end; its exit code."""
         code = self._child.wait(within)
         self._listener.join(within)
+        assert self._child.stderr is not None
+        self._child.stderr.close()
         return code
 
     def stop(self) -> int:
@@ -174,8 +176,6 @@ class RunningService:
         if self._child.poll() is None:
             self._child.kill()
         self.wait()
-        assert self._child.stderr is not None
-        self._child.stderr.close()
 
     def __enter__(self) -> Self:
         return self.start()
