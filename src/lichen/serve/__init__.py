@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _OVERHEAD_S = 5.0
 # The same warning is not said again within this time. [s]
 _QUIET_S = 60.0
+# How long one thread may keep another waiting for the interpreter. [s]
+_SWITCH_S = 0.0005
 # How long calls that were broken off may take to write what they used. [s]
 _LAST_WORDS_S = 2.0
 
@@ -51,7 +53,9 @@ async def _serve(settings: Settings) -> int:
     # ones cost a quarter of a call's CPU time (benchmarks/gateway/README.md).
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)
+    # The ledger's thread would else keep calls waiting for the interpreter 5 ms at a time.
+    sys.setswitchinterval(_SWITCH_S)
     asked = _listen_for_stops()
     try:
         port = await parts.server.start(settings.host, settings.port)
