@@ -161,7 +161,7 @@ def test_memory_is_bounded_and_what_was_used_longest_ago_goes_first(open_: Open)
 
     assert store.find(answer(1).key) is None
     assert all(store.find(answer(n).key) for n in (0, 2, 3))
-    assert store.counts()["memory_bytes"] <= 3 * (BESIDE + 1000)
+    assert store.counts()["answer_memory_bytes"] <= 3 * (BESIDE + 1000)
 
 
 def test_what_has_left_memory_is_read_from_the_file(open_: Open) -> None:

@@ -88,6 +88,14 @@ async def test_headers_that_a_connection_header_names_go_no_further() -> None:
     assert answer.headers == [(b"content-type", b"application/json")]
 
 
+async def test_what_another_lichen_says_of_its_use_goes_no_further() -> None:
+    behind = OK.replace(b"content-length", b"x-lichen-cache: miss\r\ncontent-length")
+    async with RawServer(behind) as server, upstream_at(server.url) as upstream:
+        answer = await upstream.send(an_exchange())
+
+    assert answer.headers == [(b"content-type", b"application/json")]
+
+
 async def test_a_key_of_the_service_takes_the_place_of_the_clients() -> None:
     headers = [(b"authorization", b"Bearer sk-client"), (b"api-key", b"other")]
     async with RawServer(OK) as server, upstream_at(server.url, key="sk-own") as upstream:

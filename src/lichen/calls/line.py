@@ -181,7 +181,10 @@ class Line(asyncio.Protocol):
         headers = self._headers
         self._framed = self._mute or any(name in _FRAMED for name, _ in headers)
         hops = hop_by_hop(headers)
-        kept = [pair for pair in headers if pair[0] not in hops]
+        # What another lichen behind this one says of its use would stand there twice.
+        kept = [
+            pair for pair in headers if pair[0] not in hops and not pair[0].startswith(b"x-lichen-")
+        ]
         self._answer = Answer(status, kept)
         if not self._whole:
             self._body = self._answer.stream = Body(self, self._loop)
