@@ -1,4 +1,4 @@
-"""What a service says when it starts: where it listens, and who answers behind it, on which grid."""
+"""What a service says when it starts: where it listens, who answers, and on which grid."""
 
 from __future__ import annotations
 
