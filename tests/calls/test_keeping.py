@@ -136,7 +136,7 @@ async def test_a_reader_that_leaves_after_the_last_frame_loses_nothing(build: Bu
 
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
-    again = await house.ask(STREAM)
+    again = await asyncio.wait_for(house.ask(STREAM), 5)
 
     assert again.answer_headers["x-lichen-cache"] == "hit"
     assert again.answer == b"".join(FRAMES)
