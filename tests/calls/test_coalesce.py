@@ -246,7 +246,7 @@ async def test_a_call_that_wants_a_new_answer_does_not_take_one_that_began_befor
     house = build(whole(chat_answer("old"), after=go), whole(chat_answer("new")))
     [old] = await start(house, 1, ASK)
 
-    new = await house.ask(ASK, cache_control="no-cache")
+    new = await asyncio.wait_for(house.ask(ASK, cache_control="no-cache"), 5)
     go.set()
     await old
 
