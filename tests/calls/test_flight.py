@@ -42,7 +42,8 @@ def fail_with(error: BaseException) -> Callable[[Exchange], Awaitable[Answer]]:
 
 
 async def read(seat: Seat) -> bytes:
-    return b"".join([chunk async for chunk in seat])
+    async with asyncio.timeout(5):
+        return b"".join([chunk async for chunk in seat])
 
 
 async def let_run() -> None:
