@@ -142,7 +142,7 @@ def open_pipeline(
     from lichen.calls.rules import Rules  # noqa: PLC0415
 
     limit = settings.cache_entry_limit
-    name = "local:" + settings.gguf if upstream.share is not None else upstream.url
+    name = upstream.name or upstream.url
     exact = ExactCache(answers, booker, Rules(settings.rules), upstream=name)
     steps: list[Step] = [exact, Coalesce(booker, limit=limit), Keeping(answers, entry_limit=limit)]
     return pipeline(steps, Metered(upstream, booker, warn)), exact

@@ -334,3 +334,22 @@ async def test_an_answer_nobody_can_price_is_a_gap_for_all_who_waited(build: Bui
     assert {each.answer for each in heard} == {b"<html>"}
     assert len(house.entries) == 3
     assert all(entry.figures.gaps for entry in house.entries)
+
+
+async def test_an_answer_for_one_alone_is_not_shared_between_tenants(build: Build) -> None:
+    private = whole(chat_answer("Hello."), headers=[(b"cache-control", b"private")], after=0.05)
+    house = build(private, scope="shared")
+
+    heard = await asyncio.gather(house.ask(ASK, key="sk-a"), house.ask(ASK, key="sk-b"))
+
+    assert [cache(one) for one in heard] == ["miss", "miss"]
+    assert upstream(house).count == 2
+
+
+async def test_a_shared_answer_does_not_tell_whose_account_paid_for_it(build: Build) -> None:
+    telling = whole(chat_answer("Hello."), headers=[(b"openai-organization", b"acme")], after=0.05)
+    house = build(telling, scope="shared")
+
+    heard = await asyncio.gather(house.ask(ASK, key="sk-a"), house.ask(ASK, key="sk-b"))
+
+    assert [one.answer_headers.get("openai-organization") for one in heard] == ["acme", None]

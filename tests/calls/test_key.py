@@ -119,8 +119,21 @@ def test_the_query_string_counts() -> None:
     assert key(CHAT, target="/v1/chat/completions?api-version=2") != key(CHAT)
 
 
-@pytest.mark.parametrize("name", [b"openai-organization", b"openai-project", b"openai-beta"])
-def test_headers_that_choose_an_account_or_a_version_count(name: bytes) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"openai-organization",
+        b"openai-project",
+        b"openai-beta",
+        b"azureml-model-deployment",
+        b"extra-parameters",
+        b"x-portkey-config",
+        b"cookie",
+        b"cf-access-client-secret",
+        b"x-nobody-has-heard-of-it",
+    ],
+)
+def test_every_header_that_may_change_the_answer_or_say_who_asks_counts(name: bytes) -> None:
     assert key(CHAT, headers=[(name, b"one")]) != key(CHAT)
     assert key(CHAT, headers=[(name, b"one")]) != key(CHAT, headers=[(name, b"two")])
 
@@ -131,10 +144,21 @@ def test_the_order_of_headers_does_not_matter() -> None:
     assert key(CHAT, headers=[one, two]) == key(CHAT, headers=[two, one])
 
 
-def test_headers_of_the_connection_do_not_count() -> None:
-    passing = [(b"user-agent", b"curl"), (b"x-request-id", b"7"), (b"accept", b"*/*")]
-
-    assert key(CHAT, headers=passing) == key(CHAT)
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"user-agent",
+        b"x-request-id",
+        b"accept",
+        b"connection",
+        b"traceparent",
+        b"x-stainless-retry-count",
+        b"x-forwarded-for",
+        b"idempotency-key",
+    ],
+)
+def test_headers_of_the_connection_and_of_one_attempt_do_not_count(name: bytes) -> None:
+    assert key(CHAT, headers=[(name, b"7")]) == key(CHAT)
 
 
 def test_scope_upstream_and_target_cannot_run_into_each_other() -> None:
@@ -174,3 +198,15 @@ def test_a_number_that_reading_would_round_is_not_exact(text: str) -> None:
 )
 def test_a_number_of_64_bits_or_in_a_text_is_exact(text: str) -> None:
     assert is_exact(b'{"seed": %b}' % text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"messages": [{"role": "user", "content": "evil"}], "messages": []}',
+        '{"messages": [{"content": "evil", "content": "good"}]}',
+        '{"model": "a", "\\u006dodel": "b"}',
+    ],
+)
+def test_a_name_that_stands_twice_is_not_exact(text: str) -> None:
+    assert not is_exact(text.encode())

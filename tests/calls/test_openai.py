@@ -134,3 +134,30 @@ def test_an_error_has_the_providers_own_shape(status: int, kind: str) -> None:
     assert error == {
         "error": {"message": "what happened", "type": kind, "param": None, "code": "a_code"}
     }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}],
+        [{"type": "input_image", "image_url": "http://example.com/cat.png"}],
+        [{"type": "input_file", "file_url": "https://example.com/a.pdf"}],
+    ],
+)
+def test_what_lies_elsewhere_may_be_another_thing_tomorrow(content: list[Any]) -> None:
+    fields = {"model": "m", "temperature": 0, "messages": [{"role": "user", "content": content}]}
+
+    assert not read_call("chat.completions", orjson.dumps(fields)).reusable
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}],
+        'look: {"image_url": "https://example.com/cat.png"}',
+    ],
+)
+def test_what_comes_with_the_call_is_the_same_tomorrow(content: Any) -> None:
+    fields = {"model": "m", "temperature": 0, "messages": [{"role": "user", "content": content}]}
+
+    assert read_call("chat.completions", orjson.dumps(fields)).reusable

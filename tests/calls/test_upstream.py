@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from lichen.calls import directives, pool
+from lichen.calls import directives, line, pool
 from lichen.calls.exchange import Answer, Call, Exchange
 from lichen.calls.upstream import HttpUpstream
 from lichen.ledger.errors import InputError, UpstreamError
@@ -79,7 +80,8 @@ async def test_a_call_goes_out_as_it_came_and_its_answer_comes_back() -> None:
 
 async def test_headers_that_a_connection_header_names_go_no_further() -> None:
     named = OK.replace(b"content-length", b"connection: x-hop\r\nx-hop: 1\r\ncontent-length")
-    headers = [(b"connection", b"Keep-Alive, X-Mine"), (b"x-mine", b"1"), (b"x-other", b"2")]
+    headers = [(b"connection", b"Keep-Alive, Upgrade"), (b"connection", b"X-Mine")]
+    headers += [(b"x-mine", b"1"), (b"x-other", b"2")]
     async with RawServer(named) as server, upstream_at(server.url) as upstream:
         answer = await upstream.send(an_exchange(headers=headers))
 
@@ -97,7 +99,11 @@ async def test_what_another_lichen_says_of_its_use_goes_no_further() -> None:
 
 
 async def test_a_key_of_the_service_takes_the_place_of_the_clients() -> None:
-    headers = [(b"authorization", b"Bearer sk-client"), (b"api-key", b"other")]
+    headers = [
+        (b"authorization", b"Bearer sk-client"),
+        (b"api-key", b"other"),
+        (b"x-api-key", b"other"),
+    ]
     async with RawServer(OK) as server, upstream_at(server.url, key="sk-own") as upstream:
         await upstream.send(an_exchange(headers=headers))
 
@@ -300,6 +306,40 @@ async def test_a_call_that_is_cancelled_hangs_up_on_the_upstream() -> None:
         await asyncio.wait_for(left.wait(), 5)
 
 
+async def test_a_caller_who_leaves_breaks_nobody_elses_call() -> None:
+    async def soon(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(random.random() * 0.004)
+        writer.write(OK)
+
+    async def stays(upstream: HttpUpstream) -> None:
+        for _ in range(40):
+            assert (await upstream.send(an_exchange())).body == b"{}"
+
+    async def leaves(upstream: HttpUpstream) -> None:
+        for _ in range(40):
+            call = asyncio.create_task(upstream.send(an_exchange()))
+            await asyncio.sleep(random.random() * 0.006)
+            call.cancel()
+            with suppress(asyncio.CancelledError):
+                await call
+
+    async with RawServer(soon) as server, upstream_at(server.url) as upstream:
+        await asyncio.gather(*(kind(upstream) for kind in (stays, leaves) for _ in range(16)))
+
+
+async def test_a_line_that_serves_another_by_now_is_not_abandoned() -> None:
+    async with RawServer(OK) as server, upstream_at(server.url) as upstream:
+        mine = await upstream._pool.new()
+        head = upstream._head(an_exchange(), metered=True)
+        asked = mine.ask(head, b'{"a":1}', whole=True)
+        await asked
+        again = mine.ask(head, b'{"a":1}', whole=True)
+
+        mine.abandon(asked)
+
+        assert (await again).body == b"{}"
+
+
 async def test_silence_is_a_timeout_that_names_the_host() -> None:
     async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -399,9 +439,9 @@ async def test_a_connection_that_lay_idle_is_not_used_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pool, "_IDLE_S", 0.05)
-    async with RawServer(OK) as server, upstream_at(server.url, silence_s=0.4) as upstream:
+    async with RawServer(OK) as server, upstream_at(server.url) as upstream:
         await upstream.send(an_exchange())
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.1)  # long before the next sweep
         await upstream.send(an_exchange())
 
     assert server.connections == 2
@@ -456,6 +496,58 @@ async def test_a_call_that_leaves_the_queue_takes_nobodys_turn() -> None:
     assert [answer.body for answer in answers] == [b"{}", b"{}"]
 
 
+async def test_a_line_that_comes_in_the_moment_of_giving_up_is_taken() -> None:
+    async with RawServer(OK) as server, upstream_at(server.url) as upstream:
+        lines = upstream._pool
+        lines._most = 1
+        freed = await lines.new()
+        lines._connect_timeout = 0.0
+        waiting = asyncio.create_task(lines.new())
+        asyncio.get_running_loop().call_soon(lines.free, freed)
+
+        with suppress(pool.PoolBusy):
+            await waiting
+
+        assert waiting.exception() is not None or waiting.result() is freed
+        assert lines.at_hand() in (freed, None)
+        assert not lines._waiting or all(waiter.done() for waiter in lines._waiting)
+
+
+@pytest.mark.parametrize("key", ["sk-abc\n", "  sk-abc "])
+async def test_a_key_that_was_read_from_a_file_loses_its_line_break(key: str) -> None:
+    async with RawServer(OK) as server, upstream_at(server.url, key=key) as upstream:
+        await upstream.send(an_exchange())
+
+    assert b"authorization: Bearer sk-abc\r\n" in server.heads[0]
+
+
+@pytest.mark.parametrize("key", ["sk-a\nb", "sk a", "sk-é"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(InputError, match="LICHEN_UPSTREAM_KEY") as caught:
+        HttpUpstream("http://127.0.0.1", key=key)
+
+    assert key not in str(caught.value)
+
+
+async def test_a_stream_of_a_known_length_says_so() -> None:
+    async with RawServer(OK) as server, upstream_at(server.url) as upstream:
+        measured = await upstream.send(an_exchange(stream=True))
+        looked_at = await upstream.send(an_exchange(method="HEAD", body=b"", metered=False))
+
+        assert (measured.length, await all_of(measured)) == (2, b"{}")
+        assert looked_at.length == 2
+
+
+async def test_an_answer_beyond_all_bounds_is_not_held_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "_LONGEST_WHOLE", 1000)
+    long = b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n" + b"x" * 2000
+    async with RawServer(long) as server, upstream_at(server.url) as upstream:
+        with pytest.raises(UpstreamError, match="more than 1,000 bytes"):
+            await upstream.send(an_exchange())
+
+
 async def test_a_refused_connection_says_so() -> None:
     async with RawServer(OK) as server:
         url = server.url
@@ -472,6 +564,14 @@ async def test_a_refused_connection_says_so() -> None:
 def test_an_upstream_that_is_no_http_url_is_refused(url: str) -> None:
     with pytest.raises(InputError, match=r"must be an http\(s\) URL"):
         HttpUpstream(url)
+
+
+@pytest.mark.parametrize("url", ["htps://me:s3cret@host", "http://me:s3cret@host:99x/v1"])
+def test_a_url_that_is_refused_is_shown_without_its_password(url: str) -> None:
+    with pytest.raises(InputError) as caught:
+        HttpUpstream(url)
+
+    assert "s3cret" not in str(caught.value)
 
 
 # TLS and proxies.

@@ -114,10 +114,13 @@ def test_an_unknown_path_outside_the_api_names_those_there_are(
     assert_in_the_provider_s_shape(caught.value, "unknown_path")
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/../admin", "/v1/..%2fadmin", "/v1/%2e%2E%5cadmin", "/v1/..;/admin", "/v1/.."]
+)
 def test_a_path_that_climbs_is_not_passed_on(
-    service: RunningService, upstream: ScriptedProvider
+    service: RunningService, upstream: ScriptedProvider, path: str
 ) -> None:
-    head = b"GET /v1/../admin HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
 
     with socket.create_connection(("127.0.0.1", service.port), 10) as wire:
         wire.sendall(head)

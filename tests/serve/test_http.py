@@ -182,6 +182,31 @@ def test_a_stream_is_sent_in_chunks(serve: Serve, dial: Dial) -> None:
     assert [wire.chunk() for _ in range(4)] == [b"one ", b"two ", b"three", b""]
 
 
+def test_a_stream_of_a_known_length_is_sent_without_chunks(serve: Serve, dial: Dial) -> None:
+    async def known(request: Request) -> None:
+        request.start(200, b"", 4)
+        await request.send(b"four")
+        request.end()
+
+    wire = dial(serve(known)).send(GET + GET)
+
+    heard = wire.answer()
+    assert (heard.headers["content-length"], heard.body) == ("4", b"four")
+    assert "transfer-encoding" not in heard.headers
+    assert wire.answer().body == b"four"
+
+
+def test_a_header_that_quotes_a_length_does_not_frame_the_answer(serve: Serve, dial: Dial) -> None:
+    async def quoting(request: Request) -> None:
+        request.start(200, b"x-said: content-length: 3\r\n")
+        await request.send(b"four")
+        request.end()
+
+    heard = dial(serve(quoting)).send(GET).head()
+
+    assert heard.headers["transfer-encoding"] == "chunked"
+
+
 def test_a_client_of_http_1_0_gets_a_whole_answer_and_the_end(wire: Wire) -> None:
     heard = wire.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").answer()
 

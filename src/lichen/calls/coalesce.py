@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer
 from lichen.calls.flight import Flight, Seat
-from lichen.calls.keeping import lasting
+from lichen.calls.keeping import forbids_keeping, lasting
 from lichen.calls.tap import Tap
 from lichen.ledger.errors import UpstreamError
 from lichen.ledger.ids import new_id
@@ -66,7 +66,7 @@ class Coalesce:
             answer = await _begun(flight, seat)
         except UpstreamError:
             return None
-        if not answer.ok or answer.record is None:
+        if not answer.ok or answer.record is None or forbids_keeping(exchange, answer):
             seat.leave()
             return None
         entry_id = new_id()

@@ -22,6 +22,28 @@ if TYPE_CHECKING:
 
     Onward = Callable[["Exchange"], Awaitable["Answer"]]
 
+# Where a client may put its credential: who shows the same ones is one tenant.
+# Source: OpenAI, Azure OpenAI, Azure API Management and Gemini API references, "Authentication".
+CREDENTIALS = frozenset(
+    (b"authorization", b"api-key", b"x-api-key", b"ocp-apim-subscription-key", b"x-goog-api-key")
+)
+# Headers of one connection, not of the message (RFC 9110 §7.6.1), and those we set ourselves.
+HOP_BY_HOP = frozenset(
+    (
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"host",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    )
+)
 # Header names are lower-case; names and values are kept as the bytes that came.
 Headers = list[tuple[bytes, bytes]]
 
@@ -115,7 +137,8 @@ class Record:
 class Answer:
     """What goes back: whole (`body`) or as a stream of chunks as they come.
 
-    `source` says where it came from: "upstream", "hit", "stale", "coalesced".
+    `source` says where it came from: "upstream", "hit", "stale", "coalesced". `length` is that of a
+    stream, where it is known beforehand. [byte]
     """
 
     status: int
@@ -125,6 +148,7 @@ class Answer:
     source: str = "upstream"
     record: Record | None = None
     notes: Headers = field(default_factory=list)
+    length: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -160,11 +184,14 @@ class Share(Protocol):
 
 
 class Upstream(Protocol):
-    """Whoever answers in the end; `url` tells two of them apart, `zone` is where it runs.
+    """Whoever answers in the end; `zone` is where it runs.
+
+    `name` tells two of them apart for good, `url` where it is empty.
 
     `model` is what answers, where that is one model whatever a call names; else it is empty.
     """
 
+    name: str
     url: str
     zone: str
     model: str

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lichen.calls import directives
 from lichen.calls.booking import block
-from lichen.calls.exchange import Answer, Exchange
+from lichen.calls.exchange import CREDENTIALS, Answer, Exchange
 from lichen.calls.openai import KINDS, error_body, read_call
 from lichen.ledger.errors import InputError, UpstreamError
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Headers, Onward
 
 _JSON = (b"content-type", b"application/json")
-# Where a client may put its credential.
-# Source: OpenAI and Azure OpenAI API references, "Authentication".
-_CREDENTIALS = (b"authorization", b"api-key", b"x-api-key")
 # Tenants remembered by credential; beyond it they are hashed again.
 _TENANTS = 4096
 
@@ -45,8 +42,8 @@ class HttpRequest(Protocol):
         """Answer whole."""
         ...
 
-    def start(self, status: int, head: bytes) -> None:
-        """Begin a streamed answer."""
+    def start(self, status: int, head: bytes, length: int | None = None) -> None:
+        """Begin a streamed answer, of a length where it is known. [byte]"""
         ...
 
     async def send(self, chunk: bytes) -> None:
@@ -90,8 +87,8 @@ class Gateway:
         credential = wished = b""
         plain = True
         for name, value in request.headers:
-            if name in _CREDENTIALS:
-                credential = b"%b\0%b" % (credential, value) if credential else value
+            if name in CREDENTIALS:
+                credential = b"%b\0%b=%b" % (credential, name, value)
             elif name == b"cache-control":
                 wished = b"%b,%b" % (wished, value) if wished else value
             elif name == b"content-encoding":
@@ -135,7 +132,7 @@ class Gateway:
             return
         try:
             async with aclosing(answer.stream) as chunks:
-                request.start(answer.status, head)
+                request.start(answer.status, head, answer.length)
                 async for chunk in chunks:
                     await request.send(chunk)
         except UpstreamError as error:

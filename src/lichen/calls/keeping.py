@@ -24,12 +24,17 @@ _SECOND_US = 1_000_000
 _PASSING = frozenset(
     (
         b"age",
+        b"apim-request-id",
         b"cf-ray",
         b"date",
+        b"openai-organization",
         b"openai-processing-ms",
+        b"openai-project",
         b"retry-after",
         b"server-timing",
         b"set-cookie",
+        b"x-client-request-id",
+        b"x-ms-client-request-id",
         b"x-request-id",
     )
 )
@@ -56,7 +61,7 @@ class Keeping:
             and answer.ok
             and answer.record is not None
             and not exchange.directives.no_store
-            and not _forbids_keeping(exchange, answer)
+            and not forbids_keeping(exchange, answer)
         ):
             if answer.stream is not None:
                 answer.stream = _Recorded(answer.stream, self, exchange, answer)
@@ -118,7 +123,7 @@ class _Recorded(Tap):
         self.finished()
 
 
-def _forbids_keeping(exchange: Exchange, answer: Answer) -> bool:
+def forbids_keeping(exchange: Exchange, answer: Answer) -> bool:
     """Whether the upstream says that its answer is not to be given again, or to nobody else."""
     shared = exchange.rule is not None and exchange.rule.scope == "shared"
     return any(

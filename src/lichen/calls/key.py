@@ -11,16 +11,63 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lichen.calls.exchange import CREDENTIALS, HOP_BY_HOP
 from lichen.calls.openai import canonical
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Call, Headers
 
-# Request headers that choose an account, a project or an API version, and so can change the answer.
-# Source: OpenAI API reference, "Authentication" and "Beta headers".
-TELLING = frozenset((b"openai-organization", b"openai-project", b"openai-beta"))
+# Request headers that speak of the connection, the client's program or one attempt, and the
+# credential, which is the tenant. Every other header may choose a deployment, an account or an API
+# version, or be a credential of another kind: it counts, so that what nobody here has heard of
+# divides and never mixes.
+# Source: RFC 9110; W3C Trace Context; the official OpenAI clients' own headers.
+_INDIFFERENT = (
+    HOP_BY_HOP
+    | CREDENTIALS
+    | frozenset(
+        (
+            b"accept",
+            b"accept-encoding",
+            b"b3",
+            b"baggage",
+            b"cache-control",
+            b"content-encoding",
+            b"content-type",
+            b"date",
+            b"dnt",
+            b"forwarded",
+            b"idempotency-key",
+            b"origin",
+            b"pragma",
+            b"priority",
+            b"referer",
+            b"sentry-trace",
+            b"traceparent",
+            b"tracestate",
+            b"user-agent",
+            b"via",
+            b"x-amzn-trace-id",
+            b"x-client-request-id",
+            b"x-cloud-trace-context",
+            b"x-correlation-id",
+            b"x-real-ip",
+            b"x-request-id",
+        )
+    )
+)
+_INDIFFERENT_BEGIN = (
+    b"sec-",
+    b"x-b3-",
+    b"x-datadog-",
+    b"x-forwarded-",
+    b"x-lichen-",
+    b"x-stainless-",
+)
+# Header names found to be indifferent by how they begin, so that each is looked at once.
+_REMEMBERED = 1024
 # Integers of 64 bits survive reading; beyond, they become floats of at least this size.
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 _LARGE_FLOAT = 2.0**63
@@ -36,24 +83,47 @@ def key_of(call: Call, *, scope: str, upstream: str, target: str, headers: Heade
         asked = canonical(call.kind, call.fields)
     except TypeError:
         return b""
-    told = sorted(b"%b=%b" % pair for pair in headers if pair[0] in TELLING)
+    told = [b"%b=%b" % pair for pair in headers if pair[0] not in _indifferent and _tells(pair[0])]
+    if len(told) > 1:
+        told.sort()
     prefix = f"{scope}\n{upstream}\n{target}\n".encode()
     return hashlib.sha256(b"%b%b\0%b" % (prefix, b"\n".join(told), asked)).digest()
 
 
-def is_exact(body: bytes) -> bool:
-    """Whether the body's numbers survive reading: integers beyond 64 bits are rounded to floats.
+_indifferent = set(_INDIFFERENT)
 
-    A call that is not exact has no key, and none that is can have the key it would have had.
+
+def _tells(name: bytes) -> bool:
+    """Whether a header that is not known by its name counts."""
+    if not name.startswith(_INDIFFERENT_BEGIN):
+        return True
+    if len(_indifferent) < _REMEMBERED:
+        _indifferent.add(name)
+    return False
+
+
+def is_exact(body: bytes) -> bool:
+    """Whether reading the body loses nothing.
+
+    Integers beyond 64 bits are rounded to floats, and of a name that stands twice in an object one
+    value is taken, where the upstream may take the other. A call that is not exact has no key: its
+    answer is never kept for the call it looks like.
     """
     alike = body.translate(_ALIKE)
-    if _LONG not in alike and _EXPONENT not in alike:
-        return True
+    plain = _LONG not in alike and _EXPONENT not in alike
+    ways: dict[str, Any] = {} if plain else {"parse_int": _fitting, "parse_float": _small}
     try:
-        json.loads(body, parse_int=_fitting, parse_float=_small)
+        json.loads(body, object_pairs_hook=_once, **ways)
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise ValueError("a name stands twice")
+    return names
 
 
 def _fitting(text: str) -> int:

@@ -16,33 +16,18 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from lichen.calls.body import Body
-from lichen.calls.exchange import Answer
+from lichen.calls.exchange import HOP_BY_HOP, Answer
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Headers
 
-# Headers of one connection, not of the message (RFC 9110 §7.6.1), and those we set ourselves.
-HOP_BY_HOP = frozenset(
-    (
-        b"connection",
-        b"content-length",
-        b"expect",
-        b"host",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    )
-)
 # What nearly every Connection header says, and names no header by it.
 _USUAL = frozenset((b"keep-alive", b"close"))
 _FRAMED = frozenset((b"content-length", b"transfer-encoding"))
 # An answer's head: bytes beyond which it is no head. [byte]
 _LONGEST_HEAD = 256 * 1024
+# A whole answer, held in memory until it is read: bytes beyond which it is none. [byte]
+_LONGEST_WHOLE = 256 * 1024 * 1024
 # A request up to this is written in one piece. [byte]
 _ONE_PIECE = 32 * 1024
 # Answers below it are interim ones: others follow.
@@ -51,10 +36,19 @@ _INTERIM = 200
 
 def hop_by_hop(headers: Headers) -> frozenset[bytes]:
     """The headers of a message that must not go on, those its Connection header names included."""
+    hops = HOP_BY_HOP
     for name, value in headers:
         if name == b"connection" and (said := value.lower()) not in _USUAL:
-            return HOP_BY_HOP | {token.strip() for token in said.split(b",")}
-    return HOP_BY_HOP
+            hops |= {token.strip() for token in said.split(b",")}
+    return hops
+
+
+def _length_of(headers: Headers) -> int | None:
+    """The length that a body keeps to; the parser breaks off one that does not. [byte]"""
+    named = dict(headers)
+    if b"transfer-encoding" in named or b"content-length" not in named:
+        return None
+    return int(named[b"content-length"])
 
 
 class LineLost(Exception):  # noqa: N818 (named for what happened)
@@ -94,6 +88,7 @@ class Line(asyncio.Protocol):
         self._whole = self._mute = False
         self._headed = self._framed = self._ended = self._stray = False
         self._size = self._unsent = 0
+        self._is_made = False
         self.active = loop.time()
         self.used = 0
         self.is_closed = False
@@ -102,6 +97,9 @@ class Line(asyncio.Protocol):
         """Begin."""
         # uvloop's transport is one in all but its class.
         self._transport = cast("asyncio.Transport", transport)
+        self._is_made = True
+        if self.is_closed:
+            self._transport.abort()
 
     def ask(
         self, head: bytes, body: bytes, *, whole: bool, mute: bool = False
@@ -123,6 +121,15 @@ class Line(asyncio.Protocol):
             self._transport.write(head)
             self._transport.write(body)
         return self._asked
+
+    def abandon(self, asked: asyncio.Future[Answer]) -> None:
+        """Whoever asked this has left; where the line serves another by now, it goes on."""
+        if self._asked is asked:
+            self.fail("the caller has left")
+
+    def is_usable(self, now: float, idle_s: float) -> bool:
+        """Whether it may be asked: open, and not idle for so long that it may be closing. [s]"""
+        return not self.is_closed and now - self.active <= idle_s
 
     @property
     def is_busy(self) -> bool:
@@ -148,6 +155,8 @@ class Line(asyncio.Protocol):
         self.active = self._loop.time()
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.fail("it changed to another protocol")
         except httptools.HttpParserError as error:
             self.fail(f"it spoke no HTTP: {error}")
         if self._stray:
@@ -187,6 +196,7 @@ class Line(asyncio.Protocol):
         ]
         self._answer = Answer(status, kept)
         if not self._whole:
+            self._answer.length = _length_of(headers)
             self._body = self._answer.stream = Body(self, self._loop)
             self._give()
         if self._mute:
@@ -200,6 +210,9 @@ class Line(asyncio.Protocol):
             self._body.add(piece)
         else:
             self._parts.append(piece)
+            self._size += len(piece)
+            if self._size > _LONGEST_WHOLE:
+                self.fail(f"its answer has more than {_LONGEST_WHOLE:,} bytes")
 
     def on_message_complete(self) -> None:
         """The answer is whole."""
@@ -255,7 +268,8 @@ class Line(asyncio.Protocol):
         """Close at once."""
         if not self.is_closed:
             self.is_closed = True
-            self._transport.abort()
+            if self._is_made:
+                self._transport.abort()
 
     def hold(self, *, on: bool) -> None:
         """Hold the upstream up, or let it go on."""

@@ -8,6 +8,7 @@ Source: OpenAI API reference (chat completions, responses, completions, embeddin
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -45,6 +46,9 @@ _STATEFUL = frozenset(("background", "conversation", "previous_response_id", "we
 # Tools of the Responses API that the client runs; the provider runs all others.
 # Source: OpenAI API reference, "Create a model response", `tools`.
 _CLIENT_TOOLS = ("apply_patch", "computer_use_preview", "custom", "function", "local_shell")
+# What stands elsewhere and may be another thing tomorrow: an image or a file by its address. In
+# text that a prompt quotes the marks are escaped, so that it is not mistaken.
+_REMOTE = re.compile(rb'"(?:url|image_url|file_url)"\s*:\s*"(?!data:)')
 _ERROR_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 
 
@@ -63,7 +67,8 @@ def read_call(kind: str, body: bytes) -> Call:
         raise InputError(f"the request body must be a JSON object, got {type(fields).__name__}")
     model = fields.get("model")
     temperature = fields.get("temperature")
-    reusable = strict and not _is_stateful(kind, fields)
+    remote = b"_url" in body and _REMOTE.search(body) is not None
+    reusable = strict and not remote and not _is_stateful(kind, fields)
     # Temperature 0, a seed, or embeddings: the same call asks for the same answer.
     deterministic = reusable and (
         (temperature == 0 and temperature is not False)

@@ -63,8 +63,9 @@ class Pool:
         """An open line that nobody uses, the one used last; None where there is none."""
         while self._idle:
             line = self._idle.pop()
-            if not line.is_closed:
+            if line.is_usable(asyncio.get_running_loop().time(), _IDLE_S):
                 return line
+            line.close()
         return None
 
     async def new(self) -> Line:
@@ -95,6 +96,8 @@ class Pool:
             async with asyncio.timeout(self._connect_timeout):
                 return await waiter
         except TimeoutError:
+            if waiter.done() and not waiter.cancelled():
+                return waiter.result()  # it came in the very moment
             raise PoolBusy from None
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
@@ -110,11 +113,12 @@ class Pool:
 
     async def _open(self) -> Line:
         loop = asyncio.get_running_loop()
-
-        def made() -> Line:
-            return Line(self, loop)
-
-        line = await _in_time(lambda: self._route.connect(loop, made), self._connect_timeout)
+        line = Line(self, loop)
+        try:
+            await _in_time(lambda: self._route.connect(loop, lambda: line), self._connect_timeout)
+        except BaseException:
+            line.close()  # it may just have been made
+            raise
         self._lines.add(line)
         if self._is_closed:
             line.close()
@@ -164,10 +168,10 @@ class Pool:
             line.fail("its connections were closed")
 
 
-async def _in_time(connect: Callable[[], Awaitable[Line]], timeout_s: float) -> Line:
+async def _in_time(connect: Callable[[], Awaitable[object]], timeout_s: float) -> None:
     try:
         async with asyncio.timeout(timeout_s):
-            return await connect()
+            await connect()
     except TimeoutError:
         raise ConnectFailed(f"no connection within {timeout_s:g} s", late=True) from None
     except ssl.SSLError as error:

@@ -12,6 +12,7 @@ Source: RFC 9110 §9.3.6 (CONNECT), RFC 9112 §3.2.2 (absolute-form).
 from __future__ import annotations
 
 import base64
+import re
 import socket
 import ssl
 from functools import cached_property
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     P = TypeVar("P", bound=asyncio.Protocol)
 
 _PORTS = {"http": 80, "https": 443}
+# A user and password in a URL, whether or not it can be read as one.
+_CREDENTIAL = re.compile(r"//[^/?#]*@")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # What a proxy says to CONNECT is a head, and short. [byte]
 _LONGEST_WORD = 16 * 1024
@@ -92,13 +95,8 @@ class Route:
 
     async def _tunnel(self, loop: asyncio.AbstractEventLoop, proxy: SplitResult) -> socket.socket:
         """A socket that a proxy has connected to the upstream."""
-        host, port = _address(proxy)
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = found[0]
-        tunnel = socket.socket(family, kind, protocol)
+        tunnel = await _connected(loop, _address(proxy))
         try:
-            tunnel.setblocking(False)  # noqa: FBT003 (the socket's own)
-            await loop.sock_connect(tunnel, address)
             target = f"{self.host_name}:{self.port}".encode("latin-1")
             granted = _basic(proxy)
             credential = b"proxy-authorization: %b\r\n" % granted if granted else b""
@@ -111,6 +109,27 @@ class Route:
             tunnel.close()
             raise
         return tunnel
+
+
+async def _connected(loop: asyncio.AbstractEventLoop, where: tuple[str, int]) -> socket.socket:
+    """A socket to a host, at the first of its addresses that answers."""
+    failure: OSError = OSError(f"{where[0]} has no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(
+        *where, type=socket.SOCK_STREAM
+    ):
+        tried = socket.socket(family, kind, protocol)
+        try:
+            tried.setblocking(False)  # noqa: FBT003 (the socket's own)
+            await loop.sock_connect(tried, address)
+        except OSError as error:
+            failure = error
+            tried.close()
+        except BaseException:
+            tried.close()
+            raise
+        else:
+            return tried
+    raise failure
 
 
 async def _granted(loop: asyncio.AbstractEventLoop, tunnel: socket.socket) -> None:
@@ -129,8 +148,7 @@ async def _granted(loop: asyncio.AbstractEventLoop, tunnel: socket.socket) -> No
 
 def shown(url: str) -> str:
     """A URL as people may see it: without the credentials in it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return _CREDENTIAL.sub("//", url)
 
 
 def _split(url: str) -> SplitResult:
@@ -141,7 +159,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:  # a port that is no number, a bracket that does not close
         pass
     raise InputError(
-        f"the upstream must be an http(s) URL such as https://api.openai.com/v1, got {url!r}"
+        f"the upstream must be an http(s) URL such as https://api.openai.com/v1, got {shown(url)!r}"
     )
 
 

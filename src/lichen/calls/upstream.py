@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from lichen.calls.exchange import CREDENTIALS
 from lichen.calls.line import LineLost, hop_by_hop
 from lichen.calls.pool import ConnectFailed, Pool, PoolBusy
 from lichen.calls.proxy import Route
-from lichen.ledger.errors import UpstreamError
+from lichen.ledger.errors import InputError, UpstreamError
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Answer, Exchange, Share
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 # Methods of which a body is expected, so that none is said to be of no bytes.
 _BODIED = frozenset(("POST", "PUT", "PATCH"))
-_CREDENTIALS = frozenset((b"authorization", b"api-key"))
 # A metered answer must be readable, so none is asked for in a compressed form.
 _READABLE = frozenset((b"accept-encoding",))
 _PLAIN = b"accept-encoding: identity\r\n"
@@ -37,7 +37,7 @@ class HttpUpstream:
     a call names, if it is known.
 
     Raises:
-        InputError: the URL is not http or https.
+        InputError: the URL is not http or https, or no header can carry the key.
     """
 
     def __init__(
@@ -50,11 +50,12 @@ class HttpUpstream:
         timeout: float = 600.0,
         connect_timeout: float = 10.0,
     ) -> None:
+        self.name = ""
         self.zone = zone
         self.model = model
         self.share: Share | None = None
         self._timeout, self._connect_timeout = timeout, connect_timeout
-        self._key = f"Bearer {key}".encode() if key else b""
+        self._key = _bearer(key)
         self._head_for(url)
 
     def _head_for(self, url: str) -> None:
@@ -93,14 +94,15 @@ class HttpUpstream:
         pool, mute = self._pool, exchange.method == "HEAD"
         line = pool.at_hand() or await pool.new()
         while True:
+            asked = line.ask(head, exchange.body, whole=whole, mute=mute)
             try:
-                return await line.ask(head, exchange.body, whole=whole, mute=mute)
+                return await asked
             except LineLost as lost:
                 # A kept line may be closed just as it is used: what changes nothing is sent again.
                 if lost.heard or lost.late or line.used == 1 or exchange.method not in _IDEMPOTENT:
                     raise
             except asyncio.CancelledError:
-                line.fail("the caller has left")
+                line.abandon(asked)
                 raise
             line = await pool.new()
 
@@ -121,7 +123,7 @@ class HttpUpstream:
             for name, value in exchange.headers
             if name not in kept_back
             and not name.startswith(b"x-lichen-")
-            and not (credential and name in _CREDENTIALS)
+            and not (credential and name in CREDENTIALS)
         ]
         if metered:
             parts.append(_PLAIN)
@@ -159,3 +161,14 @@ class HttpUpstream:
         self._pool.close()
         # The connections close in the loop's next turn.
         await asyncio.sleep(0)
+
+
+def _bearer(key: str) -> bytes:
+    """The key as a header shows it; keys that were read from files end in a line break."""
+    plain = key.strip()
+    if not (plain.isascii() and plain.isprintable()) or " " in plain:
+        raise InputError(
+            "LICHEN_UPSTREAM_KEY has a character that no header can carry: a key is of letters, "
+            "digits and marks, without spaces or line breaks within"
+        )
+    return f"Bearer {plain}".encode() if plain else b""

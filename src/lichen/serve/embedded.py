@@ -49,6 +49,9 @@ class EmbeddedUpstream:
     ) -> None:
         self.local = model.start()
         self.model = model.model
+        weights = model.gguf.stat()
+        # Another file under the same name is another model.
+        self.name = f"local:{model.gguf}:{weights.st_size}:{weights.st_mtime_ns}"
         self.meter = LocalShare(model)
         self.share: Share | None = self.meter
         self.zone = zone

@@ -70,16 +70,18 @@ class Request:
             )
         self._connection.finished(self)
 
-    def start(self, status: int, head: bytes) -> None:
-        """Begin a streamed answer."""
+    def start(self, status: int, head: bytes, length: int | None = None) -> None:
+        """Begin a streamed answer, of a length where it is known. [byte]"""
         self.started = True
         self._bodiless = self.method == b"HEAD" or status in _BODILESS
-        measured = self._bodiless or b"content-length: " in head
+        measured = self._bodiless or length is not None
         self._framed = not measured and self.speaks_chunked
         if not (measured or self._framed):
             # Its end can be told by the end of the connection alone.
             self.keep_alive = False
         framing = b"transfer-encoding: chunked\r\n" if self._framed else b""
+        if length is not None and status not in _BODILESS:
+            framing = b"content-length: %d\r\n" % length
         self._connection.write(
             b"%b%b%b%b\r\n" % (_line(status), head, framing, self._farewell()),
         )

@@ -30,7 +30,10 @@ _API = b"/v1/"
 _TEXT = block([(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")])
 # A path that climbs, which HTTP clients resolve before they send it on.
 # Source: WHATWG URL Standard, "double-dot path segment" and "single-dot path segment".
-_CLIMBING = re.compile(rb"[/\\](?:\.|%2e){1,2}(?:[/\\?#]|$)", re.IGNORECASE)
+# Some servers read an encoded slash or a path parameter ("..;") in one too.
+_CLIMBING = re.compile(
+    rb"(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?#;]|%2f|%5c|%3b|$)", re.IGNORECASE
+)
 
 
 class Service:

@@ -38,6 +38,7 @@ class HeardRequest:
         self.started = False
         self.gate: asyncio.Event | None = None
         self.status = 0
+        self.length: int | None = None
         self.head = b""
         self.chunks: list[bytes] = []
         self.ended = False
@@ -49,11 +50,11 @@ class HeardRequest:
         self.started = self.ended = True
         self.status, self.head, self.chunks = status, head, [body]
 
-    def start(self, status: int, head: bytes) -> None:
+    def start(self, status: int, head: bytes, length: int | None = None) -> None:
         """Take the head of a stream."""
         assert not self.started, "answered twice"
         self.started = True
-        self.status, self.head = status, head
+        self.status, self.head, self.length = status, head, length
 
     async def send(self, chunk: bytes) -> None:
         """Take a chunk, when the gate is open."""

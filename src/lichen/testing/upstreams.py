@@ -35,6 +35,7 @@ class ScriptedUpstream:
     """
 
     def __init__(self, *script: Act, share: Share | None = None, model: str = "") -> None:
+        self.name = ""
         self.url = "http://scripted.example"
         self.zone = "WORLD"
         self.model = model
