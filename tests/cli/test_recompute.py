@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.assemble import open_book
+from lichen.ledger.entry import Baseline, Entry
+from lichen.ledger.footprint import Footprint
 from lichen.ledger.sqlite import SqliteStore
+from lichen.ledger.tokens import Tokens
+from lichen.ledger.window import Window
+from lichen.settings import load
+from lichen.testing.samples import sample_figures
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Run
+
+MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def carbon(ledger: Path, run: Run) -> float:
@@ -84,3 +94,47 @@ def test_an_unknown_zone_is_refused_before_anything_changes(run: Run, ledger: Pa
 
     assert result.exit_code == 2
     assert "SE-SE3" in result.stderr
+
+
+def test_hits_on_one_answer_avoid_what_the_grid_emitted_when_they_came(
+    run: Run, tmp_path: Path
+) -> None:
+    # 100 g/kWh in the morning, 900 after noon: 19 times a morning's hit, not 3 times.
+    ledger, trace = tmp_path / "hits.db", tmp_path / "trace.csv"
+    hours = [MIDNIGHT + timedelta(hours=hour) for hour in range(24)]
+    rows = (f"{hour.isoformat()},{100 if hour.hour < 12 else 900}" for hour in hours)
+    trace.write_text("\n".join(["time,g_per_kwh", *rows]), encoding="utf-8")
+    tokens = Tokens(prefill=100, decode=100)
+    with open_book(load(ledger=str(ledger), zone="DE", environ={})) as book:
+        calls = book.pricer.calls
+        reading = book.pricer.instead(calls.read("gpt-4o", tokens), "gpt-4o", tokens)
+        would = Footprint(reading.energy, Footprint.zero().operational, reading.embodied)
+        figures = sample_figures(
+            0,
+            strategy="calls.exact",
+            footprint=Footprint.zero(),
+            method=calls.method,
+            zone="DE",
+            model="gpt-4o",
+            tokens=Tokens(),
+            raw={},
+            baseline=Baseline(would, "stored-call/1", "0" * 16, tokens),
+        )
+        came = [hours[hour] for hour in (2, 14, 20)]
+        book.store.append([Entry.of(Window(at, at, "DE"), figures) for at in came])
+
+    flags = ("--ledger", ledger, "--zone", "DE", "--trace", trace, "--json")
+    tried = json.loads(run("recompute", "--dry-run", *flags).stdout)
+    done = json.loads(run("recompute", *flags).stdout)
+
+    with closing(SqliteStore(ledger)) as store:
+        now = [entry.figures.baseline for entry in store.entries()]
+    operational = [each.footprint.operational.value.in_grams for each in now if each]
+    kwh = reading.energy.value.in_wh / 1000
+    assert operational == pytest.approx([kwh * 100, kwh * 900, kwh * 900])
+    avoided = sum(operational) + 3 * reading.embodied.value.in_grams
+    names = ("value", "low", "high")
+    assert [done["after"]["avoided_carbon_g"][name] for name in names] == pytest.approx(
+        [tried["after"]["avoided_carbon_g"][name] for name in names]
+    )
+    assert done["after"]["avoided_carbon_g"]["value"] == pytest.approx(avoided)

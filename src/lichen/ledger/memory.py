@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from lichen.ledger.entry import Figures
 
+_MINUTE_US = 60_000_000
+
 
 class MemoryStore:
     """Keeps the `Store` contract in memory."""
@@ -133,11 +135,14 @@ class MemoryStore:
 
 
 def _reprice(entries: list[Entry], pricing: Pricing) -> tuple[list[Entry], Balance, Balance]:
-    new: dict[int, Figures] = {}
+    # A price depends on when: entries that share figures share new ones within a minute.
+    new: dict[tuple[int, int], Figures] = {}
+    priced = []
     for entry in entries:
-        if id(entry.figures) not in new:
-            new[id(entry.figures)] = pricing(entry.figures, entry)
+        group = id(entry.figures), entry.start_us // _MINUTE_US
+        if group not in new:
+            new[group] = pricing(entry.figures, entry)
+        priced.append(Entry(entry.id, entry.start_us, entry.end_us, entry.tenant, new[group]))
     before = Balance.over((entry.figures, 1) for entry in entries)
-    after = Balance.over((new[id(entry.figures)], 1) for entry in entries)
-    priced = [Entry(e.id, e.start_us, e.end_us, e.tenant, new[id(e.figures)]) for e in entries]
+    after = Balance.over((entry.figures, 1) for entry in priced)
     return priced, before, after

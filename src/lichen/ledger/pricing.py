@@ -58,6 +58,9 @@ class Pricer:
         self._grid = grid
         self._readers = {"tokens": self._from_tokens, **(readers or {})}
         self._minute: dict[str, tuple[int, Estimate[CarbonIntensity], tuple[str, ...]]] = {}
+        self._last: tuple[Figures, Estimate[CarbonIntensity], tuple[str, ...], Figures] | None = (
+            None
+        )
 
     def intensity(self, zone: str, at_us: int) -> tuple[Estimate[CarbonIntensity], tuple[str, ...]]:
         """Intensity of a zone in a minute [gCO₂e/kWh], and what had to be assumed."""
@@ -105,6 +108,16 @@ class Pricer:
 
     def __call__(self, figures: Figures, sample: Entry) -> Figures:
         """The figures under today's factors; the same object where nothing changes."""
+        intensity, gaps = self.intensity(figures.zone, sample.start_us)
+        last = self._last
+        if last is not None and last[0] is figures and last[1] is intensity and last[2] == gaps:
+            # History comes figures by figures: most minutes have the price of the one before.
+            return last[3]
+        now = self._priced(figures, sample)
+        self._last = figures, intensity, gaps, now
+        return now
+
+    def _priced(self, figures: Figures, sample: Entry) -> Figures:
         used, gaps = self._again(figures, figures.tokens, figures.footprint, sample.start_us)
         baseline = figures.baseline
         if baseline is not None:

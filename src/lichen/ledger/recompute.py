@@ -28,7 +28,8 @@ class Pricing(Protocol):
     def __call__(self, figures: Figures, sample: Entry) -> Figures:
         """The figures under today's factors; the same object where nothing changes.
 
-        `sample` is one entry that has these figures, for its time.
+        `sample` is an entry that has these figures, for its time: what comes back holds for all of
+        them that begin in the same minute.
         """
         ...
 

@@ -3,7 +3,7 @@
     figures    what entries say, one row for all entries that say the same; never changed
     baselines  what those figures would have been without the strategy, where they claim a saving
     entries    id, time, tenant, figures; never changed
-    repriced   old figures → new figures, one row a revision; the newest wins
+    repriced   old figures → new figures from a minute on; the newest revision wins
     rollups    sums by minute, hour and day, kept in the same transaction as the entries
     gaps       what should be in the book and is not, counted
     revisions  each time history was priced again, with the balance before and after
@@ -55,6 +55,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             reason TEXT NOT NULL, entries INTEGER NOT NULL, changed INTEGER NOT NULL,
             before TEXT NOT NULL, after TEXT NOT NULL)""",
     ),
+    # Entries that share figures may have new ones of their own: a grid that was flat has hours now.
+    (
+        "ALTER TABLE repriced RENAME TO repriced_whole",
+        """CREATE TABLE repriced (old INTEGER, revision INTEGER, since INTEGER,
+            new INTEGER NOT NULL, PRIMARY KEY (old, revision, since)) WITHOUT ROWID""",
+        "INSERT INTO repriced SELECT old, revision, 0, new FROM repriced_whole",
+        "DROP TABLE repriced_whole",
+    ),
 )
 
 FIGURES_WIDTH = 1 + len(FIGURE_COLUMNS)
@@ -65,10 +73,11 @@ FIGURES = ", ".join(
     [f"f.{name}" for name, _ in FIGURE_COLUMNS] + [f"b.{name}" for name, _ in BASELINE_COLUMNS]
 )
 BASELINES = "LEFT JOIN baselines b ON b.figures = f.id"
-# An entry's figures are the newest that replaced them, or its own.
-NEWEST = f"""LEFT JOIN repriced r ON r.old = e.figures
-  AND r.revision = (SELECT max(revision) FROM repriced WHERE old = e.figures)
- JOIN figures f ON f.id = coalesce(r.new, e.figures) {BASELINES}"""
+# An entry's figures are the newest that replaced them at its minute, or its own. A revision that
+# replaces figures at all says so for every minute, from minute 0 on.
+NEWEST = f"""JOIN figures f ON f.id = coalesce(
+  (SELECT r.new FROM repriced r WHERE r.old = e.figures AND r.since <= e.start_us / 60000000
+   ORDER BY r.revision DESC, r.since DESC LIMIT 1), e.figures) {BASELINES}"""
 ENTRY_COLUMNS = f"e.id, e.start_us, e.end_us, e.tenant, {FIGURES}"
 ENTRIES = f"SELECT {ENTRY_COLUMNS} FROM entries e {NEWEST}"
 ENTRIES_AS_WRITTEN = (

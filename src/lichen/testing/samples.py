@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MOMENT = datetime(2026, 3, 1, 11, 58, 30, tzinfo=UTC)
 _STRATEGIES = ("none", "calls.exact", "calls.coalesce", "lichen")
 _MODELS = ("small", "large")
+_HOUR_US = 3_600_000_000
 
 
 def sample_footprint(seed: int = 1, *, wh: float | None = None) -> Footprint:
@@ -104,6 +105,21 @@ def scaled(factor: float, factors: str = "2027-01") -> Pricing:
         return replace(figures, footprint=now, factors=factors)
 
     return price
+
+
+def hourly(figures: Figures, sample: Entry) -> Figures:
+    """A price list under which a thing costs more each hour, and at midnight UTC stays as it is.
+
+    What was used and what would have been used alike, as where a grid's carbon becomes known.
+    """
+    factor = 1.0 + sample.start_us // _HOUR_US % 24
+    if factor == 1:
+        return figures
+    used = scaled(factor)(figures, sample)
+    if figures.baseline is None:
+        return used
+    would = scaled(factor)(replace(figures, footprint=figures.baseline.footprint), sample)
+    return replace(used, baseline=replace(figures.baseline, footprint=would.footprint))
 
 
 def unchanged(figures: Figures, sample: Entry) -> Figures:  # noqa: ARG001 (every price list gets it)

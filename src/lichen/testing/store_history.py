@@ -11,6 +11,7 @@ import pytest
 from lichen.ledger.errors import EntryConflict, InputError
 from lichen.testing.samples import (
     MOMENT,
+    hourly,
     sample_entries,
     sample_entry,
     sample_figures,
@@ -135,6 +136,43 @@ class KeepsHistory:
         store.append([after])
 
         now = [replace(before, figures=scaled(2)(figures, before)), after]
+        assert list(store.entries()) == now
+        assert_rolled_up(store, now)
+
+    def test_entries_that_share_figures_get_the_price_of_their_own_time(self, store: Store) -> None:
+        """Hits share figures while the grid is flat; with a trace each hour has its carbon."""
+        shared = [sample_figures(1), sample_figures(4)]
+        entries = [
+            sample_entry(MOMENT + timedelta(minutes=20 * n), shared[n % 2]) for n in range(90)
+        ]
+        store.append(entries)
+
+        revision = store.reprice(hourly, "a trace came")
+
+        now = [replace(e, figures=hourly(e.figures, e)) for e in entries]
+        saved = sum(e.saving.footprint.carbon.value.in_grams for e in now if e.saving)
+        assert list(store.entries()) == now
+        assert [store.entry(e.id) for e in now[::7]] == now[::7]
+        assert_rolled_up(store, now)
+        assert revision.after.saved.value.in_grams == pytest.approx(saved)
+        assert (revision.entries, revision.changed) == (90, sum(e not in entries for e in now))
+
+    def test_prices_of_their_own_time_can_be_changed_again(self, store: Store) -> None:
+        """Each entry starts from the price it had, and minutes that go on keep theirs."""
+        figures = sample_figures(1)
+        entries = [sample_entry(MOMENT + timedelta(minutes=20 * n), figures) for n in range(90)]
+        store.append(entries)
+
+        def in_the_morning(figures: Figures, sample: Entry) -> Figures:
+            return scaled(3)(figures, sample) if sample.window.start.hour < noon else figures
+
+        noon = 12
+        store.reprice(hourly, "a trace came")
+        store.reprice(in_the_morning, "its mornings were wrong")
+        store.reprice(unchanged, "only looking")
+
+        traced = [replace(e, figures=hourly(e.figures, e)) for e in entries]
+        now = [replace(e, figures=in_the_morning(e.figures, e)) for e in traced]
         assert list(store.entries()) == now
         assert_rolled_up(store, now)
 
