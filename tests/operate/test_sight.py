@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.ledger.ids import new_id
+from lichen.ledger.writer import BulkWriter
 from lichen.operate.watch.sight import Sight
 from lichen.operate.watch.span import SPANS, Span
 
@@ -85,3 +88,34 @@ def test_the_version_changes_with_a_gap(calls: Calls, book: Book, clock: Clock) 
     book.store.note_gap("entries lost", 1, clock())
 
     assert sight.version() != before
+
+
+def test_what_lichen_itself_used_is_no_news(calls: Calls, book: Book, clock: Clock) -> None:
+    sight = Sight(book, clock)
+    calls.asked()
+    before = sight.version()
+
+    calls.overhead()
+
+    assert sight.version() == before
+    calls.asked()
+    assert sight.version() != before
+
+
+def test_while_nothing_is_written_here_others_are_looked_for_now_and_then(
+    calls: Calls, book: Book, clock: Clock
+) -> None:
+    book.writer = BulkWriter(book.store)
+    sight = Sight(book, clock)
+    before = sight.version()
+
+    calls.asked()  # by another process: straight into the store
+
+    assert sight.version() == before
+    clock.advance(seconds=11)
+    after = sight.version()
+    assert after != before
+    book.add(replace(calls.asked(), id=new_id()))
+    book.flush()
+    assert sight.version() != after
+    book.writer.close()

@@ -88,6 +88,11 @@ class BulkWriter:
         return len(self._queue) + len(self._chunk)
 
     @property
+    def written(self) -> int:
+        """Entries written since the start: what has not changed need not be read again."""
+        return self._written
+
+    @property
     def dropped(self) -> int:
         """Entries that did not fit, or came after the end, since the start."""
         return self._dropped
@@ -103,6 +108,15 @@ class BulkWriter:
             self._put += 1
             if self._tally is not None:
                 self._tally.put(self._put)
+        self._rouse()
+
+    def note_gap(self, what: str) -> None:
+        """Count something that should be in the book and is not; never waits and never raises."""
+        with self._lock:
+            self._unnoted[what] += 1
+        self._rouse()
+
+    def _rouse(self) -> None:
         if self._idle:
             self._idle = False
             self._wake.set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import reduce
 from hashlib import blake2b
 from operator import add
@@ -38,6 +39,8 @@ REQUEST = "request"
 Sums = list[float]
 # Numbers of a bar: calls, hits, then value, low and high of what was used and avoided.
 _WIDTH = 8
+# How often to look for what other processes wrote into the book.
+_OTHERS = timedelta(seconds=10)
 # Entries looked at for the list of the latest, and for the gaps they name.
 LATEST = 100
 
@@ -112,14 +115,29 @@ class Sight:
         self.clock = clock
         self._lock = Lock()
         self._settled: dict[str, _Settled] = {}
+        self._looked: tuple[int, datetime, str] | None = None
 
     def version(self) -> str:
-        """Changes when the totals of these days or the counted gaps do."""
+        """Changes when the totals of these days or the counted gaps do.
+
+        Lichen's own use is left out: showing it costs some, so a page would never come to rest.
+        While this process writes nothing, what others write is looked for now and then.
+        """
+        writer, now = self.book.writer, self.clock()
+        if writer is None:
+            return self._version()
+        looked, written = self._looked, writer.written
+        if looked is None or looked[0] != written or now - looked[1] > _OTHERS:
+            self._looked = looked = (written, now, self._version())
+        return looked[2]
+
+    def _version(self) -> str:
         store = self.book.store
         days = store.totals(Period.DAY, since=SPANS[1].since(self.clock()).replace(hour=0))
         seen = [
             (row.start, row.strategy, row.model, row.entries, row.gaps, row.used.energy.value)
             for row in days
+            if is_of_a_call(row)
         ]
         gaps = [(gap.what, gap.count) for gap in store.gaps()]
         return blake2b(repr((seen, gaps)).encode(), digest_size=6).hexdigest()
