@@ -373,7 +373,6 @@ async def test_a_silence_within_a_stream_breaks_it_off() -> None:
         (b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab", "spoke no HTTP"),
         (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 300_000, "262,144 bytes of headers"),
         (b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n", "another protocol"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort", "closed the connection"),
         (b"", "closed the connection"),
     ],
 )
@@ -383,6 +382,15 @@ async def test_what_is_no_answer_is_an_error_with_a_reason(said: bytes, why: str
             await upstream.send(an_exchange())
 
     assert (caught.value.status, caught.value.code) == (502, "upstream_unreachable")
+
+
+async def test_a_whole_answer_that_breaks_off_says_so() -> None:
+    short = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort"
+    async with RawServer(short, hang_up=True) as server, upstream_at(server.url) as upstream:
+        with pytest.raises(UpstreamError, match="broke off in the middle") as caught:
+            await upstream.send(an_exchange())
+
+    assert (caught.value.status, caught.value.code) == (502, "upstream_broke_off")
 
 
 async def test_an_answer_that_nobody_asked_for_is_not_the_next_calls() -> None:

@@ -131,6 +131,7 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(serve: Serve) -> None:
         serve(port=service.port, ledger=service.folder / "other.db")
 
     assert caught.value.code == 2
+    assert not (service.folder / "other.db").exists(), "nothing was made for a failed start"
 
 
 def test_what_the_service_itself_used_is_booked_against_what_it_saved(

@@ -52,12 +52,16 @@ def _length_of(headers: Headers) -> int | None:
 
 
 class LineLost(Exception):  # noqa: N818 (named for what happened)
-    """No answer came over this line. `heard` says whether any of it did."""
+    """No whole answer came over this line.
 
-    def __init__(self, why: str, *, heard: bool, late: bool = False) -> None:
-        """Say `why`; `late` where the upstream took too long."""
+    `heard` says whether any byte of one did, `begun` whether its head was there, `late` whether the
+    upstream took too long.
+    """
+
+    def __init__(self, why: str, *, heard: bool, begun: bool = False, late: bool = False) -> None:
+        """Say `why`."""
         super().__init__(why)
-        self.heard, self.late = heard, late
+        self.heard, self.begun, self.late = heard, begun, late
 
 
 class Owner(Protocol):
@@ -259,7 +263,8 @@ class Line(asyncio.Protocol):
         body, self._body = self._body, None
         self._ended = True
         if asked is not None and not asked.done():
-            asked.set_exception(LineLost(why, heard=self._headed or self._size > 0, late=late))
+            heard = self._headed or self._size > 0
+            asked.set_exception(LineLost(why, heard=heard, begun=self._headed, late=late))
         if body is not None:
             body.break_off(why)
         self.close()

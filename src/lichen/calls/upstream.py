@@ -149,6 +149,12 @@ class HttpUpstream:
                 status=504,
                 code="upstream_timeout",
             )
+        if isinstance(error, LineLost) and error.begun:
+            return UpstreamError(
+                f"the upstream at {host} broke off in the middle of its answer ({error}); send the "
+                "call again",
+                code="upstream_broke_off",
+            )
         return UpstreamError(
             f"the upstream at {host} cannot be reached or speaks no HTTP ({error}); check "
             "LICHEN_UPSTREAM and the network",

@@ -51,6 +51,7 @@ def run(settings: Settings) -> int:
 async def _serve(settings: Settings) -> int:
     from lichen.serve.build import Parts  # noqa: PLC0415 (heavy, imported on use)
 
+    await _refuse_taken_port(settings)  # before a model is loaded or a ledger made
     parts = Parts(settings, Voice().warn)
     # Nearly all objects of a call die with it; looking for cycles among them after every 700 new
     # ones cost a quarter of a call's CPU time (benchmarks/gateway/README.md).
@@ -64,10 +65,7 @@ async def _serve(settings: Settings) -> int:
         port = await parts.server.start(settings.host, settings.port)
     except OSError as error:
         await parts.close()
-        raise LichenError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; another "
-            "service may hold the port: choose one with --port (0 takes any that is free)"
-        ) from error
+        raise _cannot_listen(settings, error) from error
     parts.watch()
     _announce(settings, port, parts.upstream_told)
     keeper = asyncio.create_task(_keep_books(parts))
@@ -79,6 +77,24 @@ async def _serve(settings: Settings) -> int:
     await _last_words()
     await parts.close()
     return 0
+
+
+async def _refuse_taken_port(settings: Settings) -> None:
+    try:
+        probe = await asyncio.get_running_loop().create_server(
+            asyncio.Protocol, settings.host, settings.port
+        )
+    except OSError as error:
+        raise _cannot_listen(settings, error) from error
+    probe.close()
+    await probe.wait_closed()
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> LichenError:
+    return LichenError(
+        f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; another "
+        "service may hold the port: choose one with --port (0 takes any that is free)"
+    )
 
 
 def _listen_for_stops() -> asyncio.Queue[None]:
