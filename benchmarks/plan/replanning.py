@@ -7,8 +7,8 @@ hours that really came; a resume loses its restart.
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,13 +16,11 @@ import numpy as np
 from lichen.ledger.estimate import Estimate
 from lichen.ledger.quantities import Power
 from lichen.ledger.signal import GridSignal
-from lichen.ledger.window import Window
-from lichen.plan import Job, Pause, Progress, Replan, Shift
+from lichen.plan import Job, Pause, Replan, Shift
+from lichen.testing.following import follow
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from lichen.plan import Plan
 
 HOUR = timedelta(hours=1)
 PAUSE = Pause(restart=HOUR / 10, min_run=HOUR)
@@ -39,7 +37,7 @@ class Worth(NamedTuple):
     plans: float
 
 
-def forecast(actual: GridSignal, now: datetime, end: datetime) -> GridSignal:
+def forecast(actual: GridSignal, now: datetime, *, end: datetime) -> GridSignal:
     """What history says at a moment of the hours until an end."""
     at = (now - actual.start) // actual.step
     count = -((now - end) // actual.step)
@@ -60,43 +58,6 @@ def forecast(actual: GridSignal, now: datetime, end: datetime) -> GridSignal:
         lows=some,
         highs=some,
     )
-
-
-def followed(job: Job, actual: GridSignal, policy: Replan) -> tuple[float, int]:
-    """What a job emitted that asked again every hour [g], and how many plans it followed."""
-    now, progress, grams, plans = job.release, Progress(), 0.0, 1
-    plan = policy.plan(job, [forecast(actual, now, job.deadline)])
-    lost = timedelta(0)
-    while True:
-        running, done = progress.running, progress.done
-        for start, end in _in_hour(plan, now):
-            if start > now or not running:
-                lost = PAUSE.restart if done > timedelta(0) else timedelta(0)
-            used = min(end - start, job.p50 - done + lost)
-            here = actual.over(Window(start, start + used, actual.zone)).value.in_g_per_kwh
-            grams += here * (used / HOUR)
-            working = max(used - lost, timedelta(0))
-            done, lost = done + working, lost - (used - working)
-            running = end == now + HOUR and any(one.end > end >= one.start for one in plan.segments)
-        if done >= job.p50 - timedelta(milliseconds=1):
-            return grams, plans
-        now += HOUR
-        progress = Progress(done, running and bool(_in_hour(plan, now - HOUR)))
-        if now >= job.deadline:
-            raise RuntimeError(f"the deadline {job.deadline} was missed: {done} of {job.p50} done")
-        signal = forecast(actual, now, job.deadline)
-        again = policy.again(job, plan, [signal], now=now, progress=progress)
-        plans += again is not plan
-        plan = again
-
-
-def _in_hour(plan: Plan, now: datetime) -> list[tuple[datetime, datetime]]:
-    """What a plan runs in the hour from a moment on."""
-    return [
-        (max(one.start, now), min(one.end, now + HOUR))
-        for one in plan.segments
-        if one.start < now + HOUR and one.end > now
-    ]
 
 
 def worth(actual: GridSignal, job_h: int, within_h: int, jobs: int) -> list[Worth]:
@@ -126,11 +87,10 @@ def worth(actual: GridSignal, job_h: int, within_h: int, jobs: int) -> list[Wort
         run_now += best.run_now.value.in_grams
         oracle += best.expected.value.in_grams
         for what, policy in policies.items():
-            grams, plans = followed(job, actual, policy)
-            sums[what][0] += grams
-            sums[what][1] += plans
+            went = follow(job, policy, actual, partial(forecast, actual, end=job.deadline))
+            sums[what][0] += went.carbon.in_grams
+            sums[what][1] += went.plans
     return [
         Worth(what, 100 * (run_now - grams) / (run_now - oracle), plans / jobs)
         for what, (grams, plans) in sums.items()
-        if math.isfinite(grams)
     ]
