@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
     Serve = Callable[..., RunningService]
+    Connect = Callable[..., OpenAI]
+    AssertRecovered = Callable[[dict[str, Any]], None]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -61,11 +63,14 @@ def module_upstream() -> Iterator[ScriptedProvider]:
 
 @pytest.fixture(scope="module")
 def module_service(
-    tmp_path_factory: pytest.TempPathFactory, module_upstream: ScriptedProvider
+    tmp_path_factory: pytest.TempPathFactory,
+    module_upstream: ScriptedProvider,
+    request: pytest.FixtureRequest,
 ) -> Iterator[RunningService]:
-    """A service for a module of tests, before that upstream."""
+    """A service for a module of tests, before that upstream; SERVICE in the module sets it."""
     folder = tmp_path_factory.mktemp("service")
-    with RunningService(folder, upstream=module_upstream.url) as running:
+    settings = {"upstream": module_upstream.url, **getattr(request.module, "SERVICE", {})}
+    with RunningService(folder, **settings) as running:
         yield running
 
 
@@ -98,10 +103,42 @@ def serve(tmp_path: Path, upstream: ScriptedProvider) -> Iterator[Serve]:
 
 
 @pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Official clients, each for one service as it now runs."""
+    made: list[OpenAI] = []
+
+    def connect(service: RunningService, **how: Any) -> OpenAI:
+        given = {"api_key": "sk-test", "max_retries": 0, **how}
+        made.append(OpenAI(base_url=service.base_url, **given))
+        return made[-1]
+
+    yield connect
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
 def client(service: RunningService) -> Iterator[OpenAI]:
     """The official client, which tries nothing twice by itself."""
     with OpenAI(base_url=service.base_url, api_key="sk-test", max_retries=0) as made:
         yield made
+
+
+@pytest.fixture
+def assert_recovered(client: OpenAI, upstream: ScriptedProvider) -> AssertRecovered:
+    """Asserts that a chat call that failed left nothing behind: it is asked and answered anew."""
+
+    def recovered(asked: dict[str, Any]) -> None:
+        upstream.script = by_kind
+        upstream.calls.clear()
+        raw = client.chat.completions.with_raw_response.create(**{**asked, "stream": False})
+        streamed = list(client.chat.completions.create(**{**asked, "stream": True}))
+
+        assert raw.headers["x-lichen-cache"] == "miss"
+        assert streamed[-1].choices[0].finish_reason == "stop"
+        assert len(upstream.calls) == 2
+
+    return recovered
 
 
 @pytest_asyncio.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +10,13 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from lichen.testing.provider_answers import answer
+from lichen.testing.provider import usual
+from lichen.testing.questions import question
 from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
-    from lichen.testing.provider import Received, ScriptedProvider
-    from lichen.testing.provider_answers import Reply
+    from lichen.testing.provider import ScriptedProvider
     from lichen.testing.service import RunningService
-
-_number = itertools.count()
-
-
-def question(**changes: Any) -> dict[str, Any]:
-    """A chat call that nobody has made before, deterministic."""
-    text = f"question {next(_number)}"
-    messages = [{"role": "user", "content": text}]
-    return {"model": "gpt-4o-mini", "messages": messages, "temperature": 0, **changes}
 
 
 def test_a_chat_is_answered(client: OpenAI) -> None:
@@ -116,7 +106,7 @@ def test_the_first_word_of_a_stream_does_not_wait_for_the_last(
     client: OpenAI, upstream: ScriptedProvider
 ) -> None:
     rest = threading.Event()
-    upstream.script = lambda call: held(call, between=rest)
+    upstream.script = lambda call: usual(call, between=rest)
 
     with client.chat.completions.create(**question(stream=True)) as stream:
         first = next(iter(stream))
@@ -215,7 +205,7 @@ async def test_fifty_identical_calls_under_way_become_one(
     async_client: AsyncOpenAI, upstream: ScriptedProvider, service: RunningService
 ) -> None:
     go = threading.Event()
-    upstream.script = lambda call: held(call, before=go)
+    upstream.script = lambda call: usual(call, before=go)
     asked = question()
 
     async def ask() -> Any:
@@ -237,7 +227,7 @@ async def test_fifty_identical_streams_under_way_become_one(
     async_client: AsyncOpenAI, upstream: ScriptedProvider
 ) -> None:
     rest = threading.Event()
-    upstream.script = lambda call: held(call, between=rest)
+    upstream.script = lambda call: usual(call, between=rest)
     asked = question(stream=True)
 
     async def read() -> list[Any]:
@@ -284,14 +274,3 @@ def test_two_calls_that_differ_in_one_word_have_two_answers(
     client.chat.completions.create(**{**asked, "max_tokens": 7})
 
     assert len(upstream.calls) == 2
-
-
-def held(
-    call: Received,
-    *,
-    before: threading.Event | None = None,
-    between: threading.Event | None = None,
-) -> Reply:
-    """The usual answer, held back until an event."""
-    usual = answer(call.target, call.body)
-    return type(usual)(headers=usual.headers, chunks=usual.chunks, before=before, between=between)

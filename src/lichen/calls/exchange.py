@@ -10,7 +10,6 @@ request and response are left to HTTP.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -188,5 +187,10 @@ def pipeline(steps: Sequence[Step], innermost: Onward) -> Onward:
     """The steps wrapped around the innermost layer, the first step outermost."""
     onward = innermost
     for step in reversed(steps):
-        onward = partial(step, onward=onward)
+        onward = _layer(step, onward)
     return onward
+
+
+def _layer(step: Step, onward: Onward) -> Onward:
+    # A closure and no partial: that would build a dictionary at every layer of every call.
+    return lambda exchange: step(exchange, onward)

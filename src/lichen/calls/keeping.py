@@ -113,6 +113,10 @@ class _Recorded(Tap):
         if ended_well(self._exchange.call.kind, body):
             self._keeping.keep(self._exchange, self._answer, body)
 
+    def cut(self) -> None:
+        # A client that has read the last frame leaves, perhaps before the connection tells its end.
+        self.finished()
+
 
 def _forbids_keeping(exchange: Exchange, answer: Answer) -> bool:
     """Whether the upstream says that its answer is not to be given again, or to nobody else."""

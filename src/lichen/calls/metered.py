@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from lichen.calls.ending import is_sound
+from lichen.calls.ending import ended_well, is_sound
 from lichen.calls.exchange import Answer, Exchange, Headers, Record, Share, Stream, Upstream
 from lichen.calls.tap import Tap
 from lichen.calls.usage import estimated_usage, usage_at_end, usage_of
@@ -215,5 +215,7 @@ class _Observed(Tap):
         self._running.streamed(self._kind, bytes(self._tail), self._frames)
 
     def cut(self) -> None:
-        self._running.record.gaps += ("stream-broken-off",)
+        # After its last frame nothing is missing, even if whoever read it did not wait for the end.
+        if not ended_well(self._kind, bytes(self._tail)):
+            self._running.record.gaps += ("stream-broken-off",)
         self.finished()

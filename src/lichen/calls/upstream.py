@@ -1,38 +1,32 @@
 """HttpUpstream: whoever speaks the OpenAI API over HTTP.
 
 Bodies pass byte for byte both ways; headers too, but for those that belong to one connection. The
-HTTP client is pyreqwest (docs/decisions/0003-server-and-client.md). Credentials go to the upstream
-and nowhere else: they are never stored, logged or put into an error.
+HTTP client is lichen's own thin one over httptools (docs/decisions/0006-a-client-of-our-own.md).
+Credentials go to the upstream and nowhere else: they are never stored, logged or put into an error.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any, Self
-from urllib.parse import urlsplit
+import asyncio
+from typing import TYPE_CHECKING
 
-from lichen.calls.exchange import Answer, Exchange, Headers, Share
-from lichen.ledger.errors import InputError, MissingExtra, UpstreamError
+from lichen.calls.line import LineLost, hop_by_hop
+from lichen.calls.pool import ConnectFailed, Pool, PoolBusy
+from lichen.calls.proxy import Route
+from lichen.ledger.errors import UpstreamError
 
-# Headers of one connection, not of the message (RFC 9110 §7.6.1), and those we set ourselves.
-_HOP_BY_HOP = frozenset(
-    (
-        b"connection",
-        b"content-length",
-        b"expect",
-        b"host",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    )
-)
+if TYPE_CHECKING:
+    from lichen.calls.exchange import Answer, Exchange, Share
+
+# Methods that may be sent again where a kept connection was closed under them.
+# Source: RFC 9110 §9.2.2 (idempotent methods).
+_IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
+# Methods of which a body is expected, so that none is said to be of no bytes.
+_BODIED = frozenset(("POST", "PUT", "PATCH"))
+_CREDENTIALS = frozenset((b"authorization", b"api-key"))
 # A metered answer must be readable, so none is asked for in a compressed form.
-_PLAIN = (b"accept-encoding", b"identity")
+_READABLE = frozenset((b"accept-encoding",))
+_PLAIN = b"accept-encoding: identity\r\n"
 
 
 class HttpUpstream:
@@ -56,20 +50,29 @@ class HttpUpstream:
         timeout: float = 600.0,
         connect_timeout: float = 10.0,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise InputError(
-                "the upstream must be an http(s) URL such as https://api.openai.com/v1, "
-                f"got {url!r}"
-            )
-        self.url = url.rstrip("/").removesuffix("/v1")
         self.zone = zone
         self.model = model
         self.share: Share | None = None
-        self._timeout = timeout
+        self._timeout, self._connect_timeout = timeout, connect_timeout
         self._key = f"Bearer {key}".encode() if key else b""
-        loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        self._client = _client(timeout, connect_timeout, direct=loopback)
+        self._head_for(url)
+
+    def _head_for(self, url: str) -> None:
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self._route = route = Route(self.url)
+        self._pool = Pool(route, timeout=self._timeout, connect_timeout=self._connect_timeout)
+        self._credential = self._key or route.basic
+        self._fixed = b"host: %b\r\n%b" % (route.authority.encode("latin-1"), route.for_proxy)
+
+    def go_to(self, url: str) -> None:
+        """From now on the service is at another URL.
+
+        Raises:
+            InputError: the URL is not http or https.
+        """
+        before = self._pool
+        self._head_for(url)
+        before.close()
 
     async def send(self, exchange: Exchange) -> Answer:
         """The upstream's answer, whatever its status.
@@ -77,170 +80,82 @@ class HttpUpstream:
         Raises:
             UpstreamError: it could not be reached, timed out, or spoke no HTTP.
         """
-        metered = exchange.call is not None
-        headers = self._headers(exchange.headers, plain=metered)
-        request = self._client.request(exchange.method, self.url + exchange.target)
-        request = request.headers(headers)
-        if exchange.body:
-            request = request.body_bytes(exchange.body)
-        # Whole answers take one crossing into the client's runtime, streams one a chunk.
-        if metered and exchange.call is not None and not exchange.call.stream:
-            return await self._whole(request)
-        return await self._streamed(request)
-
-    async def _whole(self, request: Any) -> Answer:
-        from pyreqwest.exceptions import PyreqwestError  # noqa: PLC0415 (an extra, imported on use)
-
+        call = exchange.call
+        head = self._head(exchange, metered=call is not None)
+        # A whole answer comes as one body, all else as a stream of chunks.
+        whole = call is not None and not call.stream
         try:
-            response = await request.build().send()
-            body = bytes(await response.bytes())
-        except (PyreqwestError, ValueError) as error:
+            return await self._asked(exchange, head, whole=whole)
+        except (LineLost, ConnectFailed, PoolBusy) as error:
             raise self._failed(error) from error
-        return Answer(response.status, _end_to_end(response), body)
 
-    async def _streamed(self, request: Any) -> Answer:
-        from pyreqwest.exceptions import PyreqwestError  # noqa: PLC0415 (an extra, imported on use)
+    async def _asked(self, exchange: Exchange, head: bytes, *, whole: bool) -> Answer:
+        pool, mute = self._pool, exchange.method == "HEAD"
+        line = pool.at_hand() or await pool.new()
+        while True:
+            try:
+                return await line.ask(head, exchange.body, whole=whole, mute=mute)
+            except LineLost as lost:
+                # A kept line may be closed just as it is used: what changes nothing is sent again.
+                if lost.heard or lost.late or line.used == 1 or exchange.method not in _IDEMPOTENT:
+                    raise
+            except asyncio.CancelledError:
+                line.fail("the caller has left")
+                raise
+            line = await pool.new()
 
-        # A read-ahead buffer would hold the headers and the first events back until it is full.
-        sending = request.streamed_read_buffer_limit(0).build_streamed()
-        try:
-            response = await sending.__aenter__()
-        except (PyreqwestError, ValueError) as error:
-            raise self._failed(error) from error
-        return Answer(response.status, _end_to_end(response), stream=_Body(sending, response))
-
-    def _headers(self, headers: Headers, *, plain: bool) -> list[tuple[str, str]]:
-        passed = [
-            (name, value)
-            for name, value in headers
-            if name not in _HOP_BY_HOP and not name.startswith(b"x-lichen-")
+    def _head(self, exchange: Exchange, *, metered: bool) -> bytes:
+        """The request's line and headers."""
+        route = self._route
+        target = exchange.target.encode("latin-1")
+        kept_back = hop_by_hop(exchange.headers)
+        if metered:
+            kept_back = kept_back | _READABLE
+        credential = self._credential
+        parts = [
+            b"%b %b%b HTTP/1.1\r\n%b"
+            % (exchange.method.encode("latin-1"), route.prefix, target, self._fixed)
         ]
-        if plain:
-            passed = [pair for pair in passed if pair[0] != b"accept-encoding"] + [_PLAIN]
-        if self._key:
-            passed = [pair for pair in passed if pair[0] not in (b"authorization", b"api-key")]
-            passed.append((b"authorization", self._key))
-        return [(name.decode("latin-1"), _text(value)) for name, value in passed]
+        parts += [
+            b"%b: %b\r\n" % (name, value)
+            for name, value in exchange.headers
+            if name not in kept_back
+            and not name.startswith(b"x-lichen-")
+            and not (credential and name in _CREDENTIALS)
+        ]
+        if metered:
+            parts.append(_PLAIN)
+        if credential:
+            parts.append(b"authorization: %b\r\n" % credential)
+        if exchange.body or exchange.method in _BODIED:
+            parts.append(b"content-length: %d\r\n" % len(exchange.body))
+        parts.append(b"\r\n")
+        return b"".join(parts)
 
-    def _failed(self, error: Exception) -> UpstreamError:
-        from pyreqwest import exceptions  # noqa: PLC0415 (an extra, imported on use)
-
-        host = urlsplit(self.url).netloc.rpartition("@")[2]
-        if isinstance(error, exceptions.PoolTimeoutError):
+    def _failed(self, error: LineLost | ConnectFailed | PoolBusy) -> UpstreamError:
+        host = self._route.authority
+        if isinstance(error, PoolBusy):
             return UpstreamError(
                 "too many calls are under way to the upstream; send the call again in a moment",
                 status=503,
                 code="upstream_busy",
             )
-        if isinstance(error, exceptions.RequestTimeoutError):
+        if isinstance(error, LineLost) and error.late:
             return UpstreamError(
                 f"the upstream at {host} did not answer within {self._timeout:g} s; raise "
                 "LICHEN_TIMEOUT or try again",
                 status=504,
                 code="upstream_timeout",
             )
-        if isinstance(error, ValueError):
-            return UpstreamError(
-                f"the call cannot be sent on: {_plain(error)}", status=400, code="bad_request"
-            )
         return UpstreamError(
-            f"the upstream at {host} cannot be reached or speaks no HTTP ({_plain(error)}); check "
+            f"the upstream at {host} cannot be reached or speaks no HTTP ({error}); check "
             "LICHEN_UPSTREAM and the network",
+            status=504 if isinstance(error, ConnectFailed) and error.late else 502,
             code="upstream_unreachable",
         )
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
-
-
-class _Body:
-    """A body as it comes; leaving early closes the upstream's connection."""
-
-    def __init__(self, sending: Any, response: Any) -> None:
-        self._sending = sending
-        self._reader = response.body_reader
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        from pyreqwest.exceptions import PyreqwestError  # noqa: PLC0415 (an extra, imported on use)
-
-        try:
-            chunk = await self._reader.read_chunk()
-        except PyreqwestError as error:
-            raise UpstreamError(
-                f"the upstream broke off in the middle of its answer ({_plain(error)}); "
-                "send the call again",
-                code="upstream_broke_off",
-            ) from error
-        if chunk is None:
-            await self.aclose()
-            raise StopAsyncIteration
-        return bytes(chunk)
-
-    async def aclose(self) -> None:
-        """Let go of the connection."""
-        sending, self._sending = self._sending, None
-        if sending is not None:
-            await sending.__aexit__(None, None, None)
-
-
-def _client(timeout: float, connect_timeout: float, *, direct: bool) -> Any:
-    try:
-        from pyreqwest.client import ClientBuilder  # noqa: PLC0415 (an extra, imported on use)
-    except ImportError:
-        raise MissingExtra("lichen serve", "pyreqwest", "serve") from None
-    builder = (
-        ClientBuilder()
-        .http1_only()
-        .http1_lower_case_headers()
-        .follow_redirects(False)  # noqa: FBT003 (the client's own builder)
-        .referer(False)  # noqa: FBT003
-        .gzip(False)  # noqa: FBT003
-        .brotli(False)  # noqa: FBT003
-        .zstd(False)  # noqa: FBT003
-        .deflate(False)  # noqa: FBT003
-        .connect_timeout(timedelta(seconds=connect_timeout))
-        .read_timeout(timedelta(seconds=timeout))
-        .pool_max_idle_per_host(256)
-        .pool_idle_timeout(timedelta(seconds=4))
-        .max_connections(1024)
-        .pool_timeout(timedelta(seconds=connect_timeout))
-    )
-    return (builder.no_proxy() if direct else builder).build()
-
-
-def _end_to_end(response: Any) -> Headers:
-    """The answer's headers, those of the connection left out."""
-    try:
-        pairs = [(n.encode("latin-1"), v.encode()) for n, v in response.headers.items()]
-    except ValueError:
-        # A value that is no text cannot be read at all by the client; keep the rest.
-        pairs = [
-            (name.encode("latin-1"), value.encode())
-            for name in response.headers
-            if (value := _readable(response, name)) is not None
-        ]
-    return [pair for pair in pairs if pair[0] not in _HOP_BY_HOP]
-
-
-def _readable(response: Any, name: str) -> str | None:
-    try:
-        return str(response.headers[name])
-    except ValueError:
-        return None
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
-
-
-def _plain(error: Exception) -> str:
-    """An error's text without any URL in it, which could carry a credential."""
-    text = str(error).split("http://")[0].split("https://")[0].strip(" :(")
-    return text or type(error).__name__
+        self._pool.close()
+        # The connections close in the loop's next turn.
+        await asyncio.sleep(0)

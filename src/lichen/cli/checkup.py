@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lichen.settings import Settings
 
 # What the gateway is built on; see the extra `serve`.
-_SERVE = ("httptools", "orjson", "pyreqwest", "uvloop")
+_SERVE = ("httptools", "orjson", "uvloop")
 _PROBE_S = 1.0
 
 

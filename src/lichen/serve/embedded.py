@@ -122,7 +122,8 @@ class EmbeddedUpstream:
         try:
             await asyncio.to_thread(self.local.start)
             self.meter.renew()
-            self.url = self._http.url = self.local.url
+            self._http.go_to(self.local.url)
+            self.url = self._http.url
         except LichenError as error:
             self._warn(error)
         else:

@@ -10,6 +10,7 @@ policies    PolicyContract: what every policy that plans jobs must keep
 postgres    a real PostgreSQL server for as long as the tests run
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
 scenarios   published scenarios of planning, to hold a planner against
+questions   chat calls that nobody has made before
 service     a real `lichen serve` for as long as a test needs it
 waiting     looking until something holds, instead of sleeping
 

@@ -14,14 +14,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lichen.testing.provider_answers import Reply, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Script = Callable[["Received"], Reply]
 
 # A script that waits for an event nobody sets must not hang the tests. [s]
 _PATIENCE_S = 60.0
@@ -49,11 +51,26 @@ def by_kind(call: Received) -> Reply:
     return answer(call.target, call.body)
 
 
+def usual(call: Received, **changes: Any) -> Reply:
+    """The usual answer with `changes`, such as `before=event` to hold it back."""
+    return replace(by_kind(call), **changes)
+
+
+def in_turn(*scripts: Script) -> Script:
+    """A script for each call in the order in which they come; the last one serves the rest."""
+    waiting = list(scripts)
+
+    def script(call: Received) -> Reply:
+        return (waiting.pop(0) if len(waiting) > 1 else waiting[0])(call)
+
+    return script
+
+
 class ScriptedProvider:
     """The server; `script` says how to answer each call, `calls` holds those that came."""
 
     def __init__(self) -> None:
-        self.script: Callable[[Received], Reply] = by_kind
+        self.script: Script = by_kind
         self.calls: list[Received] = []
         self.url = ""
         self._loop = asyncio.new_event_loop()

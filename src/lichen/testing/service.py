@@ -141,6 +141,11 @@ class RunningService:
         finally:
             store.close()
 
+    def booked(self, model: str) -> Entry:
+        """The entry of the one call to that model, as soon as it stands in the file."""
+        [entry] = until(lambda: [e for e in self.entries() if e.figures.model == model])
+        return entry
+
     def gaps(self) -> dict[str, int]:
         """The gaps counted in its ledger's file by now."""
         store = SqliteStore(self.ledger)
@@ -157,6 +162,8 @@ class RunningService:
         """Wait for its end; its exit code."""
         code = self._child.wait(within)
         self._listener.join(within)
+        assert self._child.stderr is not None
+        self._child.stderr.close()
         return code
 
     def stop(self) -> int:
@@ -169,8 +176,6 @@ class RunningService:
         if self._child.poll() is None:
             self._child.kill()
         self.wait()
-        assert self._child.stderr is not None
-        self._child.stderr.close()
 
     def __enter__(self) -> Self:
         return self.start()
