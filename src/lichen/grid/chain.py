@@ -1,38 +1,172 @@
-"""Chain: several intensity sources in order of preference, as one."""
+"""Chain: several sources in order of preference, as one.
+
+Each is asked until one answers. A source that failed is not asked again for some minutes, so that
+one that is down costs its time limit once. Nothing blocks: what could not be used is skipped, and
+`tried` says what was asked, what came, and why not, for `lichen doctor` and for a plan.
+
+    what is configured  →  the built-in forecaster  →  the zone's average  →  nothing known: run now
+
+A source's kind is its own: a chain is made for one kind, and another is refused when it is made.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
 
-from lichen.ledger.errors import SignalUnavailable, SourceError, UnknownZone
+from lichen.grid.refusal import Refused
+from lichen.grid.regions import grid_zone
+from lichen.ledger.errors import (
+    InputError,
+    NaiveTime,
+    SignalUnavailable,
+    SourceError,
+    UnknownZone,
+)
+from lichen.ledger.signal import SignalKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from lichen.ledger.ports import IntensitySource
+    from lichen.ledger.ports import ForecastSource, IntensitySource
     from lichen.ledger.signal import GridSignal
     from lichen.ledger.window import Window
 
+Source = TypeVar("Source")
+# How long a source that failed for a zone is not asked for it again.
+RESTED = timedelta(minutes=5)
+# Tries are kept for whoever wants to know; older ones tell nothing of now.
+_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One source, asked or not: `outcome` is answered, skipped or failed."""
+
+    source: str
+    asked: str
+    outcome: str
+    why: str
+    mend: str
+    at: datetime
+
 
 class Chain:
-    """Asks each source until one answers; the last one's error is raised if none does."""
+    """Asks each source until one answers.
 
-    def __init__(self, sources: Sequence[IntensitySource]) -> None:
-        self._sources = tuple(sources)
+    `sources` say what was and `forecasts` what will be, in order; one object may be in both.
+    `skipped` are those that could not be made: (name, error).
+
+    Raises:
+        InputError: sources are of different kinds.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[IntensitySource],
+        *,
+        forecasts: Sequence[ForecastSource] = (),
+        skipped: Iterable[tuple[str, SourceError]] = (),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._sources, self._forecasts = tuple(sources), tuple(forecasts)
+        self._now = clock
+        self._lock = Lock()
+        self._resting: dict[tuple[int, str], tuple[datetime, str]] = {}
+        self._tried: dict[tuple[str, str], Tried] = {}
+        kinds = {kind for s in (*sources, *forecasts) if (kind := getattr(s, "kind", None))}
+        if len(kinds) > 1:
+            raise InputError(
+                "a chain has one kind of intensity, got "
+                f"{' and '.join(sorted(str(kind.value) for kind in kinds))}: they never mix"
+            )
+        self.kind: SignalKind = next(iter(kinds), SignalKind.AVERAGE)
+        for name, error in skipped:
+            self._note(name, "anything", "skipped", error)
+
+    @property
+    def tried(self) -> tuple[Tried, ...]:
+        """What was asked lately, the newest of each source and question, in order."""
+        with self._lock:
+            return tuple(self._tried.values())
 
     def intensity(self, zone: str, window: Window) -> GridSignal:
-        """Carbon intensity of a zone over a window. [gCO₂e/kWh]
+        """Carbon intensity of a zone over a window, from the first that has it. [gCO₂e/kWh]
 
         Raises:
             UnknownZone: no source knows the zone.
             SignalUnavailable: no source has it for that window.
         """
-        failure: UnknownZone | SourceError = SignalUnavailable(
-            f"intensity of {zone}", "no source is configured", "configure one"
+        return self._first(
+            "intensity", zone, self._sources, lambda source: source.intensity(zone, window)
         )
-        for source in self._sources:
+
+    def forecast(
+        self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
+    ) -> GridSignal:
+        """Forecast of a zone from now over a horizon, from the first that has it. [gCO₂e/kWh]
+
+        Raises:
+            UnknownZone: no source knows the zone.
+            SignalUnavailable: no source forecasts it that far: nothing is known, so run now.
+        """
+        if issued_at is not None and issued_at.tzinfo is None:
+            raise NaiveTime(issued_at)
+        return self._first(
+            "forecast",
+            zone,
+            self._forecasts,
+            lambda source: source.forecast(zone, horizon, issued_at=issued_at),
+        )
+
+    def _first(
+        self, what: str, zone: str, sources: Sequence[Source], ask: Callable[[Source], GridSignal]
+    ) -> GridSignal:
+        asked = f"{what} of {grid_zone(zone)}"
+        failure: UnknownZone | SourceError | None = None
+        for source in sources:
+            name = _name(source)
+            if why := self._rests(source, asked):
+                failure = SignalUnavailable(asked, why, "wait, or configure another source")
+                self._note(name, asked, "skipped", failure)
+                continue
             try:
-                return source.intensity(zone, window)
-            except (UnknownZone, SourceError) as error:
+                found = ask(source)
+            except UnknownZone as error:
+                # One that knows the zone and has nothing says more than one that does not.
+                failure = failure if isinstance(failure, SourceError) else error
+                self._note(name, asked, "skipped", error)
+            except SourceError as error:
                 failure = error
-        raise failure
+                self._rest(source, asked, error)
+                self._note(name, asked, "failed", error)
+            else:
+                self._note(name, asked, "answered", found.source)
+                return found
+        raise failure or SignalUnavailable(asked, "no source is configured", "configure one")
+
+    def _rests(self, source: object, asked: str) -> str:
+        """Why a source is not asked now; empty where it is."""
+        with self._lock:
+            until, why = self._resting.get((id(source), asked), (self._now(), ""))
+        return f"{why}; not asked again before {until:%T} UTC" if self._now() < until else ""
+
+    def _rest(self, source: object, asked: str, error: SourceError) -> None:
+        # That a source has nothing of one time says nothing of another.
+        if isinstance(error, Refused):
+            with self._lock:
+                self._resting[id(source), asked] = self._now() + RESTED, error.why
+
+    def _note(self, name: str, asked: str, outcome: str, said: object) -> None:
+        why, mend = getattr(said, "why", str(said)), getattr(said, "mend", "")
+        with self._lock:
+            self._tried.pop((name, asked), None)
+            self._tried[name, asked] = Tried(name, asked, outcome, why, mend, self._now())
+            while len(self._tried) > _KEPT:
+                del self._tried[next(iter(self._tried))]
+
+
+def _name(source: object) -> str:
+    return str(getattr(source, "name", type(source).__name__))
