@@ -11,7 +11,7 @@ A source's kind is its own: a chain is made for one kind, and another is refused
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -26,13 +26,13 @@ from lichen.ledger.errors import (
     UnknownZone,
 )
 from lichen.ledger.signal import SignalKind
+from lichen.ledger.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from lichen.ledger.ports import ForecastSource, IntensitySource
     from lichen.ledger.signal import GridSignal
-    from lichen.ledger.window import Window
 
 Source = TypeVar("Source")
 # How long a source that failed for a zone is not asked for it again.
@@ -51,6 +51,30 @@ class Tried:
     why: str
     mend: str
     at: datetime
+
+
+def joined(near: GridSignal, far: GridSignal) -> GridSignal:
+    """One forecast as far as it reaches, and another from there on, in the finer of their steps.
+
+    A step that lies across several of the farther one's is their mean, so carbon is as theirs.
+    """
+    step = min(near.step, far.step)
+    count = -((near.start - far.end) // step)
+    cut = []
+    for start in (near.start + step * n for n in range(count)):
+        part = near if start + step <= near.end else far
+        end = min(start + step, part.end)
+        cut.append(part.over(Window(max(start, part.start), end, near.zone)))
+    return replace(
+        near,
+        basis=max(near.basis, far.basis),
+        source=f"{near.source}, then {far.source}",
+        issued_at=max(near.issued_at, far.issued_at),
+        step=step,
+        values=tuple(part.value.in_g_per_kwh for part in cut),
+        lows=tuple(part.low.in_g_per_kwh for part in cut),
+        highs=tuple(part.high.in_g_per_kwh for part in cut),
+    )
 
 
 class Chain:
@@ -108,18 +132,28 @@ class Chain:
     ) -> GridSignal:
         """Forecast of a zone from now over a horizon, from the first that has it. [gCO₂e/kWh]
 
+        Where a source does not reach that far, the next one goes on from there.
+
         Raises:
             UnknownZone: no source knows the zone.
             SignalUnavailable: no source forecasts it that far: nothing is known, so run now.
         """
         if issued_at is not None and issued_at.tzinfo is None:
             raise NaiveTime(issued_at)
-        return self._first(
-            "forecast",
-            zone,
-            self._forecasts,
-            lambda source: source.forecast(zone, horizon, issued_at=issued_at),
-        )
+        near: list[GridSignal] = []
+
+        def ask(source: ForecastSource) -> GridSignal:
+            try:
+                found = source.forecast(zone, horizon, issued_at=issued_at)
+            except Refused:
+                raise
+            except SignalUnavailable:
+                if issued_at is None and not near and hasattr(source, "ahead"):
+                    near.append(source.ahead(zone))
+                raise
+            return joined(near[0], found) if near else found
+
+        return self._first("forecast", zone, self._forecasts, ask)
 
     def _first(
         self, what: str, zone: str, sources: Sequence[Source], ask: Callable[[Source], GridSignal]

@@ -180,6 +180,7 @@ class LiveSource:
                 f"its answer cannot be right: {self.web.quote(why)}",
                 "nothing of it was used; see whether its API has changed",
             ) from None
+        self.web.shelf.put((self.name, "last"), Kept(self.web.now(), None, str(wanted)))
         return found
 
     def kept_points(self, *key: str) -> tuple[Kept | None, list[Point]]:

@@ -60,8 +60,7 @@ class LiveForecast(LiveSource):
         now = self.web.now()
         if horizon <= timedelta(0):
             raise InputError(f"a forecast's horizon must be positive, got {horizon}")
-        start = floor(now, self.step)
-        wanted = self.wanted(zone, start, ceil(now + horizon, self.step))
+        wanted = self.wanted(zone, floor(now, self.step), ceil(now + horizon, self.step))
         if issued_at is not None and not self._is_now(aware(issued_at), now):
             return self._past(wanted, place, issued_at)
         if wanted.end - wanted.start > self.reach:
@@ -73,6 +72,23 @@ class LiveForecast(LiveSource):
         with self._asking:
             issue = self._newest(wanted, place)
         return signal(wanted, {point.start: point for point in issue.points}, issue.issued_at)
+
+    def ahead(self, zone: str) -> GridSignal:
+        """The newest forecast from now, as far as it reaches. [gCO₂e/kWh]
+
+        Raises:
+            UnknownZone: this source does not know the zone.
+            SignalUnavailable: it cannot be asked, or has not even the step that runs.
+        """
+        place = self.place(zone)
+        start = floor(self.web.now(), self.step)
+        with self._asking:
+            issue = self._newest(self.wanted(zone, start, start + self.reach), place)
+        points = {point.start: point for point in issue.points}
+        end = start + self.step
+        while at(end) in points and end - start < self.reach:
+            end += self.step
+        return signal(self.wanted(zone, start, end), points, issue.issued_at)
 
     def _is_now(self, issued_at: datetime, now: datetime) -> bool:
         return abs(issued_at - now) <= _CLOCKS_DIFFER
@@ -91,7 +107,7 @@ class LiveForecast(LiveSource):
         now = self.web.now()
         kept, points = self.kept_points("forecast", place)
         last = Issue(_issued_at(kept), points) if kept else None
-        if kept and last and kept.stands(now) and _reaches(points, wanted):
+        if kept and last and kept.stands(now) and _reaches(kept, points, wanted):
             return last
         try:
             issue = self._fresh(wanted, place)
@@ -99,7 +115,11 @@ class LiveForecast(LiveSource):
             if last is None or last.issued_at < now - _OLDEST_FORECAST:
                 raise
             return last
-        what = {"issued_at": issue.issued_at.timestamp(), "points": packed(issue.points)}
+        what = {
+            "issued_at": issue.issued_at.timestamp(),
+            "asked_to": at(wanted.end),
+            "points": packed(issue.points),
+        }
         until = floor(now, self.renewed) + self.renewed
         self.web.shelf.put(self.key("forecast", place), Kept(now, until, what))
         return issue
@@ -118,8 +138,11 @@ class LiveForecast(LiveSource):
         return Issue(min(issue.issued_at, now), issue.points)
 
 
-def _reaches(points: Sequence[Point], wanted: Wanted) -> bool:
-    return bool(points) and points[-1].start >= at(wanted.end - wanted.step)
+def _reaches(kept: Kept, points: Sequence[Point], wanted: Wanted) -> bool:
+    """Whether a kept forecast has what is wanted, or all that the source had when asked for it."""
+    if points and points[-1].start >= at(wanted.end - wanted.step):
+        return True
+    return bool(kept.what.get("asked_to", 0) >= at(wanted.end))
 
 
 def _issued_at(kept: Kept) -> datetime:

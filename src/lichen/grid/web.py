@@ -143,6 +143,7 @@ class Web:
         """Leave the source alone for a time, and say so."""
         now = self.now()
         self.shelf.put((self.name, "hold"), Kept(now, now + wait, why))
+        self.shelf.put((self.name, "trouble"), Kept(now, None, why))
         way_out = mend or "check the network and the source's status, or configure another"
         return Refused(what, why, way_out)
 
@@ -155,6 +156,7 @@ class Web:
             return self._leave(what, why, wait, f"wait {wait}, or configure another source")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return self._leave(what, why)
+        self.shelf.put((self.name, "trouble"), Kept(self.now(), None, why))
         if status == HTTPStatus.UNAUTHORIZED:
             return Refused(what, why, f"check the credential of {self.name}")
         if status == HTTPStatus.FORBIDDEN:

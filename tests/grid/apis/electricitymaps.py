@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 TOKEN = "em-token-5f0c2d"
 
 
-def intensity(time: datetime) -> int:
+def intensity(time: datetime) -> float:
     return 250 + 10 * time.hour
 
 

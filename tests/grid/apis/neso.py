@@ -17,11 +17,11 @@ _PATH = re.compile(
 )
 
 
-def actual(time: datetime) -> int:
+def actual(time: datetime) -> float:
     return 120 + time.hour * 5 + time.minute // 10
 
 
-def forecast(time: datetime) -> int:
+def forecast(time: datetime) -> float:
     return actual(time) + 7
 
 
