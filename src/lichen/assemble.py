@@ -176,6 +176,7 @@ def make_live(
     web = Web(name, url, shelf=shelf) if clock is None else Web(name, url, shelf=shelf, clock=clock)
     # A plug-in's credential has no setting; the environment may have it.
     given = [getattr(settings, n, "") or os.environ.get(n.upper(), "") for n in source.needs]
+    given = [value.strip() for value in given]  # a file's last line break is no part of a key
     made: IntensitySource = source(web, *given)
     return made
 

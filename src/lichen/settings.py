@@ -45,8 +45,9 @@ _SECRET = (
     "entsoe_token",
     "eia_api_key",
 )
-# Read from the environment without LICHEN_ too: others' tools call them so.
-_SHARED = _SECRET[2:]
+# Credentials of grid sources. The environment has them without LICHEN_ too, as others' tools call
+# them; none is a flag, since other users of a machine can read a command line.
+CREDENTIALS = _SECRET[2:]
 _CHOICES = {"sampled": ("bypass", "reuse"), "scope": ("tenant", "shared")}
 _MOST = {"port": 65535}
 # How alike a variable must be to a known one to be taken for a slip: others that begin with LICHEN_
@@ -134,7 +135,7 @@ def load(
     settings = Settings()
     for path in _files(directory or Path.cwd(), environ):
         settings = _apply(settings, _table(path), str(path))
-    for name in _SHARED:
+    for name in CREDENTIALS:
         if text := environ.get(name.upper()):
             settings = _apply(settings, {name: text}, name.upper())
     for variable, text in environ.items():

@@ -40,6 +40,16 @@ if TYPE_CHECKING:
     from lichen.ledger.window import Window
 
 _DAY = timedelta(days=1)
+# What reading an answer of another shape raises; a number may be too long for any clock or float,
+# and JSON too deep for any reader.
+_OTHER_SHAPE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 # What a source did not have yet, it is not asked for again sooner.
 _SOON = timedelta(minutes=5)
 
@@ -85,6 +95,11 @@ class LiveSource:
             names = ", ".join(name.upper() for name in missing)
             raise SignalUnavailable(
                 self.title, f"it needs {names}, which is not set", f"set {names} or do without it"
+            )
+        if not all(value.isprintable() for value in credentials):
+            names = " or ".join(name.upper() for name in self.needs)
+            raise SignalUnavailable(
+                self.title, f"{names} holds a character that cannot be sent", "set it anew"
             )
         # Two threads that miss the same answer ask once: the second finds it on the shelf.
         self._asking = Lock()
@@ -173,7 +188,7 @@ class LiveSource:
             found = ask(*arguments)
             points = found.points if isinstance(found, Issue) else found
             look_at(points, wanted.zone, self.kind, self.step)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        except _OTHER_SHAPE as error:
             why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
             raise Refused(
                 str(wanted),

@@ -64,14 +64,16 @@ class Neso(LiveForecast):
 
     def actual(self, wanted: Wanted, place: str) -> Sequence[Point]:
         """Half-hours that were."""
-        return self._read(wanted, place, f"{wanted.end:{_MOMENT}}")
+        points = self._read(wanted, place, f"{wanted.end:{_MOMENT}}")
+        return [point for point in points if point.start < wanted.end.timestamp()]
 
     def issued(self, wanted: Wanted, place: str) -> Issue:
         """The next 48 hours."""
         return Issue(floor(self.web.now(), self.step), self._read(wanted, place, "fw48h"))
 
     def _read(self, wanted: Wanted, place: str, span: str) -> list[Point]:
-        path = f"/intensity/{wanted.start:{_MOMENT}}/{span}"
+        # A minute past its start lies in one half-hour only; the start itself ends the one before.
+        path = f"/intensity/{wanted.start + timedelta(minutes=1):{_MOMENT}}/{span}"
         if place != _NATION:
             path = f"/regional{path}/regionid/{place}"
         reply = self.web.get(str(wanted), path, headers={"Accept": "application/json"})
@@ -80,7 +82,6 @@ class Neso(LiveForecast):
             if str(data["regionid"]) != place:
                 raise ValueError(f"it is of region {data['regionid']!r}, not {place}")
             data = data["data"]
-        # It may begin a half-hour before what was asked for.
         return [point for start, point in _points(data) if start >= wanted.start]
 
 

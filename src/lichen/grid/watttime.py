@@ -63,7 +63,7 @@ class WattTime(LiveForecast):
         super().__init__(web, username, password)
         basic = b64encode(f"{username}:{password}".encode()).decode()
         self._basic = f"Basic {basic}"
-        self._fixed_secrets = (password, basic)
+        self._fixed_secrets = (basic, password, username)
         web.secrets = self._fixed_secrets
         self._token: tuple[str, datetime] | None = None
 

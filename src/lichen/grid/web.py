@@ -26,7 +26,7 @@ from http.client import HTTPException
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 from lichen.grid.refusal import Refused
 from lichen.grid.shelf import Kept, Shelf
@@ -124,7 +124,8 @@ class Web:
     def quote(self, said: str) -> str:
         """What a server said, in one short line, without a credential."""
         for secret in self.secrets:
-            said = said.replace(secret, "***")
+            for form in (secret, quote_plus(secret)):
+                said = said.replace(form, "***")
         line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
         return line if len(line) <= _QUOTED else line[: _QUOTED - 1] + "…"
 

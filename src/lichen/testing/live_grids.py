@@ -136,7 +136,7 @@ class LiveContract(IntensityContract):
         source.intensity(window.zone, window)
         older = Window(window.start - timedelta(days=40), window.start - timedelta(days=39), "")
         api.trouble = lambda asked: Answer(
-            403, f"{dict(asked.headers)} {dict(asked.params)} {self.credentials}"
+            403, f"{' '.join(self.credentials)} {dict(asked.params)} {dict(asked.headers)}"
         )
 
         with pytest.raises(SignalUnavailable) as refused:

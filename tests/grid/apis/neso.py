@@ -38,10 +38,10 @@ class NesoApi:
         regional, first, span, region = found.groups()
         start = _read(first)
         end = start + timedelta(hours=48) if span == "fw48h" else _read(span)
+        # The half-hour that ends at `from` is in the answer.
+        begin = _floor(start - timedelta(seconds=1))
         if end - start > timedelta(days=14):
             return _bad("The duration should not be longer than 14 days")
-        # The half-hour that ends at `from` is in the answer of a span.
-        begin = start if span == "fw48h" else start - HALF_HOUR
         rows = [self._row(time, regional) for time in _times(begin, end)]
         if not regional:
             return Answer(body={"data": rows})
@@ -61,7 +61,11 @@ def _span(time: datetime) -> dict[str, str]:
 
 
 def _times(start: datetime, end: datetime) -> list[datetime]:
-    return [start + HALF_HOUR * n for n in range((end - start) // HALF_HOUR)]
+    return [start + HALF_HOUR * n for n in range(-((start - end) // HALF_HOUR))]
+
+
+def _floor(time: datetime) -> datetime:
+    return time.replace(minute=time.minute // 30 * 30, second=0, microsecond=0)
 
 
 def _read(text: str) -> datetime:
