@@ -13,7 +13,8 @@ from lichen.grid.entsoe import Entsoe
 from lichen.grid.neso import Neso
 from lichen.grid.watttime import WattTime
 from lichen.ledger.window import Window
-from lichen.testing.live_grids import Clock, LiveContract, LiveForecastContract
+from lichen.testing.live_forecasts import LiveForecastContract
+from lichen.testing.live_grids import Clock, LiveContract
 from tests.grid.apis import electricitymaps, entsoe, watttime
 from tests.grid.apis.eia import KEY, EiaApi
 from tests.grid.apis.electricitymaps import ElectricityMapsApi

@@ -92,7 +92,9 @@ def test_the_wait_is_kept_by_another_process(api: GridApi, tmp_path: Path) -> No
 
     other = Web("x", api.url, shelf=Shelf(tmp_path), clock=Clock(NOW + timedelta(seconds=59)))
 
-    assert "not asked before 2026-11-20 12:08:00 UTC" in other.held()
+    with pytest.raises(Refused, match="not asked before 2026-11-20 12:08:00 UTC"):
+        other.get("it", "/")
+    assert len(api.asked) == 1
 
 
 def test_an_answer_without_end_is_refused(api: GridApi, monkeypatch: pytest.MonkeyPatch) -> None:
