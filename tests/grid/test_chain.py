@@ -138,11 +138,14 @@ def test_average_and_marginal_make_no_chain(neso: Asked[Neso]) -> None:
         Chain([neso.source, StaticZones(kind=SignalKind.MARGINAL)])
 
 
-def test_beyond_the_first_ones_reach_the_next_goes_on(neso: Asked[Neso]) -> None:
+@pytest.mark.parametrize("issued_at", [None, NOW])
+def test_beyond_the_first_ones_reach_the_next_goes_on(
+    neso: Asked[Neso], issued_at: datetime | None
+) -> None:
     far = flat(NOON, 90, 400.0)
     chain = Chain([], forecasts=[neso.source, Recorded(far)], clock=neso.clock)
 
-    signal = chain.forecast("GB", 72 * HOUR)
+    signal = chain.forecast("GB", 72 * HOUR, issued_at=issued_at)
 
     assert signal.source == "neso, then flat"
     assert signal.values[0] == forecast(NOON)
