@@ -180,7 +180,12 @@ def _live(what: str, name: str, settings: Settings) -> Row:
     last, trouble = (source.web.shelf.get(name, kept) for kept in ("last", "trouble"))
     if trouble and (last is None or trouble.stored > last.stored):
         told = f"at {trouble.stored:%F %R} UTC {trouble.what}"
-        return Row(what, "unavailable", told, f"see its key in docs/grid.md: {name}")
+        return Row(
+            what,
+            "unavailable",
+            told,
+            "check its credential and its status; the next source of the chain stands in",
+        )
     told = "never asked yet" if last is None else f"answered {last.stored:%F %R} UTC: {last.what}"
     return Row(what, "ok", f"{source.kind.value}, {told}")
 
