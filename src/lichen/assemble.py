@@ -126,6 +126,22 @@ def open_grid(
     from lichen.ledger.signal import SignalKind  # noqa: PLC0415
 
     wanted = kind or SignalKind.AVERAGE
+    live, skipped = _live(settings, wanted, clock)
+    average: Any = _plugin("lichen.grid", "zones")(kind=wanted)
+    traces = _traces(settings) if wanted is SignalKind.AVERAGE else []
+    ahead = [source for source in live if hasattr(source, "forecast")]
+    return Chain(
+        [*traces, *live, average],
+        forecasts=[*ahead, *([] if forecaster is None else [forecaster]), average],
+        skipped=skipped,
+        **({} if clock is None else {"clock": clock}),
+    )
+
+
+def _live(
+    settings: Settings, wanted: SignalKind, clock: Callable[[], datetime] | None
+) -> tuple[list[Any], list[tuple[str, SourceError]]]:
+    """The live sources of a kind that can be used, and why the others cannot."""
     live: list[Any] = []
     skipped: list[tuple[str, SourceError]] = []
     for name in grid_names(settings):
@@ -134,20 +150,12 @@ def open_grid(
         except SourceError as error:
             skipped.append((name, error))
             continue
-        if getattr(made, "kind", wanted) is wanted:
+        if made.kind is wanted:
             live.append(made)
         else:
             why = f"it is {made.kind.value}, and {wanted.value} is asked for"
             skipped.append((name, SignalUnavailable(name, why, "the two never mix")))
-    average: Any = _plugin("lichen.grid", "zones")(kind=wanted)
-    traces = [] if wanted is not SignalKind.AVERAGE else _traces(settings)
-    ahead = [source for source in live if hasattr(source, "forecast")]
-    return Chain(
-        [*traces, *live, average],
-        forecasts=[*ahead, *([] if forecaster is None else [forecaster]), average],
-        skipped=skipped,
-        **({} if clock is None else {"clock": clock}),
-    )
+    return live, skipped
 
 
 def grid_names(settings: Settings) -> tuple[str, ...]:
