@@ -134,7 +134,7 @@ def open_grid(
         [*traces, *live, average],
         forecasts=[*ahead, *([] if forecaster is None else [forecaster]), average],
         skipped=skipped,
-        **({} if clock is None else {"clock": clock}),
+        clock=clock,
     )
 
 

@@ -98,6 +98,20 @@ def test_what_a_source_lacks_of_one_time_rests_it_for_no_other(neso: Asked[Neso]
     assert chain.intensity("GB", PAST).source == "neso"
 
 
+def test_when_one_took_long_no_other_network_is_waited_for(neso: Asked[Neso]) -> None:
+    slow = Neso(Web("slow", neso.api.url, timeout=0.3, clock=neso.clock))
+    average = StaticZones()
+    chain = Chain([slow, neso.source, average], patience=timedelta(seconds=0.2), clock=neso.clock)
+    neso.api.trouble = Answer(delay=30.0)
+
+    signal = chain.intensity("GB", PAST)
+
+    assert "Ember" in signal.source
+    assert len(neso.api.asked) == 1
+    assert [tried.outcome for tried in chain.tried][-1] == "answered"
+    assert "took too long" in chain.tried[-2].why
+
+
 def test_a_missing_credential_is_readable_and_no_obstacle(neso: Asked[Neso]) -> None:
     with pytest.raises(SignalUnavailable) as missing:
         ElectricityMaps(Web("electricitymaps", neso.api.url), "")

@@ -11,6 +11,7 @@ A source's kind is its own: a chain is made for one kind, and another is refused
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -41,6 +42,9 @@ CLOCKS_DIFFER = timedelta(minutes=10)
 RESTED = timedelta(minutes=5)
 # Tries are kept for whoever wants to know; older ones tell nothing of now.
 _KEPT = 64
+# Once this long was waited for sources on the network, those not yet asked are left out: whoever
+# plans waits some twenty seconds, and the rest of the chain takes none.
+PATIENCE = timedelta(seconds=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ class Chain:
     """Asks each source until one answers.
 
     `sources` say what was and `forecasts` what will be, in order; one object may be in both.
-    `skipped` are those that could not be made: (name, error).
+    `skipped` are those that could not be made: (name, error). `patience` is how long is waited for
+    networks before the rest of them is left out.
 
     Raises:
         InputError: sources are of different kinds.
@@ -95,10 +100,12 @@ class Chain:
         *,
         forecasts: Sequence[ForecastSource] = (),
         skipped: Iterable[tuple[str, SourceError]] = (),
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        patience: timedelta = PATIENCE,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._sources, self._forecasts = tuple(sources), tuple(forecasts)
-        self._now = clock
+        self._now = clock or (lambda: datetime.now(UTC))
+        self._patience = patience.total_seconds()
         self._lock = Lock()
         self._resting: dict[tuple[int, str], tuple[datetime, str]] = {}
         self._tried: dict[tuple[str, str], Tried] = {}
@@ -163,9 +170,11 @@ class Chain:
     ) -> GridSignal:
         asked = f"{what} of {grid_zone(zone)}"
         failure: UnknownZone | SourceError | None = None
+        began = time.monotonic()
         for source in sources:
             name = _name(source)
-            if why := self._rests(source, asked):
+            is_late = hasattr(source, "web") and time.monotonic() - began > self._patience
+            if why := "the others took too long" if is_late else self._rests(source, asked):
                 failure = SignalUnavailable(asked, why, "wait, or configure another source")
                 self._note(name, asked, "skipped", failure)
                 continue
