@@ -97,6 +97,16 @@ def test_the_wait_is_kept_by_another_process(api: GridApi, tmp_path: Path) -> No
     assert len(api.asked) == 1
 
 
+def test_a_wait_that_a_wrong_clock_wrote_down_holds_nobody(api: GridApi, tmp_path: Path) -> None:
+    api.trouble = Answer(429, headers={"Retry-After": "60"})
+    wrong = Clock(NOW + timedelta(days=4000))
+    with pytest.raises(Refused):
+        Web("x", api.url, shelf=Shelf(tmp_path), clock=wrong).get("it", "/")
+    api.trouble = None
+
+    assert Web("x", api.url, shelf=Shelf(tmp_path), clock=Clock(NOW)).get("it", "/").body
+
+
 def test_an_answer_without_end_is_refused(api: GridApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lichen.grid.web._LARGEST", 100)
     api.trouble = Answer(body="x" * 101)

@@ -132,8 +132,11 @@ class Web:
     def held(self) -> str:
         """Why the source may not be asked now; empty where it may."""
         hold = self.shelf.get(self.name, "hold")
-        if hold is None or hold.until is None or hold.stands(self.now()) is False:
+        now = self.now()
+        if hold is None or hold.until is None or not hold.stands(now):
             return ""
+        if hold.until - now > _LONGEST_WAIT:
+            return ""  # written down by a clock that was wrong
         return f"{hold.what}, so it is not asked before {hold.until:%F %T} UTC"
 
     def _keep_away(self, what: str) -> None:
