@@ -147,6 +147,14 @@ def test_a_naive_time_of_issue_is_refused(neso: Asked[Neso]) -> None:
         chained(neso).forecast("GB", HOUR, issued_at=NOW.replace(tzinfo=None))
 
 
+@pytest.mark.parametrize("horizon", [timedelta(0), -HOUR, timedelta(days=367), timedelta.max])
+def test_a_horizon_that_makes_no_sense_is_refused(neso: Asked[Neso], horizon: timedelta) -> None:
+    with pytest.raises(InputError, match="horizon must be positive"):
+        chained(neso).forecast("GB", horizon)
+
+    assert neso.api.asked == []
+
+
 def test_average_and_marginal_make_no_chain(neso: Asked[Neso]) -> None:
     with pytest.raises(InputError, match="average and marginal: they never mix"):
         Chain([neso.source, StaticZones(kind=SignalKind.MARGINAL)])

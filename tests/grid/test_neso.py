@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -108,6 +108,33 @@ def test_today_is_asked_again_when_it_may_have_changed(neso: Asked[Neso]) -> Non
 
     assert before.values == (forecast(NOON),)
     assert after.values == (actual(NOON),)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (datetime.min.replace(tzinfo=UTC), NOON, "more than 1098 days"),
+        (NOON, datetime.max.replace(tzinfo=UTC), "more than 1098 days"),
+        (datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), "not been yet"),
+    ],
+)
+def test_a_span_that_makes_no_sense_is_refused_unasked(
+    neso: Asked[Neso], start: datetime, end: datetime, said: str
+) -> None:
+    with pytest.raises(SignalUnavailable, match=said):
+        neso.source.intensity("GB", Window(start, end, "GB"))
+
+    assert neso.api.asked == []
+
+
+@pytest.mark.parametrize("horizon", [timedelta(hours=49), timedelta.max])
+def test_a_forecast_for_longer_than_there_is_is_refused_unasked(
+    neso: Asked[Neso], horizon: timedelta
+) -> None:
+    with pytest.raises(SignalUnavailable, match="it forecasts 2 days"):
+        neso.source.forecast("GB", horizon)
+
+    assert neso.api.asked == []
 
 
 def test_a_year_is_asked_in_spans_the_api_allows(neso: Asked[Neso]) -> None:

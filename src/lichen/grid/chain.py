@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 Source = TypeVar("Source")
 # Two processes' clocks, or a server's and ours, differ by less.
 CLOCKS_DIFFER = timedelta(minutes=10)
+_LONGEST_HORIZON = timedelta(days=366)
 # How long a source that failed for a zone is not asked for it again.
 RESTED = timedelta(minutes=5)
 # Tries are kept for whoever wants to know; older ones tell nothing of now.
@@ -146,9 +147,16 @@ class Chain:
         Raises:
             UnknownZone: no source knows the zone.
             SignalUnavailable: no source forecasts it that far: nothing is known, so run now.
+            InputError: the horizon is not positive, or more than a year.
+            NaiveTime: `issued_at` has no time zone.
         """
         if issued_at is not None and issued_at.tzinfo is None:
             raise NaiveTime(issued_at)
+        if not timedelta(0) < horizon <= _LONGEST_HORIZON:
+            raise InputError(
+                f"a forecast's horizon must be positive and at most {_LONGEST_HORIZON}, "
+                f"got {horizon}"
+            )
         near: list[GridSignal] = []
         is_now = issued_at is None or abs(issued_at - self._now()) <= CLOCKS_DIFFER
 

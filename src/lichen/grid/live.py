@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from lichen.ledger.window import Window
 
 _DAY = timedelta(days=1)
+# Three years: more is a slip, and hundreds of requests.
+_LONGEST = timedelta(days=3 * 366)
 # What reading an answer of another shape raises; a number may be too long for any clock or float,
 # and JSON too deep for any reader.
 _OTHER_SHAPE = (
@@ -129,13 +131,18 @@ class LiveSource:
             SignalUnavailable: it cannot be asked, does not have the window, or answers wrongly.
         """
         place = self.place(zone)
+        asked = self.wanted(zone, window.start, window.end)
+        if window.start > self.web.now():
+            raise SignalUnavailable(
+                str(asked), "it has not been yet", "ask for the forecast of that time"
+            )
+        if window.duration > _LONGEST:
+            raise SignalUnavailable(
+                str(asked), f"it is more than {_LONGEST.days} days", "ask for less at once"
+            )
         start = floor(window.start, self.step)
         end = max(ceil(window.end, self.step), start + self.step)
         wanted = self.wanted(zone, start, end)
-        if start > self.web.now():
-            raise SignalUnavailable(
-                str(wanted), "it has not been yet", "ask for the forecast of that time"
-            )
         with self._asking:
             days = [self._day(wanted, place, day) for day in _days(start, end)]
             points = {point.start: point for _, found in days for point in found}

@@ -60,10 +60,12 @@ class LiveForecast(LiveSource):
         now = self.web.now()
         if horizon <= timedelta(0):
             raise InputError(f"a forecast's horizon must be positive, got {horizon}")
-        wanted = self.wanted(zone, floor(now, self.step), ceil(now + horizon, self.step))
+        start = floor(now, self.step)
+        end = ceil(now + min(horizon, self.reach + self.step), self.step)
+        wanted = self.wanted(zone, start, end)
         if issued_at is not None and not self._is_now(aware(issued_at), now):
             return self._past(wanted, place, issued_at)
-        if wanted.end - wanted.start > self.reach:
+        if end - start > self.reach:
             raise SignalUnavailable(
                 str(wanted),
                 f"it forecasts {self.reach} from the step that runs",
