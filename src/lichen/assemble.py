@@ -138,6 +138,28 @@ def open_grid(
     )
 
 
+def open_history(
+    settings: Settings,
+    *,
+    kind: SignalKind | None = None,
+    clock: Callable[[], datetime] | None = None,
+) -> Chain:
+    """What was, hour by hour, and no stand-in: the recorded trace and the live sources.
+
+    A forecaster learns from this one: a yearly average has no hours to learn from.
+
+    Raises:
+        InputError: a setting names a source that is not there, or an address that is none.
+    """
+    from lichen.grid.chain import Chain  # noqa: PLC0415 (put together here)
+    from lichen.ledger.signal import SignalKind  # noqa: PLC0415
+
+    wanted = kind or SignalKind.AVERAGE
+    live, skipped = _live(settings, wanted, clock)
+    traces = _traces(settings) if wanted is SignalKind.AVERAGE else []
+    return Chain([*traces, *live], skipped=skipped, clock=clock)
+
+
 def _live(
     settings: Settings, wanted: SignalKind, clock: Callable[[], datetime] | None
 ) -> tuple[list[Any], list[tuple[str, SourceError]]]:

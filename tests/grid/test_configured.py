@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lichen.assemble import make_grid, make_live, open_grid
+from lichen.assemble import make_grid, make_live, open_grid, open_history
 from lichen.grid.shelf import Shelf
-from lichen.ledger.errors import InputError, SignalUnavailable
+from lichen.ledger.errors import InputError, SignalUnavailable, UnknownZone
 from lichen.ledger.signal import GridSignal, SignalKind
 from lichen.ledger.window import Window
 from lichen.settings import load
@@ -73,6 +73,17 @@ def test_nothing_configured_is_the_zones_average(tmp_path: Path) -> None:
 
     assert "Ember" in signal.source
     assert signal.end - signal.start == 24 * HOUR
+
+
+def test_history_has_no_stand_in(tmp_path: Path, neso: GridApi) -> None:
+    made = settings(tmp_path, grid="neso", grid_urls=f"neso={neso.url}")
+    history = open_history(made, clock=Clock(NOW))
+
+    known = history.intensity("GB", PAST)
+
+    assert known.source == "neso"
+    with pytest.raises(UnknownZone):
+        history.intensity("DE", Window(NOON - HOUR, NOON, "DE"))
 
 
 def test_a_forecaster_stands_before_the_zones_average(tmp_path: Path) -> None:

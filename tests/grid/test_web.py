@@ -125,6 +125,27 @@ def test_a_status_of_the_question_leaves_the_source_in_use(api: GridApi) -> None
     assert web.held() == ""
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_question_that_was_denied_is_not_repeated_for_minutes_and_another_is_asked(
+    api: GridApi, status: int
+) -> None:
+    clock = Clock(NOW)
+    web = Web("x", api.url, clock=clock)
+    api.trouble = Answer(status, "not in your plan")
+    with pytest.raises(SignalUnavailable):
+        web.get("it", "/", {"year": "2019"})
+    api.trouble = None
+
+    with pytest.raises(SignalUnavailable, match="not in your plan"):
+        web.get("it", "/", {"year": "2019"})
+    other = web.get("it", "/", {"year": "2026"})
+    clock.now += LEFT_ALONE
+    later = web.get("it", "/", {"year": "2019"})
+
+    assert (other.body, later.body) == (b"fine", b"fine")
+    assert len(api.asked) == 3
+
+
 def test_threads_ask_at_once(api: GridApi) -> None:
     web = Web("x", api.url)
     got: list[bytes] = []

@@ -43,6 +43,8 @@ _LONGEST_WAIT = timedelta(days=1)
 # A year of quarter-hours by type from ENTSO-E is some 20 MB.
 _LARGEST = 32_000_000
 _CHUNK = 65_536
+# How many questions that were denied are remembered.
+_DENIED = 64
 # How much of what a server says is quoted.
 _QUOTED = 160
 _AGENT = "lichen (+https://lichen.readthedocs.io)"
@@ -87,6 +89,7 @@ class Web:
         self.name, self.url, self.timeout, self.now = name, url.rstrip("/"), timeout, clock
         self.shelf = shelf or Shelf()
         self.secrets: tuple[str, ...] = ()
+        self._denied: dict[str, tuple[datetime, str, str]] = {}
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def get(
@@ -107,6 +110,9 @@ class Web:
         """
         self._keep_away(what)
         query = f"?{urlencode(params)}" if params else ""
+        question = path + query
+        if question in self._denied and self.now() < self._denied[question][0]:
+            raise SignalUnavailable(what, *self._denied[question][1:])
         request = urllib.request.Request(  # noqa: S310 (the scheme was looked at)
             f"{self.url}{path}{query}", headers={"User-Agent": _AGENT, **(headers or {})}
         )
@@ -119,7 +125,10 @@ class Web:
             raise self._leave(what, f"it cannot be reached: {self.quote(str(reason))}") from None
         if reply.status == HTTPStatus.OK or reply.status in allowed:
             return reply
-        raise self._refused(what, reply)
+        refusal = self._refused(what, reply)
+        if not isinstance(refusal, Refused):
+            self._deny(question, refusal)
+        raise refusal
 
     def quote(self, said: str) -> str:
         """What a server said, in one short line, without a credential."""
@@ -138,6 +147,12 @@ class Web:
         if hold.until - now > _LONGEST_WAIT:
             return ""  # written down by a clock that was wrong
         return f"{hold.what}, so it is not asked before {hold.until:%F %T} UTC"
+
+    def _deny(self, question: str, refusal: SignalUnavailable) -> None:
+        """Remember a question that will not be answered: others may be."""
+        while len(self._denied) >= _DENIED:
+            self._denied.pop(next(iter(self._denied)), None)
+        self._denied[question] = (self.now() + LEFT_ALONE, refusal.why, refusal.mend)
 
     def _keep_away(self, what: str) -> None:
         if why := self.held():
@@ -164,7 +179,7 @@ class Web:
         if status == HTTPStatus.UNAUTHORIZED:
             return Refused(what, why, f"check the credential of {self.name}")
         if status == HTTPStatus.FORBIDDEN:
-            return Refused(
+            return SignalUnavailable(
                 what, why, f"check what the plan of this credential of {self.name} covers"
             )
         if status < HTTPStatus.BAD_REQUEST:
