@@ -87,6 +87,31 @@ def test_a_forecast_ends_where_day_ahead_data_end(entsoe: Asked[Entsoe]) -> None
     assert len(entsoe.api.asked) <= asked + 3
 
 
+def test_data_that_do_not_reach_far_are_asked_once(entsoe: Asked[Entsoe]) -> None:
+    for _ in range(3):
+        with pytest.raises(SignalUnavailable, match="2026-11-21 23:00 UTC is missing"):
+            entsoe.source.forecast("DE", 47 * HOUR)
+
+    assert len(entsoe.api.asked) == 3
+
+
+def test_more_wind_than_load_is_no_better_than_the_best_hour_of_the_week(
+    entsoe: Asked[Entsoe],
+) -> None:
+    def gale(question: Question) -> Answer:
+        if question.params["documentType"] != "A69":
+            return entsoe.api.answer(question)
+        span = Span(NOON, NOON + 6 * HOUR, HOUR)
+        return document("A69", [series_of([(1, 900_000)], "B19", span)])
+
+    entsoe.api.trouble = gale
+    week = [priced(NOON - n * HOUR) for n in range(1, 169)]
+
+    signal = entsoe.source.forecast("DE", 3 * HOUR)
+
+    assert signal.values[0] == pytest.approx(min(week))
+
+
 def test_too_few_days_draw_no_line(entsoe: Asked[Entsoe]) -> None:
     def one_day(question: Question) -> Answer:
         if question.params["documentType"] != "A75":

@@ -80,6 +80,8 @@ def test_a_forecast_is_of_48_hours_from_the_half_hour_that_runs(neso: Asked[Neso
     assert signal.start == NOON
     assert signal.issued_at == NOON
     assert signal.values[3] == forecast(NOON + 3 * HALF_HOUR)
+    # A minute past noon: noon itself is the end of another half-hour.
+    assert neso.api.asked[-1].path == "/intensity/2026-11-20T12:01Z/fw48h"
 
 
 def test_what_was_forecast_yesterday_is_not_kept(neso: Asked[Neso]) -> None:

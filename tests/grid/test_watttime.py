@@ -17,6 +17,8 @@ from tests.grid.asking import NOW, Asked, asking
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lichen.testing.grid_api import Answer, Question
+
 HOUR = timedelta(hours=1)
 NOON = NOW.replace(minute=0)
 ZONE = "US-CAL-CISO"
@@ -109,6 +111,21 @@ def test_a_forecast_of_some_time_ago_is_as_it_was_issued_then(watttime: Asked[Wa
     assert signal.start == then
     assert signal.end >= then + 2 * HOUR
     assert watttime.api.asked[-1].path == "/v3/forecast/historical"
+
+
+def test_a_forecast_that_was_issued_later_is_refused(watttime: Asked[WattTime]) -> None:
+    then = NOON - timedelta(days=3)
+
+    def later(question: Question) -> Answer:
+        answer = watttime.api.answer(question)
+        if question.path == "/v3/forecast/historical":
+            answer.body["data"][0]["generated_at"] = (then + HOUR).isoformat()
+        return answer
+
+    watttime.api.trouble = later
+
+    with pytest.raises(SignalUnavailable, match="after what was asked for"):
+        watttime.source.forecast(ZONE, 2 * HOUR, issued_at=then)
 
 
 def test_a_zone_without_a_place_is_unknown(watttime: Asked[WattTime]) -> None:
