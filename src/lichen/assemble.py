@@ -6,27 +6,30 @@ Built-ins and plug-ins come in by the same door, the entry points `lichen.store`
 
 from __future__ import annotations
 
+import os
 import time
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lichen.ledger.book import Book
-from lichen.ledger.errors import InputError
+from lichen.ledger.errors import InputError, SignalUnavailable, SourceError
 from lichen.ledger.pricing import Pricer, Raw
 from lichen.ledger.writer import BulkWriter
 from lichen.settings import Settings, load
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
+    from datetime import datetime
 
     from lichen.calls.answers import AnswerStore
     from lichen.calls.booking import Booker
     from lichen.calls.exact import ExactCache
     from lichen.calls.exchange import Onward, Step, Upstream
+    from lichen.grid.chain import Chain
     from lichen.ledger.errors import LedgerError
-    from lichen.ledger.ports import CallMeter, CallReading, IntensitySource, Store
+    from lichen.ledger.ports import CallMeter, CallReading, ForecastSource, IntensitySource, Store
+    from lichen.ledger.signal import SignalKind
 
 
 def open(  # noqa: A001 (lichen.open reads as what it is)
@@ -95,15 +98,137 @@ def make_pricer(settings: Settings) -> Pricer:
 
 
 def make_grid(settings: Settings) -> IntensitySource:
-    """The recorded trace where one is configured, then the static zones."""
+    """The recorded trace where one is configured, then the static zones.
+
+    It prices entries as they are written, so nothing in it waits for a network.
+    """
     from lichen.grid.chain import Chain  # noqa: PLC0415 (put together here)
 
-    sources: list[IntensitySource] = [_plugin("lichen.grid", "zones")()]
-    if settings.trace:
-        if not settings.zone:
-            raise InputError(f"trace {settings.trace} needs its zone: set --zone or LICHEN_ZONE")
-        sources.insert(0, _plugin("lichen.grid", "trace")(settings.trace, settings.zone))
-    return Chain(sources)
+    return Chain([*_traces(settings), _plugin("lichen.grid", "zones")()])
+
+
+def open_grid(
+    settings: Settings,
+    *,
+    kind: SignalKind | None = None,
+    forecaster: ForecastSource | None = None,
+    clock: Callable[[], datetime] | None = None,
+) -> Chain:
+    """All that is known of grids, for plans and settlements: average unless `kind` is another.
+
+    In order: a recorded trace, the live sources that are configured, the forecaster, the zone's
+    average. What cannot be used is left out, and `tried` of the chain says why.
+
+    Raises:
+        InputError: a setting names a source that is not there, or an address that is none.
+    """
+    from lichen.grid.chain import Chain  # noqa: PLC0415 (put together here)
+    from lichen.ledger.signal import SignalKind  # noqa: PLC0415
+
+    wanted = kind or SignalKind.AVERAGE
+    live, skipped = _live(settings, wanted, clock)
+    average: Any = _plugin("lichen.grid", "zones")(kind=wanted)
+    traces = _traces(settings) if wanted is SignalKind.AVERAGE else []
+    ahead = [source for source in live if hasattr(source, "forecast")]
+    return Chain(
+        [*traces, *live, average],
+        forecasts=[*ahead, *([] if forecaster is None else [forecaster]), average],
+        skipped=skipped,
+        clock=clock,
+    )
+
+
+def open_history(
+    settings: Settings,
+    *,
+    kind: SignalKind | None = None,
+    clock: Callable[[], datetime] | None = None,
+) -> Chain:
+    """What was, hour by hour, and no stand-in: the recorded trace and the live sources.
+
+    A forecaster learns from this one: a yearly average has no hours to learn from.
+
+    Raises:
+        InputError: a setting names a source that is not there, or an address that is none.
+    """
+    from lichen.grid.chain import Chain  # noqa: PLC0415 (put together here)
+    from lichen.ledger.signal import SignalKind  # noqa: PLC0415
+
+    wanted = kind or SignalKind.AVERAGE
+    live, skipped = _live(settings, wanted, clock)
+    traces = _traces(settings) if wanted is SignalKind.AVERAGE else []
+    return Chain([*traces, *live], skipped=skipped, clock=clock)
+
+
+def _live(
+    settings: Settings, wanted: SignalKind, clock: Callable[[], datetime] | None
+) -> tuple[list[Any], list[tuple[str, SourceError]]]:
+    """The live sources of a kind that can be used, and why the others cannot."""
+    live: list[Any] = []
+    skipped: list[tuple[str, SourceError]] = []
+    for name in grid_names(settings):
+        try:
+            made: Any = make_live(name, settings, clock=clock)
+        except SourceError as error:
+            skipped.append((name, error))
+            continue
+        if made.kind is wanted:
+            live.append(made)
+        else:
+            why = f"it is {made.kind.value}, and {wanted.value} is asked for"
+            skipped.append((name, SignalUnavailable(name, why, "the two never mix")))
+    return live, skipped
+
+
+def grid_names(settings: Settings) -> tuple[str, ...]:
+    """The live sources that are configured, in order."""
+    return tuple(dict.fromkeys(filter(None, (name.strip() for name in settings.grid.split(",")))))
+
+
+def make_live(
+    name: str, settings: Settings, *, clock: Callable[[], datetime] | None = None
+) -> IntensitySource:
+    """A live source by the name of its entry point, with its credentials.
+
+    Raises:
+        InputError: there is no such source, or its address is none.
+        SignalUnavailable: a credential is missing.
+    """
+    from lichen.grid.shelf import Shelf, user_folder  # noqa: PLC0415 (put together here)
+    from lichen.grid.web import Web  # noqa: PLC0415
+
+    source = _plugin("lichen.grid", name)
+    if not hasattr(source, "needs"):
+        raise InputError(f"{name!r} is no live source of a grid: take it out of the setting grid")
+    folder = Path(settings.grid_cache) if settings.grid_cache else user_folder(os.environ)
+    shelf = Shelf(None if settings.grid_cache == "memory:" else folder)
+    url = _addresses(settings).get(name, source.url)
+    web = Web(name, url, shelf=shelf) if clock is None else Web(name, url, shelf=shelf, clock=clock)
+    # A plug-in's credential has no setting; the environment may have it.
+    given = [getattr(settings, n, "") or os.environ.get(n.upper(), "") for n in source.needs]
+    given = [value.strip() for value in given]  # a file's last line break is no part of a key
+    made: IntensitySource = source(web, *given)
+    return made
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in settings.grid_urls.split(",") if pair.strip()]
+    if any(not url for _, _, url in pairs):
+        raise InputError(f"grid_urls are written as name=url,name=url, got {settings.grid_urls!r}")
+    return {name.strip(): url.strip() for name, _, url in pairs}
+
+
+def _traces(settings: Settings) -> list[IntensitySource]:
+    """The recorded trace, where one is configured.
+
+    Raises:
+        InputError: it is not said of which zone it is.
+    """
+    if not settings.trace:
+        return []
+    if not settings.zone:
+        raise InputError(f"trace {settings.trace} needs its zone: set --zone or LICHEN_ZONE")
+    return [_plugin("lichen.grid", "trace")(settings.trace, settings.zone)]
 
 
 def _plugin(group: str, name: str) -> Any:

@@ -35,6 +35,19 @@ _UNITS: dict[str, dict[str, float]] = {
 }
 # With 0 of these no call could ever be answered.
 _ABOVE_ZERO = ("timeout", "connect_timeout", "body_limit")
+# Never repeated in an error, which may be logged.
+_SECRET = (
+    "token",
+    "upstream_key",
+    "electricitymaps_token",
+    "watttime_username",
+    "watttime_password",
+    "entsoe_token",
+    "eia_api_key",
+)
+# Credentials of grid sources. The environment has them without LICHEN_ too, as others' tools call
+# them; none is a flag, since other users of a machine can read a command line.
+CREDENTIALS = _SECRET[2:]
 _CHOICES = {"sampled": ("bypass", "reuse"), "scope": ("tenant", "shared")}
 _MOST = {"port": 65535}
 # How alike a variable must be to a known one to be taken for a slip: others that begin with LICHEN_
@@ -50,6 +63,17 @@ class Settings:
     cache: str = ""
     zone: str = ""
     trace: str = ""
+    # Live grid sources by the names of their entry points, in order: "neso,electricitymaps".
+    grid: str = ""
+    # Where their answers are kept: a folder, or "memory:". The user's cache folder if empty.
+    grid_cache: str = ""
+    # Other addresses of theirs: "neso=http://127.0.0.1:8001,eia=...".
+    grid_urls: str = ""
+    electricitymaps_token: str = field(default="", repr=False)
+    watttime_username: str = field(default="", repr=False)
+    watttime_password: str = field(default="", repr=False)
+    entsoe_token: str = field(default="", repr=False)
+    eia_api_key: str = field(default="", repr=False)
     host: str = "127.0.0.1"
     port: int = 8420
     token: str = field(default="", repr=False)
@@ -111,6 +135,9 @@ def load(
     settings = Settings()
     for path in _files(directory or Path.cwd(), environ):
         settings = _apply(settings, _table(path), str(path))
+    for name in CREDENTIALS:
+        if text := environ.get(name.upper()):
+            settings = _apply(settings, {name: text}, name.upper())
     for variable, text in environ.items():
         # An empty variable is how a compose file says that it has nothing to say.
         if (name := _named(variable)) and text:
@@ -210,7 +237,7 @@ def _value(name: str, value: Any, where: str) -> Any:
     try:
         return _read(name, value)
     except ValueError as error:
-        shown = "what it is" if name in ("token", "upstream_key") else repr(value)
+        shown = "what it is" if name in _SECRET else repr(value)
         raise InputError(f"{where}: {name} cannot be {shown}: {error}") from None
 
 

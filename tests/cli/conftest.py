@@ -16,6 +16,7 @@ from lichen.ledger.footprint import Footprint
 from lichen.ledger.sqlite import SqliteStore
 from lichen.ledger.tokens import Tokens
 from lichen.ledger.window import Work
+from lichen.settings import CREDENTIALS
 from lichen.testing.samples import MOMENT, sample_entry, sample_footprint
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ TOKENS = Tokens(prefill=100, decode=50)
 @pytest.fixture(autouse=True)
 def _nobodys_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of its own, and none of this machine's settings."""
+    others = {"OPENAI_API_KEY", "COLUMNS", "NO_COLOR", *(name.upper() for name in CREDENTIALS)}
     for name in os.environ:
-        if name.startswith("LICHEN_") or name in ("OPENAI_API_KEY", "COLUMNS", "NO_COLOR"):
+        if name.startswith("LICHEN_") or name in others:
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.chdir(tmp_path)
 

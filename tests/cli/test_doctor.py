@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from lichen.grid.shelf import Kept, Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,3 +168,43 @@ def test_a_service_that_does_not_run_says_how_to_start_it(
     found = checks(run, "--ledger", ledger, "--port", free_port)["service"]
 
     assert (found["state"], found["mend"]) == ("unavailable", "lichen serve")
+
+
+def test_each_live_grid_says_how_to_configure_it(run: Run, ledger: Path, free_port: int) -> None:
+    found = checks(run, "--ledger", ledger, "--port", free_port)
+
+    assert found["neso grid"]["state"] == "unavailable"
+    assert "LICHEN_GRID" in found["neso grid"]["mend"]
+    assert "WATTTIME_USERNAME and WATTTIME_PASSWORD" in found["watttime grid"]["mend"]
+
+
+def test_a_configured_grid_without_its_credential_says_which(
+    run: Run, ledger: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LICHEN_GRID", "neso,entsoe")
+    monkeypatch.setenv("LICHEN_GRID_CACHE", "memory:")
+
+    found = checks(run, "--ledger", ledger, "--port", free_port)
+
+    assert found["neso grid"]["state"] == "ok"
+    assert "never asked yet" in found["neso grid"]["says"]
+    assert found["entsoe grid"]["state"] == "unavailable"
+    assert "ENTSOE_TOKEN" in found["entsoe grid"]["mend"]
+
+
+def test_a_grid_says_when_it_answered_last_and_what_was_wrong_since(
+    run: Run, ledger: Path, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LICHEN_GRID", "neso")
+    monkeypatch.setenv("LICHEN_GRID_CACHE", str(tmp_path / "grid"))
+    now, shelf = datetime.now(UTC), Shelf(tmp_path / "grid")
+    shelf.put(("neso", "last"), Kept(now - timedelta(hours=2), None, "average intensity of GB"))
+
+    before = checks(run, "--ledger", ledger, "--port", free_port)["neso grid"]
+    shelf.put(("neso", "trouble"), Kept(now, None, "it answered 403"))
+    after = checks(run, "--ledger", ledger, "--port", free_port)["neso grid"]
+
+    assert before["state"] == "ok"
+    assert "average intensity of GB" in before["says"]
+    assert after["state"] == "unavailable"
+    assert "answered 403" in after["says"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from lichen.cli.reading import shown
-from lichen.ledger.errors import LichenError, MeterUnavailable
+from lichen.ledger.errors import LichenError, MeterUnavailable, SignalUnavailable
 from lichen.ledger.rollup import Period
 from lichen.ledger.show import count
 
@@ -47,6 +47,7 @@ def checkup(settings: Settings) -> Iterator[Row]:
         _meters,
         _zone,
         _trace,
+        _grid,
         _gateway,
         _upstream,
         _service,
@@ -147,6 +148,46 @@ def _trace(settings: Settings) -> Iterator[Row]:
     else:
         mend = "outside its span the yearly average stands in; record a newer one"
         yield Row("grid trace", "assumed", f"{told}, which is not now", mend)
+
+
+def _grid(settings: Settings) -> Iterator[Row]:
+    """Each live source: whether it is configured, and when it answered last. None is asked now."""
+    from lichen.assemble import grid_names
+
+    configured = grid_names(settings)
+    for point in sorted(entry_points(group="lichen.grid"), key=lambda point: point.name):
+        needs = getattr(point.load(), "needs", None)
+        if needs is None:
+            continue
+        what = f"{point.name} grid"
+        if point.name in configured:
+            yield _live(what, point.name, settings)
+        else:
+            keys = " and ".join(need.upper() for need in needs)
+            mend = f"add {point.name} to LICHEN_GRID" + (f", set {keys}" if keys else "")
+            yield Row(what, "unavailable", "not configured", mend)
+
+
+def _live(what: str, name: str, settings: Settings) -> Row:
+    from lichen.assemble import make_live
+
+    try:
+        source: Any = make_live(name, settings)
+    except SignalUnavailable as error:
+        return Row(what, "unavailable", error.why, error.mend)
+    if why := source.web.held():
+        return Row(what, "unavailable", why, "the next source of the chain stands in")
+    last, trouble = (source.web.shelf.get(name, kept) for kept in ("last", "trouble"))
+    if trouble and (last is None or trouble.stored > last.stored):
+        told = f"at {trouble.stored:%F %R} UTC {trouble.what}"
+        return Row(
+            what,
+            "unavailable",
+            told,
+            "check its credential and its status; the next source of the chain stands in",
+        )
+    told = "never asked yet" if last is None else f"answered {last.stored:%F %R} UTC: {last.what}"
+    return Row(what, "ok", f"{source.kind.value}, {told}")
 
 
 def _gateway(_: Settings) -> Iterator[Row]:

@@ -65,6 +65,16 @@ FLAGS: dict[str, Flag] = {
         "A recorded trace of the zone's grid (CSV: time, gCO2e/kWh), asked before the yearly "
         "averages.",
     ),
+    "grid": Flag(
+        "NAMES",
+        "none",
+        "Live grid sources for plans and forecasts, in order: neso, electricitymaps, watttime, "
+        "entsoe, eia. Their credentials are told in the environment or in lichen.toml.",
+    ),
+    "grid_cache": Flag("FOLDER|memory:", "~/.cache/lichen/grid", "Where their answers are kept."),
+    "grid_urls": Flag(
+        "NAME=URL,...", "their own", "Other addresses of theirs: a proxy, a mirror, a test."
+    ),
     "gguf": Flag(
         "FILE", "SmolLM2-135M-Instruct, where installed", "Weights of the embedded model."
     ),

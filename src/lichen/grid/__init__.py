@@ -6,7 +6,15 @@
 `trace`    a recorded trace of one zone
 `chain`    several sources in order of preference, as one
 
+Live sources, asked over the network when they are configured:
+
+`neso`, `electricitymaps`, `watttime` (marginal), `entsoe`, `eia`      one API each
+`live`, `live_forecast`      what they do alike
+`web`, `shelf`, `point`      how they are asked, kept, and looked at
+`mix`                        intensity from generation by fuel
+
 One source is one file that keeps `lichen.ledger.ports.IntensitySource`, found by the entry point
-`lichen.grid` and proved by `lichen.testing.grids.IntensityContract`. Nothing here reads a network,
-and no table is read before it is asked for.
+`lichen.grid` and proved by `lichen.testing.grids.IntensityContract`. Live sources
+keep `lichen.testing.live_grids.LiveContract` too. Nothing here reads a network before it is asked
+for what only a network knows, and no table before it is needed.
 """

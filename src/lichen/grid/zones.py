@@ -24,15 +24,14 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from lichen.grid.regions import grid_zone, regions
-from lichen.ledger.errors import SignalUnavailable, UnknownZone
+from lichen.ledger.errors import InputError, SignalUnavailable, UnknownZone
 from lichen.ledger.estimate import Basis, Estimate
 from lichen.ledger.quantities import CarbonIntensity
 from lichen.ledger.signal import GridSignal, SignalKind
+from lichen.ledger.window import Window, aware
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from lichen.ledger.window import Window
 
 WORLD = "WORLD"
 # What an entry says when nobody configured its zone.
@@ -97,6 +96,23 @@ class StaticZones:
             lows=(found.intensity.low.in_g_per_kwh,),
             highs=(found.intensity.high.in_g_per_kwh,),
         )
+
+    def forecast(
+        self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
+    ) -> GridSignal:
+        """The zone's yearly intensity, the same for every hour to come. [gCO₂e/kWh]
+
+        A planner finds nothing in it to wait for, and runs now.
+
+        Raises:
+            UnknownZone: no such zone or region; the error carries the nearest known ones.
+            SignalUnavailable: the table has no intensity of this kind for it.
+            InputError: the horizon is not positive.
+        """
+        if horizon <= timedelta(0):
+            raise InputError(f"a forecast's horizon must be positive, got {horizon}")
+        start = aware(issued_at or datetime.now(UTC))
+        return self.intensity(zone, Window(start, start + horizon, zone))
 
 
 def factor(zone: str, *, kind: SignalKind = SignalKind.AVERAGE) -> ZoneFactor:
