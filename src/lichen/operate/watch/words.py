@@ -156,7 +156,9 @@ def answered_by(figures: Figures) -> Said:
     if figures.name == _IDLE:
         return STRATEGIES[OUTSIDE]
     if failed := failure(figures):
-        return Said(f"failed: {gap(failed).title}", gap(failed).meaning)
+        which = failed.partition(":")[2]
+        why = f"error {which}" if which.isdigit() else short(which) or gap(failed).title
+        return Said(f"failed: {why}", gap(failed).meaning)
     return strategy(figures.strategy)
 
 
