@@ -148,7 +148,10 @@ def open_upstream(
     url = settings.upstream or (_OPENAI if os.environ.get("OPENAI_API_KEY") else "")
     if not url:
         return EmbeddedUpstream(
-            LocalModel(settings.gguf or None, LocalOptions(threads=settings.threads)),
+            LocalModel(
+                settings.gguf or None,
+                LocalOptions(threads=settings.threads, context=settings.context),
+            ),
             zone=settings.zone or WORLD,
             timeout=settings.timeout,
             warn=warn,
