@@ -6,8 +6,10 @@ Built-ins and plug-ins come in by the same door, the entry points `lichen.store`
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,10 +57,25 @@ def open_book(settings: Settings, *, on_error: Callable[[LedgerError], None] | N
     store = open_store(settings.ledger)
     writer = None
     if on_error is not None:
-        path = getattr(store, "path", None)
-        beside = path if isinstance(path, Path) else None
-        writer = BulkWriter(store, beside=beside, on_error=on_error)
+        writer = BulkWriter(store, beside=_beside(store), on_error=on_error)
     return Book(store, pricer, writer=writer, provers=PROVERS, zone=zone)
+
+
+def _beside(store: Store) -> Path | None:
+    """Where a writer's tally goes: next to a file, or in the state folder for a database elsewhere.
+
+    Source: XDG Base Directory Specification, `XDG_STATE_HOME`.
+    """
+    path, address = getattr(store, "path", None), getattr(store, "address", None)
+    if isinstance(path, Path):
+        return path
+    if not isinstance(address, str):
+        return None
+    state = os.environ.get("XDG_STATE_HOME", "")
+    home = Path(state) if Path(state).is_absolute() else Path("~/.local/state").expanduser()
+    with suppress(OSError):  # the writer says what is wrong, and goes on without a tally
+        (home / "lichen").mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home / "lichen" / hashlib.sha256(address.encode()).hexdigest()[:32]
 
 
 def open_store(where: str) -> Store:
@@ -268,6 +285,7 @@ def open_pipeline(
 
     limit = settings.cache_entry_limit
     name = upstream.name or upstream.url
-    exact = ExactCache(answers, booker, Rules(settings.rules), upstream=name)
+    rules = Rules(settings.rules)
+    exact = ExactCache(answers, booker, rules, upstream=name, entry_limit=limit)
     steps: list[Step] = [exact, Coalesce(booker, limit=limit), Keeping(answers, entry_limit=limit)]
     return pipeline(steps, Metered(upstream, booker, warn)), exact

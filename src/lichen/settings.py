@@ -49,7 +49,10 @@ _SECRET = (
 # them; none is a flag, since other users of a machine can read a command line.
 CREDENTIALS = _SECRET[2:]
 _CHOICES = {"sampled": ("bypass", "reuse"), "scope": ("tenant", "shared")}
-_MOST = {"port": 65535}
+# 2**20 tokens is more than any open model reads.
+_MOST = {"port": 65535, "context": 2**20}
+_LEAST = {"context": 1}
+_ZONES = ("zone", "upstream_zone")
 # How alike a variable must be to a known one to be taken for a slip: others that begin with LICHEN_
 # may be somebody else's (Kubernetes makes LICHEN_SERVICE_HOST for a service of that name).
 _ALIKE = 0.75
@@ -82,6 +85,7 @@ class Settings:
     upstream_zone: str = ""
     gguf: str = ""
     threads: int = 0
+    context: int = 2048
     timeout: float = 600.0
     connect_timeout: float = 10.0
     body_limit: float = 64e6
@@ -114,8 +118,11 @@ class Settings:
         Raises:
             InputError: a name is unknown or a value makes no sense.
         """
-        given = {name: value for name, value in flags.items() if value is not None}
-        return _apply(self, given, "a flag")
+        made = self
+        for name, value in flags.items():
+            if value is not None:
+                made = _apply(made, {name: value}, f"--{name.replace('_', '-')}")
+        return made
 
 
 _KINDS = {f.name: str(f.type) for f in (*fields(RouteRule), *fields(Settings))}
@@ -184,7 +191,9 @@ def _table(path: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as TOML: {error}") from error
+        # What most who write TOML for the first time leave out.
+        hint = '; text needs quotes: zone = "SE-SE3"' if "Invalid value" in str(error) else ""
+        raise InputError(f"{path} cannot be read as TOML: {error}{hint}") from error
     if path.name == "pyproject.toml":
         table = table.get("tool", {}).get("lichen", {})
         if type(table) is not dict:
@@ -248,15 +257,21 @@ def _read(name: str, value: Any) -> Any:
     if kind == "str":
         if not isinstance(value, str):
             raise ValueError("it must be text, in quotes")
-        return value
+        return _zone(value) if name in _ZONES else value
     return _whole(name, value) if kind == "int" else _amount(name, value)
 
 
+def _zone(text: str) -> str:
+    """A zone as the tables write it: SE-SE3 in capitals, aws:eu-north-1 in small letters."""
+    code = text.strip()
+    return code.lower() if ":" in code else code.upper()
+
+
 def _whole(name: str, value: Any) -> int:
-    most = _MOST.get(name, 2**31)
+    least, most = _LEAST.get(name, 0), _MOST.get(name, 2**31)
     text = str(value).strip()
-    if not (text.isascii() and text.isdigit()) or int(text) > most:
-        raise ValueError(f"it is a whole number from 0 to {most}")
+    if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
+        raise ValueError(f"it is a whole number from {least} to {most}")
     return int(text)
 
 

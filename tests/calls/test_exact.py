@@ -24,6 +24,8 @@ from lichen.testing.upstreams import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.testing.upstreams import Act
+
     Build = Callable[..., House]
 
 ASK: dict[str, Any] = {
@@ -188,6 +190,60 @@ async def test_what_the_policy_withheld_is_counted_from_the_second_call_on(build
     strategies = [entry.figures.strategy for entry in house.entries]
 
     assert strategies == ["none", "none.sampled", "none.sampled", "none"]
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        whole(b'{"error": {"message": "bad gateway"}}', status=502),
+        whole(b"rubbish"),
+        streamed(b'data: {"choices": []}\n\n'),
+    ],
+)
+async def test_an_answer_that_never_came_was_not_withheld(build: Build, nothing: Act) -> None:
+    house = build(nothing, whole(chat_answer()), whole(chat_answer()))
+    for _ in range(3):
+        await house.ask(SAMPLED)
+
+    strategies = [entry.figures.strategy for entry in house.entries]
+
+    assert strategies == ["none", "none", "none.sampled"]
+
+
+async def test_a_stream_that_came_to_its_end_would_have_served(build: Build) -> None:
+    frames = chat_frames(usage=chat_usage())
+    house = build(streamed(*frames), streamed(*frames))
+    for _ in range(2):
+        await house.ask(SAMPLED | {"stream": True})
+
+    assert house.last.figures.strategy == "none.sampled"
+
+
+async def test_an_answer_past_its_time_was_not_withheld(build: Build) -> None:
+    house = build(*NEW, route=[{"ttl": "0.05s"}])
+    await house.ask(SAMPLED)
+    await asyncio.sleep(0.06)
+
+    await house.ask(SAMPLED)
+
+    assert house.last.figures.strategy == "none"
+
+
+async def test_an_answer_too_long_to_keep_was_not_withheld(build: Build) -> None:
+    house = build(*NEW, cache_entry_limit="100B")
+    for _ in range(2):
+        await house.ask(SAMPLED)
+
+    assert house.last.figures.strategy == "none"
+
+
+async def test_an_answer_that_its_service_forbids_to_keep_was_not_withheld(build: Build) -> None:
+    forbidden = whole(chat_answer(), headers=[(b"cache-control", b"no-store")])
+    house = build(forbidden, forbidden)
+    for _ in range(2):
+        await house.ask(SAMPLED)
+
+    assert house.last.figures.strategy == "none"
 
 
 async def test_a_call_that_forbids_the_store_was_not_withheld_by_the_policy(build: Build) -> None:

@@ -286,3 +286,40 @@ async def test_the_same_goes_for_a_response(build: Build) -> None:
     heard = await house.ask({"model": "m", "input": "Hello"}, target=b"/v1/responses")
 
     assert heard.answer == response_answer()
+
+
+@pytest.mark.parametrize("absurd", [9_000_000_000_000_000_000, 9_300_000_000_000_000_000, 400_000])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_absurd_token_counts_are_estimated_and_a_gap(
+    build: Build, absurd: int, *, stream: bool
+) -> None:
+    usage = chat_usage(absurd, 5)
+    act = streamed(*chat_frames(usage=usage)) if stream else whole(chat_answer(usage=usage))
+    house = build(act)
+
+    await house.ask(ASK | {"stream": stream})
+
+    assert gaps(house) == {"tokens-estimated", "usage-implausible"}
+    assert 0 < house.last.figures.tokens.total < 1000
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_before_2024_calls_are_answered_and_counted_as_a_gap(
+    build: Build, monkeypatch: pytest.MonkeyPatch, *, stream: bool
+) -> None:
+    act = streamed(*FRAMES) if stream else whole(chat_answer())
+    house = build(act, act, act)
+    ask = ASK | {"stream": stream}
+    kept = await house.ask(ask)
+    monkeypatch.setattr("time.time_ns", lambda: 1_600_000_000 * 10**9)
+
+    hit = await house.ask(ask)
+    new = await house.ask(ask | {"top_p": 0.5})
+    other = await asyncio.gather(*(house.ask(ask | {"top_p": 0.2}) for _ in range(2)))
+
+    assert {heard.status for heard in (hit, new, *other)} == {200}
+    assert {heard.answer for heard in (hit, new, *other)} == {kept.answer}
+    assert len(house.entries) == 1
+    [gap] = house.book.store.gaps()
+    assert gap.what == "calls not booked: this machine's clock is before 2024"
+    assert gap.count == 4

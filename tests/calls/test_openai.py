@@ -9,9 +9,16 @@ import pytest
 
 from lichen.calls.openai import error_body, read_call
 from lichen.ledger.errors import InputError
+from lichen.ledger.rollup import Period
+from lichen.testing.upstreams import ScriptedUpstream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lichen.calls.exchange import Call
+    from lichen.testing.callers import House
+
+    Build = Callable[..., House]
 
 
 def call(kind: str = "chat.completions", **fields: Any) -> Call:
@@ -161,3 +168,28 @@ def test_what_comes_with_the_call_is_the_same_tomorrow(content: Any) -> None:
     fields = {"model": "m", "temperature": 0, "messages": [{"role": "user", "content": content}]}
 
     assert read_call("chat.completions", orjson.dumps(fields)).reusable
+
+
+async def test_a_models_name_is_bounded_in_the_book_and_whole_in_the_call(build: Build) -> None:
+    told = "m" * 150 + "\x1b[31m\n\u202e" + "a secret prompt " * 20_000
+    house = build()
+    ask = {"model": told, "messages": [{"role": "user", "content": "Hi"}], "temperature": 0}
+
+    await house.ask(ask)
+    again = await house.ask(ask)
+    other = await house.ask(ask | {"model": told + "!"})
+
+    assert isinstance(house.upstream, ScriptedUpstream)
+    assert orjson.loads(house.upstream.calls[0].body)["model"] == told
+    assert again.answer_headers["x-lichen-cache"] == "hit"
+    assert other.answer_headers["x-lichen-cache"] == "miss"
+    names = {entry.figures.model for entry in house.entries}
+    assert len(names) == 1
+    assert all(len(name) < 200 and name.isprintable() for name in names)
+    assert {row.model for row in house.book.store.totals(Period.DAY)} == names
+
+
+def test_a_models_name_of_usual_length_is_kept_as_it_is() -> None:
+    name = "org/Größe-8B:free@2026 (int4)"
+
+    assert read_call("embeddings", orjson.dumps({"model": name})).model == name

@@ -56,6 +56,18 @@ def prove(pricer: Pricer) -> Callable[..., Proof]:
     return prove
 
 
+def test_tokens_that_are_estimates_are_said_to_be(
+    written: tuple[Entry, Entry], prove: Callable[..., Proof]
+) -> None:
+    paid, hit = written
+
+    told = prove(paid, hit).steps
+    guessed = prove(with_figures(paid, gaps=("tokens-estimated",)), hit).steps
+
+    assert not any("estimates" in step for step in told)
+    assert any("both are estimates, since the upstream reported none" in step for step in guessed)
+
+
 def with_figures(entry: Entry, **changes: Any) -> Entry:
     return replace(entry, figures=replace(entry.figures, **changes))
 

@@ -89,6 +89,16 @@ def test_a_ledger_never_priced_again_says_so(run: Run, ledger: Path) -> None:
     assert "History was never priced again" in shown
 
 
+def test_a_dry_run_is_not_called_a_revision_and_says_that_zones_stay(
+    run: Run, ledger: Path
+) -> None:
+    shown = run("recompute", "--ledger", ledger, "--dry-run", "--zone", "DE").stdout
+
+    assert "Dry run, nothing is written" in shown
+    assert "Revision" not in shown
+    assert "Entries keep the zone they were booked in" in shown
+
+
 def test_an_unknown_zone_is_refused_before_anything_changes(run: Run, ledger: Path) -> None:
     result = run("recompute", "--ledger", ledger, "--zone", "SE-SE33")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lichen.cli.reading import shown
+from lichen.ledger.tokens import Tokens
+from lichen.ledger.window import Work
 from lichen.testing.samples import MOMENT
 
 if TYPE_CHECKING:
@@ -189,6 +192,23 @@ def test_reading_makes_no_ledger(run: Run, tmp_path: Path) -> None:
     run("report", "--ledger", "typo.db")
 
     assert not (tmp_path / "typo.db").exists()
+
+
+def test_a_call_that_failed_and_what_was_no_call_are_called_so(
+    run: Run, make: Make, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    nothing: dict[str, Any] = {"work": Work(0, "request"), "tokens": Tokens()}
+    failed = kinds.call(0, method="unknown/1", gaps=("upstream-answered:404",), **nothing)
+    path = make([kinds.call(), kinds.call(name="idle", model="", **nothing), failed])
+
+    lines = run("report", "--ledger", path, "--entries", "3").stdout.rstrip().splitlines()
+
+    newest, idle, asked = lines[-3:]
+    assert re.search(r"failed: error 404 · small +0 +\? +–$", newest)
+    assert re.search(r"outside any call: loading and idle +0 +1\.00 Wh +–$", idle)
+    assert re.search(r"asked the model · small +150 +1\.00 Wh +–$", asked)
+    assert any(line.split()[:3] == ["asked", "the", "model"] for line in lines)
 
 
 def test_a_name_from_outside_cannot_move_the_cursor(run: Run, make: Make, kinds: Kinds) -> None:

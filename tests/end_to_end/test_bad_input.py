@@ -160,6 +160,19 @@ def test_without_its_token_a_guarded_service_says_how_to_show_it(
     assert upstream.calls == []
 
 
+def test_a_browser_without_the_token_gets_a_page_that_says_how_to_sign_in(
+    guarded: RunningService,
+) -> None:
+    status, page = guarded.get("/", accept="text/html,*/*")
+    api_status, told = guarded.get("/", accept="application/json")
+
+    assert status == api_status == 401
+    assert page.startswith("<!doctype html>")
+    assert '<input id="token" name="token"' in page
+    assert TOKEN not in page
+    assert json.loads(told)["error"]["code"] == "missing_token"
+
+
 def test_with_the_token_as_its_key_a_client_is_answered_and_the_house_s_key_goes_on(
     guarded: RunningService, upstream: ScriptedProvider
 ) -> None:

@@ -95,6 +95,25 @@ def test_embeddings_are_answered_and_stored(client: OpenAI) -> None:
     assert (second.headers["x-lichen-cache"], second.content) == ("hit", first.content)
 
 
+@pytest.mark.parametrize("path", ["/images/generations", "/audio/speech", "/files"])
+def test_what_only_a_provider_has_is_refused_with_the_way_to_one(client: OpenAI, path: str) -> None:
+    with pytest.raises(openai.NotFoundError, match="LICHEN_UPSTREAM") as caught:
+        client.post(path, cast_to=object, body={"prompt": "a lichen"})
+
+    assert caught.value.code == "not_embedded"
+    assert f"/v1{path}" in str(caught.value)
+
+
+def test_an_image_is_a_bad_request_that_is_not_sent_again(client: OpenAI) -> None:
+    seen = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    messages: Any = [{"role": "user", "content": [{"type": "text", "text": "What?"}, seen]}]
+
+    with pytest.raises(openai.BadRequestError, match="reads text only") as caught:
+        client.chat.completions.create(model="local", messages=messages)
+
+    assert caught.value.code == "text_only"
+
+
 async def test_streams_at_once_are_all_answered_and_share_what_was_measured(
     async_client: AsyncOpenAI, service: RunningService
 ) -> None:

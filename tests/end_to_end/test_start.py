@@ -42,3 +42,13 @@ def test_an_address_that_is_every_address_is_told_by_a_name_that_clients_can_use
     assert f"OPENAI_BASE_URL=http://{socket.gethostname()}:" in service.said
     assert "clients show LICHEN_TOKEN's as their API key" in service.said
     assert token not in service.said
+
+
+def test_a_ledger_that_is_begun_is_told_to_be_new(serve: Serve) -> None:
+    service = serve()
+    first = service.said
+    service.stop()
+    service.start()
+
+    assert f"ledger:     {service.ledger} (new)\n" in first
+    assert f"ledger:     {service.ledger}\n" in service.said

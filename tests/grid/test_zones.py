@@ -89,9 +89,10 @@ def test_an_unknown_zone_names_the_nearest_known_ones(asked: str, known: str) ->
     assert asked in str(refused.value)
 
 
-def test_a_zone_like_no_other_names_none() -> None:
+@pytest.mark.parametrize("name", ["qqqqqqqq", "Atlantis", "XX", "Foo"])
+def test_a_zone_like_no_other_names_none(name: str) -> None:
     with pytest.raises(UnknownZone) as refused:
-        factor("qqqqqqqq")
+        factor(name)
 
     assert refused.value.nearest == ()
 

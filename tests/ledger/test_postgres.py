@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
 import subprocess
 import sys
@@ -10,16 +12,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.assemble import open_book
 from lichen.ledger.errors import InputError, MissingExtra, StoreUnavailable
 from lichen.ledger.postgres import PostgresStore
 from lichen.ledger.rollup import Period
+from lichen.ledger.tally import LOST_AT_STOP
 from lichen.ledger.tokens import Tokens
 from lichen.ledger.writer import LOST_BY_REFUSAL, BulkWriter
+from lichen.settings import load
 from lichen.testing.samples import MOMENT, sample_entries, sample_entry, sample_figures, scaled
 from lichen.testing.sums import assert_rolled_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lichen.testing.postgres import PostgresServer
 
@@ -253,3 +259,61 @@ def test_without_its_driver_the_store_names_the_extra(monkeypatch: pytest.Monkey
 
     with pytest.raises(MissingExtra, match=r"needs psycopg: pip install 'lichen\[postgres\]'"):
         PostgresStore("postgresql://localhost/book")
+
+
+_PUTTER = """
+import os, sys, time
+from lichen.assemble import open_book
+from lichen.settings import load
+from lichen.testing.samples import sample_entry, sample_figures
+book = open_book(load(ledger=sys.argv[1]), on_error=print)
+for place in range(1_000_000):
+    book.add(sample_entry(figures=sample_figures(place)))
+    os.write(1, b".")
+    time.sleep(0.0005)
+"""
+
+
+def test_after_kill_9_every_lost_entry_is_counted_once(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    told: list[object] = []
+    settings = load(ledger=postgres.dsn, environ={})
+    with open_book(settings) as book:
+        before = sum(1 for _ in book.store.entries())
+
+    with subprocess.Popen(
+        [sys.executable, "-c", _PUTTER, postgres.dsn], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        put = 0
+        while put < 1000:
+            put += len(os.read(process.stdout.fileno(), 65536))
+        process.kill()
+        put += len(process.stdout.read())
+    lost = []
+    for _ in range(2):
+        with open_book(settings, on_error=told.append) as book:
+            written = sum(1 for _ in book.store.entries()) - before
+            counted = {gap.what: gap.count for gap in book.store.gaps()}
+            lost.append(counted.get(LOST_AT_STOP, 0))
+
+    # The last one may have been put and not yet reported through the pipe.
+    assert written + lost[0] in {put, put + 1}
+    assert 0 < lost[0] == lost[1]
+    assert told == []
+    assert list((state / "lichen").iterdir()) == []
+    assert (state / "lichen").stat().st_mode & 0o077 == 0
+
+
+def test_the_tally_names_no_host_user_or_password(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    with open_book(load(ledger=postgres.dsn, environ={}), on_error=print):
+        [tally] = (tmp_path / "lichen").iterdir()
+
+    assert re.fullmatch(r"[0-9a-f]{32}\.tally-\d+-[0-9a-f]+", tally.name)

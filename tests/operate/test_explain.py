@@ -76,7 +76,7 @@ def test_a_call_whose_use_is_not_known_says_so(calls: Calls, read: Read) -> None
 
     document = read(f"/entry/{entry.id}")
 
-    assert document.one("h1").text == "A call whose use is not known."
+    assert document.one("h1").text == "Failed: error 429; its use is not known."
     assert "service answered with an error (429)" in section("What could not be known", document)
 
 

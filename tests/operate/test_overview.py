@@ -43,6 +43,40 @@ def test_what_lichen_and_an_idle_model_use_is_not_a_call(calls: Calls, read: Rea
     assert read().one("h1").text == "No call has come through yet."
 
 
+def test_what_an_idle_model_uses_is_no_answer_of_the_model(calls: Calls, read: Read) -> None:
+    calls.asked()
+    idle = replace(
+        sample_figures(), name="idle", strategy="none", model="", work=Work(0, "request")
+    )
+    calls.add(sample_entry(calls.clock(), idle))
+
+    document = read()
+
+    assert "outside any call: loading and idle" in cells("strategies", document)
+    assert "asked the model" in cells("strategies", document)
+    assert "asked the model 0" not in cells("strategies", document)
+
+
+def test_the_empty_page_says_which_key_a_client_shows(watch: Watch) -> None:
+    page = watch.page("/", headers={"Host": "localhost:9000"})
+
+    assert page is not None
+    assert "export OPENAI_API_KEY=none" in page.body.decode()
+
+
+def test_a_failed_call_whose_use_was_measured_shows_it(calls: Calls, read: Read) -> None:
+    failed = calls.failed()
+    measured = replace(
+        failed.figures, method="process/1", footprint=calls.asked(wh=0.2).figures.footprint
+    )
+    entry = calls.add(sample_entry(calls.clock(), measured))
+
+    page = read(f"/entry/{entry.id}").one("h1").text
+
+    assert page.startswith("Failed: error 429; used ")
+    assert "failed: error 429 0 200" in cells("new", read())
+
+
 def test_a_first_call_ends_the_empty_page(calls: Calls, read: Read) -> None:
     calls.asked()
 
@@ -154,7 +188,7 @@ def test_a_failed_call_is_shown_as_not_known_and_never_as_zero(calls: Calls, rea
     document = read()
 
     assert document.one("h1").text == "No call was answered in the last hour."
-    assert cells("new", document).endswith("0 ? ? –")
+    assert cells("new", document).endswith("failed: error 429 0 ? ? –")
     assert "service answered with an error (429)" in document.one("div", id="gaps").text
 
 

@@ -41,14 +41,14 @@ def test_a_source_that_is_silent_on_a_setting_leaves_it(
 ) -> None:
     (tmp_path / "lichen.toml").write_text("port = 3\n")
 
-    assert load(tmp_path, home, port=None).zone == "user"
+    assert load(tmp_path, home, port=None).zone == "USER"
 
 
 def test_the_user_s_file_is_where_xdg_says(tmp_path: Path) -> None:
     (tmp_path / "xdg" / "lichen").mkdir(parents=True)
     (tmp_path / "xdg" / "lichen" / "lichen.toml").write_text("zone = 'xdg'\n")
 
-    assert load(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}).zone == "xdg"
+    assert load(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}).zone == "XDG"
 
 
 def test_a_user_s_folder_that_cannot_be_looked_into_holds_no_settings(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_value_of_the_wrong_kind_is_refused_with_what_is_right(
     with pytest.raises(InputError, match=way_out) as caught:
         load(environ={}, **{name: given})
 
-    assert f"a flag: {name} cannot be {given!r}" in str(caught.value)
+    assert f"--{name.replace('_', '-')}: {name} cannot be {given!r}" in str(caught.value)
 
 
 def test_an_unknown_setting_in_a_file_names_the_file_and_the_nearest(tmp_path: Path) -> None:
@@ -237,3 +237,23 @@ def test_loopback_addresses_are_this_machine_s_alone(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "10.0.0.1", "127.evil.example", "gateway"])
 def test_other_addresses_are_not(host: str) -> None:
     assert not Settings(host=host).is_loopback
+
+
+def test_a_zone_is_taken_in_any_case(tmp_path: Path) -> None:
+    spoken = {"LICHEN_ZONE": "se-se3", "LICHEN_UPSTREAM_ZONE": " AWS:eu-north-1"}
+
+    found = load(tmp_path, spoken)
+
+    assert (found.zone, found.upstream_zone) == ("SE-SE3", "aws:eu-north-1")
+
+
+def test_text_without_quotes_is_refused_with_the_quotes(tmp_path: Path) -> None:
+    (tmp_path / "lichen.toml").write_text("zone = SE\n")
+
+    with pytest.raises(InputError, match=r'text needs quotes: zone = "SE-SE3"'):
+        load(tmp_path, {})
+
+
+def test_a_context_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--context: .* from 1 to"):
+        load(tmp_path, {}, context=0)

@@ -16,7 +16,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lichen.calls.stored import Origin, Stored
+from lichen.calls.telling import avoided_headers, used_headers
 from lichen.ledger.entry import NONE, Baseline, Entry, Figures
+from lichen.ledger.errors import InputError
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.ids import new_id
 from lichen.ledger.window import Work
@@ -34,6 +36,8 @@ WITHHELD = "none.sampled"
 STORED_CALL = "stored-call/1"
 SHARED_CALL = "shared-call/1"
 NOT_PRICED = "not-priced"
+# Counted apart from entries: no entry can have that time.
+CLOCK_WRONG = "calls not booked: this machine's clock is before 2024"
 _UNKNOWN = "unknown/1"
 _REQUEST = Work(1, "request")
 _NO_REQUEST = Work(0, "request")
@@ -51,6 +55,16 @@ class Booker:
         self._book = book
         self._pricer = book.pricer
         self._on_error = on_error
+
+    def new_id(self, at_us: int) -> str | None:
+        """An id for a call at that time; None, and a counted gap, where no entry can have it."""
+        try:
+            return new_id(at_us)
+        except InputError as error:
+            self._tell(error)
+            with suppress(Exception):
+                self._book.note_gap(CLOCK_WRONG)
+            return None
 
     def upstream(self, exchange: Exchange, record: Record) -> Headers:
         """Book a call that the upstream answered; the headers that say what it used."""
@@ -133,40 +147,41 @@ class Booker:
 
     def hit(self, stored: Stored, now_us: int, tenant: str) -> bytes:
         """Book a hit and make its header block: one entry, and three pieces of bytes joined."""
-        try:
-            entry_id = self._hit(stored, now_us, tenant)
-        except Exception as error:  # noqa: BLE001 (the answer is at hand: it is given)
-            self._tell(error)
+        entry_id = self._hit(stored, now_us, tenant)
+        if entry_id is None:
             return block([*stored.headers, _HIT])
         age = (now_us - stored.stored_us) // 1_000_000
         return b"%b%b%b%d\r\n" % (stored.head, entry_id.encode(), stored.tail, max(0, age))
 
     def hit_headers(self, stored: Stored, now_us: int, tenant: str) -> Headers:
         """Book a hit; its headers, but for those of the stored answer."""
-        try:
-            entry_id = self._hit(stored, now_us, tenant)
-        except Exception as error:  # noqa: BLE001 (as above)
-            self._tell(error)
+        entry_id = self._hit(stored, now_us, tenant)
+        if entry_id is None:
             return []
         age = max(0, (now_us - stored.stored_us) // 1_000_000)
         return [*_hit_notes(stored), (b"x-lichen-id", entry_id.encode()), (b"age", b"%d" % age)]
 
-    def _hit(self, stored: Stored, now_us: int, tenant: str) -> str:
-        if now_us >= stored.figures_until_us:
-            self._ready(stored, now_us, tenant)
-        entry_id = new_id(now_us)
-        figures = stored.figures
-        assert figures is not None
-        self._book.add(Entry(entry_id, now_us, now_us, tenant, figures))
+    def _hit(self, stored: Stored, now_us: int, tenant: str) -> str | None:
+        """The id of a hit that was booked; None where it could not be."""
+        entry_id = self.new_id(now_us)
+        if entry_id is None:
+            return None
+        try:
+            if now_us >= stored.figures_until_us:
+                self._ready(stored, now_us)
+            figures = stored.figures
+            assert figures is not None
+            self._book.add(Entry(entry_id, now_us, now_us, tenant, figures))
+        except Exception as error:  # noqa: BLE001 (the answer is at hand: it is given)
+            self._tell(error)
+            if now_us >= stored.figures_until_us:  # no price could be had
+                self._put(Entry(entry_id, now_us, now_us, tenant, _gap(stored.origin, EXACT)))
+            return None
         return entry_id
 
-    def _ready(self, stored: Stored, now_us: int, tenant: str) -> None:
+    def _ready(self, stored: Stored, now_us: int) -> None:
         """Price a stored answer for this minute; the figures stay while the grid stays the same."""
-        try:
-            figures = self._instead(stored.origin, now_us, EXACT, STORED_CALL)
-        except Exception:
-            self._put(Entry(new_id(now_us), now_us, now_us, tenant, _gap(stored.origin, EXACT)))
-            raise
+        figures = self._instead(stored.origin, now_us, EXACT, STORED_CALL)
         raw = {**figures.raw, "call": stored.key.hex()[:32], "answer": stored.digest}
         figures = replace(figures, raw=raw)
         if stored.figures != figures:
@@ -265,31 +280,6 @@ def _both_headers(figures: Figures, baseline: Baseline) -> Headers:
     return [*used_headers(figures.footprint), *avoided_headers(baseline.footprint)]
 
 
-def used_headers(made: Footprint) -> Headers:
-    """What a call used, with the 90 % interval: energy [Wh] and carbon [gCO₂e]."""
-    energy, operational, embodied = made.energy, made.operational, made.embodied
-    wh = _triple(energy.value.in_wh, energy.low.in_wh, energy.high.in_wh)
-    grams = _triple(
-        operational.value.amount + embodied.value.amount,
-        operational.low.amount + embodied.low.amount,
-        operational.high.amount + embodied.high.amount,
-    )
-    return [(b"x-lichen-energy-wh", wh), (b"x-lichen-carbon-g", grams)]
-
-
-def avoided_headers(instead: Footprint) -> Headers:
-    """What a call spared, with the 90 % interval: energy [Wh] and carbon [gCO₂e]."""
-    return [
-        (name.replace(b"x-lichen-", b"x-lichen-avoided-"), value)
-        for name, value in used_headers(instead)
-    ]
-
-
 def block(headers: Headers) -> bytes:
     """Headers as they go over the wire."""
     return b"".join([b"%b: %b\r\n" % pair for pair in headers])
-
-
-def _triple(value: float, low: float, high: float) -> bytes:
-    """A number and, as its parameters, the ends of its interval."""
-    return b"%.4g; low=%.4g; high=%.4g" % (value, low, high)

@@ -17,7 +17,7 @@ from lichen.ledger.errors import UpstreamError
 if TYPE_CHECKING:
     from lichen.calls.answers import AnswerStore
     from lichen.calls.booking import Booker
-    from lichen.calls.exchange import Onward
+    from lichen.calls.exchange import Onward, Record
     from lichen.calls.rules import Rules
     from lichen.calls.stored import Stored
 
@@ -32,7 +32,8 @@ _SEEN = 32_768
 class ExactCache:
     """The step that answers identical calls; `at_once` is its way without waiting.
 
-    `upstream` names whose answers these are: another upstream has other keys.
+    `upstream` names whose answers these are: another upstream has other keys. No answer longer than
+    `entry_limit` [byte] is kept.
     """
 
     def __init__(
@@ -42,13 +43,16 @@ class ExactCache:
         rules: Rules,
         *,
         upstream: str,
+        entry_limit: float = 8e6,
     ) -> None:
         self._answers = answers
         self._booker = booker
         self._rules = rules
         self._upstream = upstream
-        self._seen: set[int] = set()
-        self._seen_before: set[int] = set()
+        self._entry_limit = entry_limit
+        # Until when an answer to a sampled call would have served.
+        self._until: dict[int, int] = {}
+        self._until_before: dict[int, int] = {}
 
     def admit(self, exchange: Exchange) -> None:
         """Find the rule and the key of an exchange; no key where no stored answer may serve."""
@@ -68,16 +72,24 @@ class ExactCache:
         if call.deterministic or (rule.sampled == "reuse" and call.reusable):
             exchange.key = key
         elif key and call.reusable and not (wishes.no_store or wishes.no_cache):
-            exchange.withheld = self._was_seen(key)
+            self._look_back(exchange, key, rule.ttl)
 
-    def _was_seen(self, key: bytes) -> bool:
-        # Eight bytes are enough to count by.
-        mark = hash(key)
-        seen = mark in self._seen or mark in self._seen_before
-        self._seen.add(mark)
-        if len(self._seen) >= _SEEN:
-            self._seen, self._seen_before = set(), self._seen
-        return seen
+    def _look_back(self, exchange: Exchange, key: bytes, ttl: float) -> None:
+        """Whether an answer to the same call would serve now, had the policy kept it."""
+        mark = hash(key)  # eight bytes are enough to count by
+        until_us = self._until.get(mark) or self._until_before.get(mark, 0)
+        exchange.withheld = time.time_ns() // 1000 < until_us
+        if exchange.withheld:
+            return
+
+        def answered(record: Record) -> None:
+            if record.size > self._entry_limit:
+                return
+            self._until[mark] = time.time_ns() // 1000 + int(ttl * _SECOND_US)
+            if len(self._until) >= _SEEN:
+                self._until, self._until_before = {}, self._until
+
+        exchange.on_answer = answered
 
     def fresh(self, exchange: Exchange, now_us: int) -> Stored | None:
         """The stored answer that may serve this exchange now."""

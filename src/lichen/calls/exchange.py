@@ -109,6 +109,8 @@ class Exchange:
     key: bytes = b""
     # The policy withholds a stored answer from this call: it asks for a new one each time.
     withheld: bool = False
+    # Hears of a whole and sound answer, once what is known of it stands in its record.
+    on_answer: Callable[[Record], None] | None = None
 
 
 @dataclass(slots=True)

@@ -16,10 +16,10 @@ import orjson
 
 from lichen.calls.ending import ended_well, is_sound
 from lichen.calls.exchange import Answer, Exchange, Headers, Record, Share, Stream, Upstream
+from lichen.calls.keeping import forbids_keeping
 from lichen.calls.tap import Tap
-from lichen.calls.usage import estimated_usage, usage_at_end, usage_of
+from lichen.calls.usage import estimated_usage, is_plausible, usage_at_end, usage_of
 from lichen.ledger.errors import UpstreamError
-from lichen.ledger.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +53,11 @@ class Metered:
             # Lists, look-ups and deletions ask no model for anything.
             return await upstream.send(exchange)
         started_us = time.time_ns() // 1000
+        entry_id = self._booker.new_id(started_us)
+        if entry_id is None:
+            return await upstream.send(exchange)  # a counted gap; the call goes on as it came
         model = upstream.model or (call.model if call is not None else "")
-        record = Record(new_id(started_us), model, started_us, upstream.zone)
+        record = Record(entry_id, model, started_us, upstream.zone)
         running = _Running(exchange, record, self._booker)
         if upstream.share is not None:
             running.measure(upstream.share, self._on_error)
@@ -68,6 +71,8 @@ class Metered:
         except BaseException:
             running.lost("call-abandoned")
             raise
+        if exchange.on_answer is not None and forbids_keeping(exchange, answer):
+            exchange.on_answer = None
         _observe(answer, call, running)
         return answer
 
@@ -145,20 +150,34 @@ class _Running:
         self._ended()
         record = self.record
         record.size, record.digest = len(body), hashlib.sha256(body).hexdigest()[:32]
-        return self._book(_read(record, kind, body), kind, body)
+        tokens = _read(record, kind, body)
+        if record.sound:
+            self._came()
+        return self._book(tokens, kind, body)
 
     def streamed(self, kind: str, end: bytes, frames: int) -> None:
         """It came as a stream."""
         self._ended()
+        if self._exchange.on_answer is not None and ended_well(kind, end):
+            self._came()
         self._book(usage_at_end(end), kind, end, frames)
 
+    def _came(self) -> None:
+        """A whole and sound answer has come."""
+        if self._exchange.on_answer is not None:
+            self._exchange.on_answer(self.record)
+
     def _book(self, tokens: Tokens | None, kind: str, body: bytes, frames: int = 0) -> Headers:
-        record = self.record
+        record, exchange = self.record, self._exchange
+        fields = exchange.call.fields if exchange.call is not None else {}
+        if tokens is not None and not is_plausible(tokens, fields, exchange.body, record.size):
+            tokens = None
+            record.gaps += ("usage-implausible",)
         if tokens is None:
-            tokens = estimated_usage(kind, self._exchange.body, body, frames)
+            tokens = estimated_usage(kind, exchange.body, body, frames)
             record.gaps += ("tokens-estimated",)
         record.tokens = tokens
-        return self._booker.upstream(self._exchange, record)
+        return self._booker.upstream(exchange, record)
 
 
 def _read(record: Record, kind: str, body: bytes) -> Tokens | None:

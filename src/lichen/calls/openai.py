@@ -49,6 +49,8 @@ _CLIENT_TOOLS = ("apply_patch", "computer_use_preview", "custom", "function", "l
 # What stands elsewhere and may be another thing tomorrow: an image or a file by its address. In
 # text that a prompt quotes the marks are escaped, so that it is not mistaken.
 _REMOTE = re.compile(rb'"(?:url|image_url|file_url)"\s*:\s*"(?!data:)')
+# Characters of a model's name; the longest in the registries of models have some 100.
+_LONGEST_NAME = 200
 _ERROR_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 
 
@@ -65,7 +67,7 @@ def read_call(kind: str, body: bytes) -> Call:
         fields, strict = _lenient(body, error), False
     if type(fields) is not dict:
         raise InputError(f"the request body must be a JSON object, got {type(fields).__name__}")
-    model = fields.get("model")
+    model = _name(fields.get("model"))
     temperature = fields.get("temperature")
     remote = b"_url" in body and _REMOTE.search(body) is not None
     reusable = strict and not remote and not _is_stateful(kind, fields)
@@ -76,7 +78,19 @@ def read_call(kind: str, body: bytes) -> Call:
         or kind == "embeddings"
     )
     stream = fields.get("stream") is True
-    return Call(kind, fields, model if type(model) is str else "", stream, deterministic, reusable)
+    return Call(kind, fields, model, stream, deterministic, reusable)
+
+
+def _name(model: object) -> str:
+    """A model's name as rules, the book and metrics have it; the call and its key keep their own.
+
+    The API bounds no name: it may hold a whole prompt.
+    """
+    if type(model) is not str:
+        return ""
+    if len(model) <= _LONGEST_NAME and model.isprintable():
+        return model
+    return "".join(letter for letter in model[:_LONGEST_NAME] if letter.isprintable())
 
 
 def _lenient(body: bytes, error: orjson.JSONDecodeError) -> Any:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Two numbers made by one method from the same raw quantities differ by rounding alone.
 _TOLERANCE = 1e-9
+# As lichen.calls.metered writes it.
+TOKENS_ESTIMATED = "tokens-estimated"
 
 
 def prove_reuse(entry: Entry, book: Book) -> Proof:
@@ -51,7 +53,7 @@ def prove_reuse(entry: Entry, book: Book) -> Proof:
         _check(
             source.figures.tokens == baseline.tokens,
             f"the stored call's tokens are those claimed: {baseline.tokens.input} read, "
-            f"{baseline.tokens.output} written",
+            f"{baseline.tokens.output} written{_how_known(source)}",
         ),
         _check(
             _same(source.figures.footprint.energy.value, baseline.footprint.energy.value),
@@ -70,6 +72,12 @@ def prove_reuse(entry: Entry, book: Book) -> Proof:
     )
     steps = (_source_line(source), *(line for _, line in checks))
     return Proof(entry, claimed, found, steps, all(good for good, _ in checks))
+
+
+def _how_known(source: Entry) -> str:
+    if TOKENS_ESTIMATED not in source.figures.gaps:
+        return ""
+    return "; both are estimates, since the upstream reported none"
 
 
 def _source_line(source: Entry) -> str:

@@ -5,16 +5,26 @@
 
 OpenAI counts cached tokens within the input and reasoning tokens within the output. Some services
 that speak its API count reasoning beside the output; their total then exceeds input and output, and
-what is left over was thought. What makes no sense is no usage: unknown is not zero.
+what is left over was thought. What makes no sense is no usage: unknown is not zero. Nor is what the
+bytes of a call do not bear out, since a book that has once added it up is spoilt:
+
+    input  ≤ 2 × bytes of the request + 262,144    a token is a byte or more; services add a prompt
+    output ≤ bytes of the answer + 262,144 × n     n answers, each thought about out of sight
+    both   ≤ 10,000,000                            ten times the longest context on offer
+
+Where the provider adds input that the request does not show (images, files, tools that it runs, a
+conversation it keeps), only the last holds for the input.
 
 Source: OpenAI API reference (the usage objects of chat completions, responses, completions and
 embeddings), 2026-11; Google Cloud, "Reasoning for Grok models" (reasoning beside the output);
-DeepSeek API reference, "Create chat completion" (`prompt_cache_hit_tokens`).
+DeepSeek API reference, "Create chat completion" (`prompt_cache_hit_tokens`); Google AI for
+Developers, "Gemini models" (contexts of 1,048,576 tokens); OpenAI, "Models" (answers of 128,000).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from lichen.ledger.tokens import Tokens
@@ -29,6 +39,17 @@ _LONGEST = 4096
 _BYTES_PER_TOKEN = 4
 # Of an answer's JSON about half is not text the model wrote (envelope, escapes, usage).
 _ENVELOPE = 2
+_MOST = 10_000_000
+_MOST_HIDDEN = _MOST_THOUGHT = 262_144
+_BYTES_READ_TWICE = 2
+# Answers to one call that its bytes may ask for.
+_MOST_ANSWERS = 128
+# What counts more tokens than it has bytes, or is read from elsewhere. Where a text only speaks of
+# it, the bound is wider than it need be.
+_ELSEWHERE = re.compile(
+    rb'"(?:[a-z_]*(?:image|audio|video|file|document)[a-z_]*|conversation|data_sources|documents|'
+    rb'plugins|previous_response_id|prompt_id|retrieval|search_[a-z_]+|tools|url|web_search[a-z_]*)"'
+)
 _read = json.JSONDecoder().raw_decode
 
 
@@ -89,6 +110,30 @@ def _count(usage: object, name: str, other: str = "") -> int | None:
     if value is None and other:
         value = usage.get(other)
     return value if type(value) is int and value >= 0 else None
+
+
+def is_plausible(tokens: Tokens, fields: Mapping[str, Any], request: bytes, size: int) -> bool:
+    """Whether a call of these bytes, and an answer of `size` bytes, can have taken these tokens."""
+    if max(tokens.input, tokens.output) > _MOST:
+        return False
+    if tokens.output > size + _MOST_THOUGHT * _answers(fields):
+        return False
+    shown = _BYTES_READ_TWICE * len(request) + _MOST_HIDDEN
+    return tokens.input <= shown or _reads_elsewhere(fields, request)
+
+
+def _answers(fields: Mapping[str, Any]) -> int:
+    """How many answers a call asks for: `n`, or `best_of` of which the best n come back."""
+    asked = [_count(fields, name) or 1 for name in ("n", "best_of")]
+    prompts = fields.get("prompt")
+    several = len(prompts) if type(prompts) is list else 1
+    return min(max(asked) * max(several, 1), _MOST_ANSWERS)
+
+
+def _reads_elsewhere(fields: Mapping[str, Any], request: bytes) -> bool:
+    """Whether input may come from where the request's bytes do not show it."""
+    stored_prompt = type(fields.get("prompt")) is dict
+    return stored_prompt or _ELSEWHERE.search(request) is not None
 
 
 def estimated_usage(kind: str, request: bytes, answer: bytes, frames: int) -> Tokens:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import time
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from lichen.cli.reading import shown
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 # What the gateway is built on; see the extra `serve`.
 _SERVE = ("httptools", "orjson", "uvloop")
 _PROBE_S = 1.0
+# How long an upstream far away may take to be reached. [s]
+_REACH_S = 5.0
+OPENAI = "https://api.openai.com"
 
 
 @dataclass(frozen=True)
@@ -200,18 +204,19 @@ def _gateway(_: Settings) -> Iterator[Row]:
 
 
 def _upstream(settings: Settings) -> Iterator[Row]:
-    """Who answers what lichen cannot: the first that is set of URL, OpenAI's key, local model."""
+    """Who answers what lichen cannot: the first set of URL, OpenAI's key, the embedded model."""
     local = list(_local(settings))
     if settings.upstream:
         whose = "lichen's own key" if settings.upstream_key else "the clients' keys"
-        yield Row("upstream", "ok", f"{_bare(settings.upstream)}, shown {whose}")
+        yield _tried(settings.upstream, f"{_bare(settings.upstream)}, shown {whose}")
     elif os.environ.get("OPENAI_API_KEY"):
-        yield Row("upstream", "ok", "OpenAI, since OPENAI_API_KEY is set")
+        mend = "to have the embedded model answer: env -u OPENAI_API_KEY lichen serve"
+        yield _tried(OPENAI, "OpenAI, since OPENAI_API_KEY is set", mend)
     elif any(row.state == "broken" for row in local):
-        mend = "set OPENAI_API_KEY or --upstream, or install the local model"
+        mend = "set OPENAI_API_KEY or --upstream, or install the embedded model"
         yield Row("upstream", "broken", "nothing is set that could answer", mend)
     else:
-        yield Row("upstream", "ok", "the local model, since no provider is set")
+        yield Row("upstream", "ok", "the embedded model, since no provider is set")
         yield from local
         return
     for row in local:
@@ -219,19 +224,45 @@ def _upstream(settings: Settings) -> Iterator[Row]:
         yield replace(row, state="unavailable") if row.state == "broken" else row
 
 
+class _Reached(asyncio.Protocol):
+    """Says nothing and leaves."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).abort()
+
+
+def _tried(url: str, who: str, mend: str = "") -> Row:
+    """Whether an upstream can be reached: connected to as a call would be, and asked nothing.
+
+    No credential is sent, so it says nothing about the key.
+    """
+    from lichen.calls.proxy import Route
+
+    async def connect() -> None:
+        await Route(url).connect(asyncio.get_running_loop(), _Reached)
+
+    try:
+        asyncio.run(asyncio.wait_for(connect(), _REACH_S))
+    except (OSError, TimeoutError) as error:
+        why = str(error) or f"no answer within {_REACH_S:.0f} s"
+        out = mend or "look at the address and the network, or set another with --upstream"
+        return Row("upstream", "broken", f"{who}; cannot be reached: {why}", out)
+    return Row("upstream", "ok", f"{who}; reached, the key not tried")
+
+
 def _local(settings: Settings) -> Iterator[Row]:
     from lichen.calls.gguf import find_gguf
 
     if find_spec("xllamacpp") is None:
         mend = "pip install 'lichen[local]'"
-        yield Row("local model", "broken", "xllamacpp (llama.cpp) is not installed", mend)
+        yield Row("embedded model", "broken", "xllamacpp (llama.cpp) is not installed", mend)
         return
     try:
         path = find_gguf(settings.gguf or None)
     except LichenError as error:
-        yield Row("local model", "broken", str(error))
+        yield Row("embedded model", "broken", str(error))
     else:
-        yield Row("local model", "ok", f"{path.name}, {path.stat().st_size / 1e6:.0f} MB")
+        yield Row("embedded model", "ok", f"{path.name}, {path.stat().st_size / 1e6:.0f} MB")
 
 
 def _service(settings: Settings) -> Iterator[Row]:

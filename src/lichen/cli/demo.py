@@ -47,7 +47,7 @@ def demo(
 ) -> int:
     """Start the service, send a support desk's real prompts through it, and show the ledger.
 
-    Everything runs here: a small model on this machine answers, the official OpenAI client asks,
+    Everything runs here: the embedded model answers, the official OpenAI client asks,
     nothing is downloaded and no provider is called.
     On a terminal the dashboard stays up until Ctrl-C.
     """
@@ -135,7 +135,7 @@ def _proof(where: str, zone: str | None) -> Proof | None:
     from lichen.cli import naming
     from lichen.settings import Settings
 
-    with open_book(Settings(ledger=where, zone=zone or "")) as book:
+    with open_book(Settings().with_(ledger=where, zone=zone)) as book:
         for strategy in naming.HITS:
             for entry in book.store.entries(strategy=strategy, newest=1):
                 return book.prove(entry.id)
@@ -172,6 +172,7 @@ def _linger(service: DemoService, where: str, *, kept: bool) -> None:
     console = screen()
     console.print(f"The dashboard is up: {service.url}/", style="bold")
     console.print(f"Your own code: export OPENAI_BASE_URL={service.url}/v1")
+    console.print("and, in its shell alone, a key that nobody reads: export OPENAI_API_KEY=none")
     console.print(f"The ledger: {where}{'' if kept else ', gone with the demo'}")
     console.print("Ctrl-C ends it.", style="quiet")
     try:

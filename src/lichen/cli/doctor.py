@@ -12,8 +12,13 @@ from lichen.cli.flags import json_flag, settings_flags
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.table import Table
+    from rich.text import Text
+
     from lichen.cli.checkup import Row
 
+# Narrower than this, what is said stands below. [characters]
+_BESIDE_WIDTH = 66
 # A mark and a style for each state; the word stands beside it, so that no colour is needed.
 _MARKS = {
     "ok": ("✔", "gain"),
@@ -50,23 +55,12 @@ def doctor(*, as_json: bool, **flags: Any) -> int:
 
 
 def _show(rows: Sequence[Row]) -> None:
-    from rich.table import Table
-    from rich.text import Text
+    from lichen.cli.screen import screen, sentence, title
 
-    from lichen.cli.screen import clean, screen, sentence, title
-
-    made = Table.grid(padding=(0, 2, 0, 0))
-    for column in range(4):
-        made.add_column(no_wrap=column < len(("mark", "what", "state")))
-    for row in rows:
-        mark, style = _MARKS[row.state]
-        told = Text(clean(row.says))
-        if row.mend:
-            told.append(f"\n→ {clean(row.mend)}", style="warn" if style != "quiet" else "quiet")
-        made.add_row(Text(mark, style=style), row.what, Text(row.state, style=style), told)
+    console = screen()
+    made = _beside(rows) if console.width >= _BESIDE_WIDTH else _below(rows)
     broken = sum(row.state == "broken" for row in rows)
     assumed = sum(row.state == "assumed" for row in rows)
-    console = screen()
     for part in ("", title("What lichen finds here"), "", made, ""):
         console.print(part)
     if broken:
@@ -75,3 +69,41 @@ def _show(rows: Sequence[Row]) -> None:
         rest = f" {assumed} assumed: saying it makes intervals narrower." if assumed else ""
         console.print(sentence(f"Nothing is broken.{rest}", "bold"))
     console.print("")
+
+
+def _beside(rows: Sequence[Row]) -> Table:
+    """The findings as a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table.grid(padding=(0, 2, 0, 0))
+    for column in range(4):
+        made.add_column(no_wrap=column < len(("mark", "what", "state")))
+    for row in rows:
+        mark, style = _MARKS[row.state]
+        made.add_row(Text(mark, style=style), row.what, Text(row.state, style=style), _told(row))
+    return made
+
+
+def _below(rows: Sequence[Row]) -> Table:
+    """The findings for a narrow screen: what is said stands below what it is said of."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table.grid(padding=(0, 2, 0, 0))
+    for row in rows:
+        mark, style = _MARKS[row.state]
+        head = Text.assemble(row.what, "  ", (row.state, style))
+        made.add_row(Text(mark, style=style), Group(head, _told(row)))
+    return made
+
+
+def _told(row: Row) -> Text:
+    from lichen.cli.screen import Held, clean
+
+    told = Held(clean(row.says))
+    if row.mend:
+        quiet = _MARKS[row.state][1] == "quiet"
+        told.append(f"\n→ {clean(row.mend)}", style="quiet" if quiet else "warn")
+    return told

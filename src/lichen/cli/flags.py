@@ -25,7 +25,12 @@ class Flag(NamedTuple):
 
 # By the names of lichen.settings.Settings; a test holds the two together.
 FLAGS: dict[str, Flag] = {
-    "ledger": Flag("FILE|URL", "lichen.db", "The ledger: an SQLite file, or postgresql://..."),
+    "ledger": Flag(
+        "FILE|URL",
+        "lichen.db",
+        "The ledger: an SQLite file, or postgresql://... `lichen serve` makes it where there is "
+        "none.",
+    ),
     "host": Flag(
         "ADDRESS",
         "127.0.0.1",
@@ -42,7 +47,7 @@ FLAGS: dict[str, Flag] = {
         "URL",
         "none",
         "The service that answers what lichen cannot, such as https://api.openai.com/v1. Without "
-        "one it is OpenAI where OPENAI_API_KEY is set, else a small model on this machine.",
+        "one it is OpenAI where OPENAI_API_KEY is set, else the embedded model.",
     ),
     "upstream_key": Flag(
         "SECRET",
@@ -79,6 +84,12 @@ FLAGS: dict[str, Flag] = {
         "FILE", "SmolLM2-135M-Instruct, where installed", "Weights of the embedded model."
     ),
     "threads": Flag("N", "0", "CPU threads of the embedded model; 0 takes all cores but one."),
+    "context": Flag(
+        "TOKENS",
+        "2048",
+        "Tokens of prompt and answer together that one call of the embedded model may have; memory "
+        "grows with it.",
+    ),
     "sampled": Flag(
         "bypass|reuse",
         "bypass",

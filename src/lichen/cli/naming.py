@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lichen.ledger.show import count
 from lichen.operate.watch import words
+
+if TYPE_CHECKING:
+    from lichen.ledger.entry import Figures
 
 # As lichen.calls.booking writes them; a test holds the two together.
 EXACT = "calls.exact"
 COALESCE = "calls.coalesce"
 WITHHELD = "none.sampled"
+OUTSIDE = words.OUTSIDE
 # Strategies whose entries are calls that no model had to answer.
 HITS = (EXACT, COALESCE)
 
@@ -16,6 +22,16 @@ HITS = (EXACT, COALESCE)
 def strategy(name: str) -> str:
     """A strategy as people call it."""
     return words.strategy(name).title
+
+
+def answered_by(figures: Figures) -> str:
+    """Who answered an entry, that it failed and how, or that it was no call."""
+    return words.answered_by(figures).title
+
+
+def is_known(figures: Figures) -> bool:
+    """Whether what an entry used is known."""
+    return words.is_known(figures)
 
 
 def gap(what: str) -> str:

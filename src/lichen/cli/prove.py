@@ -9,6 +9,8 @@ import click
 from lichen.cli.flags import json_flag, settings_flags
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from lichen.cli.plain import Plain
     from lichen.ledger.proof import Proof
 
@@ -62,17 +64,14 @@ def show(proof: Proof) -> None:
     from rich.text import Text
 
     from lichen.cli import naming
-    from lichen.cli.screen import clean, figure, screen, table, title
+    from lichen.cli.screen import Held, clean, fitted, screen, title
 
     figures = proof.entry.figures
     steps = Table.grid(padding=(0, 2, 0, 0))
     for number, step in enumerate(proof.steps, 1):
         failed = step.startswith(_FAILED)
         mark = Text("✘" if failed else "✔", style="loss" if failed else "gain")
-        steps.add_row(Text(str(number), style="quiet"), mark, clean(step))
-    made = table("", "energy", "carbon")
-    for name, saving in (("claimed", proof.claimed), ("found", proof.found)):
-        made.add_row(name, figure(saving.footprint.energy), figure(saving.footprint.carbon))
+        steps.add_row(Text(str(number), style="quiet"), mark, Held(clean(step)))
     aside = f"{naming.strategy(figures.strategy)} · {figures.model} · {proof.claimed.method}"
     verdict = (
         Text("The saving holds.", style="gained")
@@ -87,9 +86,20 @@ def show(proof: Proof) -> None:
         "",
         Padding(steps, inner, expand=False),
         "",
-        Padding(made, inner, expand=False),
+        fitted(console, _sides(proof, " "), _sides(proof, "\n")),
         "",
         Padding(verdict, inner, expand=False),
         "",
     ):
         console.print(part)
+
+
+def _sides(proof: Proof, between: str) -> Table:
+    """What was claimed and what was found."""
+    from lichen.cli.screen import figure, table
+
+    made = table("", "energy", "carbon")
+    for name, saving in (("claimed", proof.claimed), ("found", proof.found)):
+        energy, carbon = saving.footprint.energy, saving.footprint.carbon
+        made.add_row(name, figure(energy, between=between), figure(carbon, between=between))
+    return made

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from lichen.cli import naming
 from lichen.ledger.errors import InputError
 from lichen.ledger.summary import Line, Summary
+from lichen.operate.watch import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ def _hour(row: Totals) -> str:
 
 
 KEYS: dict[str, Callable[[Totals], str]] = {
-    "strategy": lambda row: row.strategy,
+    "strategy": words.strategy_of,
     "model": lambda row: row.model,
     "hour": _hour,
 }

@@ -11,6 +11,8 @@ from lichen.cli.flags import json_flag, settings_flags
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.table import Table
+
     from lichen.ledger.book import Book
     from lichen.ledger.recompute import Balance, Revision
 
@@ -31,6 +33,9 @@ def recompute(*, reason: str, dry_run: bool, listed: bool, as_json: bool, **flag
 
     Entries keep their tokens, CPU seconds, zone and time, so a new factor applies to old calls as
     well. What was written stays: a revision is added, with the totals before and after.
+
+    --zone moves no entry to another zone: what was booked in WORLD stays there. It is the zone of
+    new calls, and that of a --trace.
     """
     from lichen.assemble import open_book
     from lichen.cli import plain
@@ -53,7 +58,9 @@ def recompute(*, reason: str, dry_run: bool, listed: bool, as_json: bool, **flag
     elif listed:
         _list(revisions)
     else:
-        _show(revisions[0], "would be" if dry_run else "were")
+        _show(revisions[0], dry_run=dry_run)
+        if settings.zone:
+            _say_zones_stay(settings.zone)
 
 
 def _waited(work: Callable[[], Revision]) -> Revision:
@@ -84,29 +91,49 @@ def _tried(book: Book, reason: str) -> Revision:
     )
 
 
-def _show(made: Revision, were: str) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from lichen.cli.screen import cell, screen, table, title
+def _show(made: Revision, *, dry_run: bool) -> None:
+    from lichen.cli.screen import fitted, screen, title
     from lichen.ledger.show import count
 
     console = screen()
-    rows = table("", "before", "after", "change")
-    for name, part in _PARTS.items():
-        had, now = part(made.before), part(made.after)
-        change = _change(had.value.amount, now.value.amount)
-        width = console.width
-        rows.add_row(name, cell(had, width), cell(now, width), Text(change, style="bold"))
+    heading = "Dry run, nothing is written" if dry_run else f"Revision {made.number}"
+    were = "would be" if dry_run else "were"
     told = f"{count(made.changed)} of {count(made.entries)} entries {were} priced anew"
     for part_drawn in (
         "",
-        title(f"Revision {made.number}", f"{made.reason} · {told}"),
+        title(heading, f"{made.reason} · {told}"),
         "",
-        Padding(rows, (0, 0, 0, 2), expand=False),
+        fitted(console, _balances(made, " "), _balances(made, "\n")),
         "",
     ):
         console.print(part_drawn)
+
+
+def _balances(made: Revision, between: str) -> Table:
+    from rich.text import Text
+
+    from lichen.cli.screen import cell, table
+
+    rows = table("", "before", "after", "change")
+    for name, part in _PARTS.items():
+        had, now = part(made.before), part(made.after)
+        change = Text(_change(had.value.amount, now.value.amount), style="bold")
+        rows.add_row(name, cell(had, between=between), cell(now, between=between), change)
+    return rows
+
+
+def _say_zones_stay(zone: str) -> None:
+    from lichen.cli.screen import screen, sentence
+
+    console = screen()
+    console.print(
+        sentence(
+            f"Entries keep the zone they were booked in: {zone} moves none of them, it is where "
+            "new calls are booked.",
+            "quiet",
+        )
+    )
+    console.print("")
 
 
 _PARTS: dict[str, Callable[[Balance], Any]] = {
@@ -126,7 +153,7 @@ def _change(had: float, now: float) -> str:
 
 
 def _list(revisions: list[Revision]) -> None:
-    from lichen.cli.screen import clean, screen, sentence, table, title
+    from lichen.cli.screen import clean, fitted, screen, sentence, table, title
     from lichen.ledger.show import count
 
     console = screen()
@@ -146,5 +173,5 @@ def _list(revisions: list[Revision]) -> None:
             _change(made.before.carbon.value.amount, made.after.carbon.value.amount),
         )
     if revisions:
-        console.print(rows)
+        console.print(fitted(console, rows))
     console.print("")

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lichen.cli import naming
-from lichen.cli.screen import WIDE, cell, clean, sentence, stacked, table, title
+from lichen.cli.screen import Held, cell, clean, fitted, sentence, stacked, table, title
 from lichen.ledger.show import count, quantity
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Part = Callable[[Report, Console], Iterator[RenderableType]]
 
 _IN = (0, 0, 0, 2)
+# Names of two parts; those from outside, such as models', are left as they are.
+_LONG = ("failed: ", naming.strategy(naming.OUTSIDE))
 # An hour's line beside its bar: when, calls, used, avoided.
 _BESIDE_HOURS = 52
 
@@ -44,7 +46,16 @@ def _lines(
     heading: str, first: str, rows: Sequence[tuple[str, Line, float | None]], console: Console
 ) -> Iterator[RenderableType]:
     """A table of lines; on a narrow screen without tokens, and intervals below the values."""
-    wide = console.width >= WIDE
+    drawn = (_lines_table(first, rows, wide=wide) for wide in (True, False))
+    yield ""
+    yield title(heading)
+    yield fitted(console, *drawn)
+
+
+def _lines_table(
+    first: str, rows: Sequence[tuple[str, Line, float | None]], *, wide: bool
+) -> Table:
+    between = " " if wide else "\n"
     made = table(first, "calls", right=(1,))
     if wide:
         made.add_column("tokens", justify="right")
@@ -54,16 +65,19 @@ def _lines(
         tokens = [count(line.tokens.total)] if wide else []
         saved = "loss" if line.saved.carbon.value.amount < 0 else "gain"
         made.add_row(
-            clean(name),
+            Held(clean(name) if wide else _in_lines(name)),
             _calls(line.work, hits, " · " if wide else "\n"),
             *tokens,
-            cell(line.used.energy, console.width),
-            cell(line.saved.energy, console.width, saved),
-            cell(line.saved.carbon, console.width, saved),
+            cell(line.used.energy, between=between),
+            cell(line.saved.energy, saved, between=between),
+            cell(line.saved.carbon, saved, between=between),
         )
-    yield ""
-    yield title(heading)
-    yield Padding(made, _IN, expand=False)
+    return made
+
+
+def _in_lines(name: str) -> str:
+    """A name of two parts on two lines, for a narrow column."""
+    return clean(name).replace(": ", ":\n") if name.startswith(_LONG) else clean(name)
 
 
 def _calls(calls: float, hits: float | None, between: str) -> Text:
@@ -92,7 +106,7 @@ def _by_hour(found: Report, console: Console) -> Iterator[RenderableType]:
         )
     yield ""
     yield title("By hour", "energy")
-    yield Padding(made, _IN, expand=False)
+    yield fitted(console, made)
 
 
 def _total(line: Line) -> float:
@@ -125,13 +139,11 @@ def gaps(found: Report) -> Iterator[RenderableType]:
     if not rows and not in_entries:
         return
     named = sum(found.named.values())
-    aside = (
-        ""
-        if named == in_entries
-        else (
+    aside = "counted in entries, which are calls and what ran outside any call"
+    if named != in_entries:
+        aside = (
             f"{count(in_entries)} in entries; named: those of the newest {count(found.looked_at)}"
         )
-    )
     made = Table.grid(padding=(0, 2, 0, 0))
     made.add_column(justify="right")
     for times, what in rows:
@@ -151,18 +163,22 @@ def entries(found: Report, console: Console) -> Iterator[RenderableType]:
     """The newest entries, a line each."""
     if not found.entries:
         return
-    made = table("id", "when", "answered by", "tokens", "used", "avoided", right=(3,))
-    for entry in found.entries:
-        made.add_row(*_entry(entry, console))
     yield ""
     yield title("Newest entries", "`lichen prove ID` runs the evidence of a saving again")
-    yield Padding(made, _IN, expand=False)
+    yield fitted(console, *(_entries(found.entries, model=model) for model in (True, False)))
 
 
-def _entry(entry: Entry, console: Console) -> tuple[str | Text, ...]:
+def _entries(shown: Sequence[Entry], *, model: bool) -> Table:
+    made = table("id", "when", "answered by", "tokens", "used", "avoided", right=(3,))
+    for entry in shown:
+        made.add_row(*_entry(entry, model=model))
+    return made
+
+
+def _entry(entry: Entry, *, model: bool) -> tuple[str | Text, ...]:
     figures, saving = entry.figures, entry.saving
-    who = naming.strategy(figures.strategy)
-    if console.width >= WIDE and figures.model:
+    who = naming.answered_by(figures)
+    if model and figures.model:
         who = f"{who} · {figures.model}"
     avoided = Text("–", style="quiet")
     if saving is not None:
@@ -171,8 +187,8 @@ def _entry(entry: Entry, console: Console) -> tuple[str | Text, ...]:
     return (
         entry.id,
         entry.window.start.astimezone().strftime("%H:%M:%S"),
-        clean(who),
+        clean(who) if model else _in_lines(who),
         count(figures.tokens.total),
-        quantity(figures.footprint.energy.value),
+        quantity(figures.footprint.energy.value) if naming.is_known(figures) else "?",
         avoided,
     )

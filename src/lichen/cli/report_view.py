@@ -10,7 +10,7 @@ from rich.text import Text
 
 from lichen.cli.reading import shown
 from lichen.cli.report_tables import TABLES, entries, gaps, withheld
-from lichen.cli.screen import bar, clean, figure, sentence, table, title
+from lichen.cli.screen import Held, bar, clean, figure, fitted, sentence, table, title, width_of
 from lichen.ledger.show import count, quantity
 
 if TYPE_CHECKING:
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from lichen.cli.reading import Report
-    from lichen.ledger.footprint import Footprint
     from lichen.ledger.quantities import Energy
 
 _IN = (0, 0, 0, 2)
-# Columns beside the bars: the words before them and the figure behind.
-_BESIDE = 40
+# Columns beside the bars: what is set in, the words before them, and two gaps.
+_BESIDE = 2 + len("without lichen") + 2 * 2
 
 
 def draw(found: Report, by: tuple[str, ...], console: Console) -> Iterator[RenderableType]:
@@ -41,7 +40,7 @@ def draw(found: Report, by: tuple[str, ...], console: Console) -> Iterator[Rende
     yield ""
     yield Padding(_picture(found, console), _IN, expand=False)
     yield ""
-    yield Padding(_figures(found), _IN, expand=False)
+    yield fitted(console, _figures(found, " "), _figures(found, "\n"))
     yield from _explained(found)
     for name in by:
         yield from TABLES[name](found, console)
@@ -69,7 +68,8 @@ def _empty(found: Report) -> Iterator[RenderableType]:
         "Nothing was booked in that time. Ask for a longer one with --since, or for all of it."
         if limited
         else "This ledger is empty. Start `lichen serve` and point a client at it: "
-        "export OPENAI_BASE_URL=http://127.0.0.1:8420/v1"
+        "export OPENAI_BASE_URL=http://127.0.0.1:8420/v1, and OPENAI_API_KEY=none for that client "
+        "where the embedded model answers."
     )
     yield from gaps(found)
     yield ""
@@ -77,7 +77,7 @@ def _empty(found: Report) -> Iterator[RenderableType]:
 
 def _counts(found: Report) -> Text:
     work = found.summary.work
-    made = Text.assemble((count(found.calls), "bold"), " calls   ")
+    made = Held.assemble((count(found.calls), "bold"), " calls   ")
     made.append(count(found.hits), style="gained" if found.hits else "bold")
     rate = f" ({100 * found.hits / found.calls:.0f} %)" if found.calls else ""
     made.append(f" answered without a model{rate}\n")
@@ -92,16 +92,20 @@ def _picture(found: Report, console: Console) -> Table:
     had = summary.work.used.energy.value + summary.work.saved.energy.value
     used = summary.used.energy.value
     largest = max(abs(had.amount), abs(used.amount)) or 1.0
-    width = max(10, min(60, console.width - _BESIDE))
+    change = _less(had, used)
+    beside = _BESIDE + width_of(quantity(had), f"{quantity(used)}  {change}")
+    width = max(1, min(60, console.width - beside))
     made = Table.grid(padding=(0, 2, 0, 0))
-    style = "loss" if used > had else "gain"
-    rows = (("without lichen", had, "", ""), ("with lichen", used, style, _less(had, used)))
-    for name, amount, style, change in rows:
+    rows = (
+        ("without lichen", had, "", ""),
+        ("with lichen", used, "loss" if used > had else "gain", change),
+    )
+    for name, amount, style, told in rows:
         drawn = bar(amount.amount / largest, width, encoding=console.encoding)
         made.add_row(
             name,
             Text(drawn, style=style, no_wrap=True),
-            Text.assemble(quantity(amount), (f"  {change}" if change else "", "bold")),
+            Held.assemble(quantity(amount), (f"  {told}" if told else "", "bold")),
         )
     return made
 
@@ -114,27 +118,30 @@ def _less(had: Energy, used: Energy) -> str:
     return f"{sign}{abs(change):.0f} %"
 
 
-def _figures(found: Report) -> Table:
+def _figures(found: Report, between: str) -> Table:
     summary = found.summary
     made = table("", "energy", "carbon")
-    _row(made, "used by models", summary.work.used)
-    _row(made, "used by lichen", summary.overhead.used)
-    _row(made, "avoided", summary.work.saved)
+    for name, footprint in (
+        ("used by models", summary.work.used),
+        ("used by lichen", summary.overhead.used),
+        ("avoided", summary.work.saved),
+    ):
+        made.add_row(
+            name,
+            figure(footprint.energy, between=between),
+            figure(footprint.carbon, between=between),
+        )
     net = summary.net
     energy, carbon = _net_style(net.energy.value.amount), _net_style(net.carbon.value.amount)
     made.add_row(
         Text("net: a loss" if net.carbon.value.amount < 0 else "net saving", style=carbon),
-        figure(net.energy, energy),
-        figure(net.carbon, carbon),
+        figure(net.energy, energy, between=between),
+        figure(net.carbon, carbon, between=between),
     )
     for rate in found.sci:
-        name = Text(f"SCI per {clean(rate.work.unit)}", style="bold")
-        made.add_row(name, "", figure(rate.per_unit, "bold"))
+        rated = Text(f"SCI per {clean(rate.work.unit)}", style="bold")
+        made.add_row(rated, "", figure(rate.per_unit, "bold", between=between))
     return made
-
-
-def _row(made: Table, name: str, footprint: Footprint) -> None:
-    made.add_row(name, figure(footprint.energy), figure(footprint.carbon))
 
 
 def _net_style(amount: float) -> str:

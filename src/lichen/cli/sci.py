@@ -49,7 +49,7 @@ def sci(
 def _show(found: Report, rate: SCI) -> None:
     from rich.padding import Padding
 
-    from lichen.cli.screen import clean, figure, screen, sentence, table, title
+    from lichen.cli.screen import Held, clean, figure, fitted, screen, sentence, table, title
     from lichen.ledger.show import count
 
     parts = found.used_per(rate.work.unit)
@@ -62,8 +62,9 @@ def _show(found: Report, rate: SCI) -> None:
     )
     made.add_row("E", figure(parts.energy), "energy, data centre and lichen's overhead in")
     console = screen()
-    heading = title(f"SCI per {rate.work.unit}  ").append_text(figure(rate.per_unit, "gain"))
-    for part in ("", heading, "", Padding(made, (0, 0, 0, 2), expand=False), ""):
+    heading = Held.assemble(title(f"SCI per {rate.work.unit}  "), figure(rate.per_unit, "gain"))
+    # Set in by nothing: text printed as it is would lose how it holds together.
+    for part in ("", Padding(heading, 0, expand=False), "", fitted(console, made), ""):
         console.print(part)
     basis = rate.carbon.basis.name.lower()
     gaps = _gaps(found)

@@ -1,14 +1,20 @@
 """Screen: how the verbs look in a terminal. Imported by a verb when it draws, never for --help.
 
 Colour comes on a terminal only and not under NO_COLOR; every mark and bar also reads without it.
+Numbers wrap and are never cut: a table that is too wide becomes a list (`fitted`), and no line ends
+inside an interval or between a number and its unit (`Held`).
 What is drawn here is text from outside too (model names), so control characters are shown as �.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import sys
+from typing import IO, TYPE_CHECKING, Any, cast
 
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +22,9 @@ from rich.theme import Theme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rich.console import ConsoleOptions, JustifyMethod, OverflowMethod
+    from rich.containers import Lines
 
     from lichen.ledger.estimate import Estimate
     from lichen.ledger.quantities import Carbon, Energy
@@ -33,9 +42,16 @@ THEME = Theme(
         "address": "cyan",
     }
 )
-# From this width on, an interval stands beside its value, not below it. [characters]
-WIDE = 110
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+# Columns that stand empty left of what is set in. [characters]
+_INDENT = 2
+# Wider than any table: how wide it would like to be. [characters]
+_ENDLESS = 10_000
+# What breaks nowhere: an interval, a share, a number with its unit.
+_WHOLE = re.compile(r"\([^()]* – [^()]*\)|\([\d,.]+ %\)|\d [^\W\d]*(?:Wh|CO₂e|W)\b|\d %")
+# Stands for a blank at which no line may end while lines are made; one column wide, never shown.
+_HELD = "\ue000"
+_BLANKS_AT_END = re.compile(r"[ ]+(?=\n)")
 
 
 class _Screen(Console):
@@ -44,9 +60,65 @@ class _Screen(Console):
         raise BrokenPipeError
 
 
+class _Trimmed:
+    """A file without the blanks with which tables fill their lines up."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(_BLANKS_AT_END.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class Held(Text):
+    """Text whose lines end neither inside an interval nor between a number and its unit."""
+
+    def wrap(
+        self,
+        console: Console,
+        width: int,
+        *,
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        tab_size: int = 8,
+        no_wrap: bool | None = None,
+    ) -> Lines:
+        """As rich does, with the blanks that hold; what is too long is folded, never cut."""
+        lines = self._bound().wrap(
+            console,
+            width,
+            justify=justify,
+            overflow="fold" if overflow != "ignore" else overflow,
+            tab_size=tab_size,
+            no_wrap=no_wrap,
+        )
+        for line in lines:
+            line.plain = line.plain.replace(_HELD, " ")
+        return lines
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Its narrowest is its longest held piece. [characters]"""
+        return self._bound().__rich_measure__(console, options)
+
+    def _bound(self) -> Text:
+        made = Text.assemble(self)
+        made.plain = _WHOLE.sub(lambda piece: piece[0].replace(" ", _HELD), self.plain)
+        return made
+
+
 def screen(*, stderr: bool = False) -> Console:
     """A console for people: plain where nobody looks, 80 columns where nobody says."""
-    return _Screen(stderr=stderr, theme=THEME, markup=False, highlight=False, emoji=False)
+    file = sys.stderr if stderr else sys.stdout
+    return _Screen(
+        file=cast("IO[str]", _Trimmed(file)),
+        theme=THEME,
+        markup=False,
+        highlight=False,
+        emoji=False,
+    )
 
 
 def clean(text: str) -> str:
@@ -62,7 +134,36 @@ def title(text: str, aside: str = "") -> Text:
 
 def sentence(text: str, style: str = "") -> RenderableType:
     """A sentence, wrapped and set in."""
-    return Padding(Text(clean(text), style=style), (0, 0, 0, 2), expand=False)
+    return Padding(Held(clean(text), style=style), (0, 0, 0, _INDENT), expand=False)
+
+
+def fitted(console: Console, *tables: Table) -> RenderableType:
+    """The first of the tables that fits, set in; the last one as a list where none does."""
+    room = console.width - _INDENT
+    chosen: RenderableType | None = next((t for t in tables if _wanted(t, console) <= room), None)
+    if chosen is None:
+        chosen = _listed(tables[-1])
+    return Padding(chosen, (0, 0, 0, _INDENT), expand=False)
+
+
+def _wanted(drawn: RenderableType, console: Console) -> int:
+    """How wide it would be if nobody held it back. [characters]"""
+    return Measurement.get(console, console.options.update_width(_ENDLESS), drawn).maximum
+
+
+def _listed(made: Table) -> RenderableType:
+    """A table as a list: each row by its first cell, the others below it by their headings."""
+    heads = [column.header if made.show_header else "" for column in made.columns]
+    parts: list[RenderableType] = []
+    for first, *others in zip(*(column.cells for column in made.columns), strict=True):
+        parts.append(first)
+        named = [(h, c) for h, c in zip(heads[1:], others, strict=True) if c != ""]
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        for head, cell_shown in named:
+            row = (Text(str(head), style="head"), cell_shown) if any(heads) else (cell_shown,)
+            grid.add_row("", *row)
+        parts.append(grid)
+    return Group(*parts)
 
 
 def table(*headings: str, right: Iterable[int] = ()) -> Table:
@@ -73,23 +174,27 @@ def table(*headings: str, right: Iterable[int] = ()) -> Table:
     return made
 
 
-def figure(known: Estimate[Energy] | Estimate[Carbon], style: str = "") -> Text:
-    """An estimate in one line, the interval quieter than the value."""
+def figure(
+    known: Estimate[Energy] | Estimate[Carbon], style: str = "", *, between: str = " "
+) -> Text:
+    """An estimate, its interval quieter; `between` the two stands a blank or a new line."""
     value, _, interval = str(known).partition(" (")
-    made = Text(value, style=style, no_wrap=True)
-    return made.append(f" ({interval}", style="not bold dim") if interval else made
+    made = Held(value, style=style)
+    return made.append(f"{between}({interval}", style="not bold dim") if interval else made
 
 
-def cell(known: Estimate[Energy] | Estimate[Carbon], width: int, style: str = "") -> Text:
-    """An estimate for a column: the interval below the value where the screen is narrow."""
+def cell(
+    known: Estimate[Energy] | Estimate[Carbon], style: str = "", *, between: str = " "
+) -> Text:
+    """An estimate for a column, in which nothing is a dash."""
     if known.value.amount == known.low.amount == known.high.amount == 0:
         return Text("–", style="quiet")
-    value, _, interval = str(known).partition(" (")
-    made = Text(value, style=style)
-    if interval:
-        made.append(" (" if width >= WIDE else "\n(", style="not bold dim")
-        made.append(interval, style="not bold dim")
-    return made
+    return figure(known, style, between=between)
+
+
+def width_of(*texts: str) -> int:
+    """How wide the widest is. [characters]"""
+    return max(map(cell_len, texts), default=0)
 
 
 def bar(share: float, width: int, *, encoding: str = "utf-8") -> str:

@@ -22,6 +22,7 @@ from lichen.cli.flags import settings_flags
     "trace",
     "gguf",
     "threads",
+    "context",
     "sampled",
     "scope",
     "ttl",

@@ -40,6 +40,10 @@ ZONE_ASSUMED = "zone-assumed"
 _NEAREST = 3
 # Letters from which on a name counts as the beginning of a longer one.
 _BEGINNING = 3
+# How alike a name must be to a known one to be a slip of it, and from how many letters on: of two
+# or three letters nobody can tell which two or three were meant. [1], [letter]
+_ALIKE = 0.75
+_SLIP = 4
 # A longer name is no typing slip, and comparing it costs time.
 _LONGEST_NAME = 64
 # Marginal values stand in a file of their own: their licence asks that what is made from them be
@@ -168,7 +172,7 @@ def nearest(name: str) -> tuple[str, ...]:
     if wanted in names:
         return names[wanted][:_NEAREST]
     begun = [known for known in names if len(wanted) >= _BEGINNING and known.startswith(wanted)]
-    close = get_close_matches(wanted, names, n=_NEAREST)
+    close = get_close_matches(wanted, names, _NEAREST, _ALIKE) if len(wanted) >= _SLIP else []
     codes = dict.fromkeys(code for match in begun + close for code in names[match])
     return tuple(codes)[:_NEAREST]
 

@@ -10,6 +10,7 @@ Made by `lichen.open()`, which finds the store, the meters and the grid.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from lichen.ledger.errors import InputError, UnprovenSaving
@@ -18,7 +19,6 @@ from lichen.ledger.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from lichen.ledger.entry import Entry
     from lichen.ledger.footprint import Footprint
@@ -54,6 +54,13 @@ class Book:
             self.writer.put(entry)
         else:
             self.store.append([entry])
+
+    def note_gap(self, what: str) -> None:
+        """Count something that should be in the book and is not, by the same way."""
+        if self.writer is not None:
+            self.writer.note_gap(what)
+        else:
+            self.store.note_gap(what, 1, datetime.now(UTC))
 
     def flush(self) -> None:
         """Wait until what was added can be read."""

@@ -65,6 +65,11 @@ class PostgresStore(SqlStore):
             self.close()
             raise
 
+    @property
+    def address(self) -> str:
+        """Which book this is, for whoever connects from here: server, database and schema."""
+        return f"{self._writing.where}?schema={self._schema}"
+
     def __repr__(self) -> str:
         return f"PostgresStore({self._writing.where})"
 

@@ -2,10 +2,10 @@
 
     lost = put − written        written counts the chunk in flight if its last entry is in the book
 
-Four numbers in a small memory-mapped file beside the ledger: entries put, entries written, what
-written will be once the chunk in flight is, and the id of that chunk's last entry. A chunk goes in
-whole or not at all, so one id tells of all of it. A living writer holds the file's lock; the kernel
-drops a dead one's.
+Four numbers in a small memory-mapped file beside the ledger, or in the user's state folder where
+the ledger is a database elsewhere: entries put, entries written, what written will be once the
+chunk in flight is, and the id of that chunk's last entry. A chunk goes in whole or not at all, so
+one id tells of all of it. A living writer holds the file's lock; the kernel drops a dead one's.
 """
 
 from __future__ import annotations

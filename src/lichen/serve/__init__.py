@@ -67,7 +67,7 @@ async def _serve(settings: Settings) -> int:
         await parts.close()
         raise _cannot_listen(settings, error) from error
     parts.watch()
-    _announce(settings, port, parts.upstream_told)
+    _announce(settings, port, parts)
     keeper = asyncio.create_task(_keep_books(parts))
     await asked.get()
     _say("stopping: running answers may end (once more ends them now)")
@@ -131,7 +131,7 @@ async def _keep_books(parts: Parts) -> None:
         parts.book_overhead()
 
 
-def _announce(settings: Settings, port: int, upstream: str) -> None:
+def _announce(settings: Settings, port: int, parts: Parts) -> None:
     anywhere = settings.host in _ANY_ADDRESS
     name = socket.gethostname() if anywhere else settings.host
     base = f"http://{f'[{name}]' if ':' in name else name}:{port}"
@@ -139,7 +139,8 @@ def _announce(settings: Settings, port: int, upstream: str) -> None:
         f"lichen listens on {base}{' and every other address of this machine' * anywhere}",
         f"  your code:  OPENAI_BASE_URL={base}/v1",
         f"  dashboard:  {base}/",
-        f"  upstream:   {upstream}",
+        f"  upstream:   {parts.upstream_told}",
+        f"  ledger:     {parts.ledger_told}",
     ]
     if settings.token:
         lines.append("  token:      clients show LICHEN_TOKEN's as their API key")

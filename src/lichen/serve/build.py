@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lichen.assemble import open_answers, open_book, open_pipeline
@@ -43,6 +44,7 @@ class Parts:
 
     def __init__(self, settings: Settings, warn: Callable[[object], None]) -> None:
         self._settings = settings
+        self.ledger_told = _told_of_ledger(settings.ledger)
         self.book = open_book(settings, on_error=warn)
         try:
             self._upstream = open_upstream(settings, warn)
@@ -133,6 +135,12 @@ class Parts:
         self.book.close()
 
 
+def _told_of_ledger(where: str) -> str:
+    """Which ledger, for whoever starts the service: a slip in a path begins a new one."""
+    is_file = ":" not in where
+    return f"{shown(where)}{' (new)' if is_file and not Path(where).exists() else ''}"
+
+
 def open_upstream(
     settings: Settings, warn: Callable[[object], None]
 ) -> HttpUpstream | EmbeddedUpstream:
@@ -140,7 +148,10 @@ def open_upstream(
     url = settings.upstream or (_OPENAI if os.environ.get("OPENAI_API_KEY") else "")
     if not url:
         return EmbeddedUpstream(
-            LocalModel(settings.gguf or None, LocalOptions(threads=settings.threads)),
+            LocalModel(
+                settings.gguf or None,
+                LocalOptions(threads=settings.threads, context=settings.context),
+            ),
             zone=settings.zone or WORLD,
             timeout=settings.timeout,
             warn=warn,

@@ -3,6 +3,9 @@
 A model that ended (the kernel took its memory, somebody killed it) comes back after a pause that
 doubles; one that keeps ending is given up, and `/readyz` says so. Calls under way break off, which
 the official clients try again by themselves; those that come meanwhile wait a little for it.
+
+It reads text and nothing else. What only a provider has is refused in lichen's words, which name
+the way to one.
 """
 
 from __future__ import annotations
@@ -10,8 +13,11 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from lichen.calls.exchange import Answer
+from lichen.calls.openai import error_body
 from lichen.calls.upstream import HttpUpstream
 from lichen.ledger.errors import LichenError, UpstreamError
 from lichen.serve.shares import LocalShare
@@ -19,7 +25,7 @@ from lichen.serve.shares import LocalShare
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lichen.calls.exchange import Answer, Exchange, Share
+    from lichen.calls.exchange import Exchange, Share
     from lichen.calls.local import LocalModel
 
 # Pauses before each new start; after the last the model is given up. [s]
@@ -28,6 +34,10 @@ _PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)
 _SOUND_S = 60.0
 # How long a call waits for a model that is started again. [s]
 _WAIT_S = 5.0
+# Parts of a message that are no text. Source: OpenAI API reference, chat completions and responses.
+_NOT_TEXT = frozenset(
+    ("image_url", "input_audio", "file", "input_image", "input_file", "video_url", "audio_url")
+)
 # How often to look where the kernel cannot tell of a process's end (Linux before 5.3). [s]
 _LOOK_S = 1.0
 
@@ -82,8 +92,10 @@ class EmbeddedUpstream:
         if not self._up.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._up.wait(), 0 if self._given_up else _WAIT_S)
+        if (kind := _not_text(exchange)) is not None:
+            return _refused(400, f"the embedded model reads text only, got {kind!r}", "text_only")
         try:
-            return await self._http.send(exchange)
+            return await self._answer(exchange)
         except UpstreamError as error:
             # Nothing but the model's end makes a server on loopback unreachable.
             if self.local.alive and error.code != "upstream_unreachable":
@@ -94,6 +106,15 @@ class EmbeddedUpstream:
                 status=503,
                 code="local_model_ended",
             ) from error
+
+    async def _answer(self, exchange: Exchange) -> Answer:
+        answer = await self._http.send(exchange)
+        if answer.status != HTTPStatus.NOT_FOUND or exchange.call is not None:
+            return answer
+        if answer.stream is not None:
+            await answer.stream.aclose()
+        path = exchange.target.partition("?")[0]
+        return _refused(404, f"the embedded model has no {path}", "not_embedded")
 
     def watch(self) -> None:
         """From now on start the model again when it ends."""
@@ -141,6 +162,28 @@ class EmbeddedUpstream:
     def stop(self) -> None:
         """Stop the model."""
         self.local.stop()
+
+
+def _not_text(exchange: Exchange) -> str | None:
+    """The kind of the first part of a message that is no text; None where all is."""
+    call = exchange.call
+    messages = (call.fields.get("messages") or call.fields.get("input")) if call else None
+    if type(messages) is not list:
+        return None
+    contents = (m.get("content") for m in messages if type(m) is dict)
+    parts = (part for content in contents if type(content) is list for part in content)
+    kinds = (part.get("type") for part in parts if type(part) is dict)
+    return next((kind for kind in kinds if kind in _NOT_TEXT), None)
+
+
+def _refused(status: int, what: str, code: str) -> Answer:
+    message = (
+        f"{what}; only a provider has that: set LICHEN_UPSTREAM where lichen serve starts, such as "
+        "https://api.openai.com/v1"
+    )
+    return Answer(
+        status, [(b"content-type", b"application/json")], error_body(status, message, code)
+    )
 
 
 async def _end_of(model: LocalModel) -> None:

@@ -33,6 +33,8 @@ _SIGNED_IN_S = 30 * 86400
 # Headers that may carry the token as it is.
 _PLAIN = (b"x-lichen-token", b"api-key", b"x-api-key")
 
+MISSING_TOKEN = "missing_token"  # noqa: S105 (the name of an error)
+
 Refusal = tuple[int, str, str]
 
 _MISDIRECTED = (
@@ -54,7 +56,7 @@ _NO_TOKEN = (
         "this service needs its token: send it in the x-lichen-token header, as the API key, or "
         "open the dashboard once with ?token=..."
     ),
-    "missing_token",
+    MISSING_TOKEN,
 )
 
 

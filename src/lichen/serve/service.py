@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, cast
 from lichen.calls.booking import block
 from lichen.calls.gateway import Gateway, refuse
 from lichen.calls.openai import KINDS, error_body
+from lichen.serve.guard import MISSING_TOKEN
 from lichen.serve.server import Limits, Server
+from lichen.serve.sign_in import SIGN_IN_HEAD, SIGN_IN_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
@@ -90,6 +92,8 @@ class Service:
             # Keep the token out of the address bar and of every later request's target.
             head = block([(b"location", b"/"), (b"set-cookie", self._guard.cookie())])
             request.respond(303, head, b"")
+        elif code == MISSING_TOKEN and _is_browser(request):
+            request.respond(status, SIGN_IN_HEAD, SIGN_IN_PAGE)
         else:
             refuse(request, status, message, code)
 
@@ -136,6 +140,13 @@ class Service:
         self._leaving = True
         for viewer in list(self._viewers):
             viewer.cancel()
+
+
+def _is_browser(request: Request) -> bool:
+    """Whether a person looks for a page, and no program for the API."""
+    if request.method not in (b"GET", b"HEAD") or request.target.startswith(_API):
+        return False
+    return any(name == b"accept" and b"text/html" in value for name, value in request.headers)
 
 
 def _in_origin_form(request: Request) -> bytes:

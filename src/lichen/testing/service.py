@@ -195,4 +195,5 @@ def _nobodys(folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("LICHEN_", "OPENAI_")) and not name.lower().endswith("_proxy")
     }
-    return kept | {"XDG_CONFIG_HOME": str(folder), "PYTHONUNBUFFERED": "1"}
+    ours = {"XDG_CONFIG_HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
+    return kept | ours | {"PYTHONUNBUFFERED": "1"}

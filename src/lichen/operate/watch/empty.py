@@ -39,6 +39,14 @@ def empty(host: str, top: tuple[Markup, ...]) -> Page:
                 el("h2", "Point your application here"),
                 el("p", "One environment variable; your code stays as it is."),
                 el("pre", el("code", f"export OPENAI_BASE_URL={base}"), tabindex="0"),
+                el(
+                    "p",
+                    "A client insists on some key. The embedded model asks for none, so say ",
+                    el("code", "export OPENAI_API_KEY=none"),
+                    " in the client’s shell, not in the one that starts lichen serve: there it "
+                    "would choose OpenAI.",
+                    class_="s",
+                ),
             ),
             el(
                 "li",

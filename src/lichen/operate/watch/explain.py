@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from lichen.ledger.footprint import Footprint
     from lichen.ledger.quantities import Carbon
 
-_UNKNOWN = "unknown/"
-
 
 def explained(entry: Entry, book: Book, zone: tzinfo | None, nav: Markup) -> Page:
     """One entry on a page of its own."""
@@ -67,14 +65,16 @@ def _foot() -> tuple[Markup, ...]:
 
 def _sentence(entry: Entry) -> tuple[object, ...]:
     figures = entry.figures
-    if figures.method.startswith(_UNKNOWN):
-        return ("A call whose use is not known.",)
-    title = words.strategy(figures.strategy).title.capitalize()
+    title = words.answered_by(figures).title
+    # A title that has a colon of its own goes on after a semicolon.
+    title = f"{title[:1].upper()}{title[1:]}{';' if ':' in title else ':'}"
+    if not words.is_known(figures):
+        return (f"{title} its use is not known.",)
     if entry.saving is None:
-        return (f"{title}: used {told_short(figures.footprint.carbon)}.",)
+        return (f"{title} used {told_short(figures.footprint.carbon)}.",)
     saved = entry.saving.footprint.carbon
     word = "lost" if plain(saved.value) < 0 else "avoided"
-    return f"{title}: {word} ", el("em", told_short(saved)), "."
+    return f"{title} {word} ", el("em", told_short(saved)), "."
 
 
 def told_short(known: Estimate[Carbon]) -> str:

@@ -28,14 +28,14 @@ SHOWN = 15
 def by_strategy(view: View) -> Markup:
     """A line for each strategy, and one for lichen itself."""
     rows = view.summary.rows
-    names = sorted({row.strategy for row in rows}, key=_order)
-    lines = [_line(rows, name, lambda row: row.strategy) for name in names]
+    names = sorted(set(map(words.strategy_of, rows)), key=_order)
+    lines = [_line(rows, name, words.strategy_of) for name in names]
     return _lines("Strategy", lines, [words.strategy(line.name) for line in lines])
 
 
 def _order(strategy: str) -> tuple[bool, bool, str]:
-    """What asked the model first, then what spared it, lichen itself last."""
-    return strategy == OWN, strategy.partition(".")[0] != NONE, strategy
+    """What asked the model first, then what spared it, what was no call at last."""
+    return strategy in (OWN, words.OUTSIDE), strategy.partition(".")[0] != NONE, strategy
 
 
 def by_model(view: View) -> Markup:
@@ -105,7 +105,7 @@ def _share(line: Line, longest: float) -> Markup:
 
 
 def latest(view: View) -> Markup:
-    """The newest calls, each a way to its own page."""
+    """The latest calls, each a way to its own page."""
     entries = view.latest[:SHOWN]
     if not entries:
         return Markup("")
@@ -127,7 +127,7 @@ def latest(view: View) -> Markup:
 def _entry(entry: Entry, view: View, energies: Scale, carbons: Scale) -> Markup:
     figures = entry.figures
     when = entry.window.start.astimezone(view.now.tzinfo)
-    known = figures.work.amount > 0
+    known = words.is_known(figures)
     used = figures.footprint
     return el(
         "tr",
@@ -135,7 +135,7 @@ def _entry(entry: Entry, view: View, energies: Scale, carbons: Scale) -> Markup:
         el(
             "td",
             words.short(figures.model) or figures.name,
-            el("small", words.strategy(figures.strategy).title),
+            el("small", words.answered_by(figures).title),
         ),
         el("td", count(figures.tokens.total)),
         el("td", energies.number(used.energy.value) if known else "?"),
@@ -158,8 +158,9 @@ def gaps(view: View) -> Markup:
     ]
     if not items and not total:
         return el("p", "Nothing: every call was priced from its own tokens, zone and model.")
-    counted = f"{count(total)} {words.times(total, 'assumption')} had to be made"
-    first = f"In the {view.span.title}, {counted}. " if total else ""
+    gaps_told = f"{count(total)} {words.times(total, 'gap')}"
+    counted = f"{gaps_told} in the entries of the {view.span.title}"
+    first = f"{counted}: calls, and what ran outside any call. " if total else ""
     rule = "Unknown is not zero: each makes an interval wider, or is counted apart."
     return join((el("p", first + rule), el("ul", *items)))
 

@@ -39,7 +39,7 @@ def _evidence(entry: Entry) -> Markup:
             el("a", f"entry {baseline.evidence}", href=f"/entry/{baseline.evidence}")
             if _looks_like_id(baseline.evidence)
             else baseline.evidence,
-            f". {method.note}Run the evidence again with",
+            f". {method.note if baseline.tokens.output else ''}Run the evidence again with",
         ),
         el("pre", el("code", f"lichen prove {entry.id}"), tabindex="0"),
         el("p", "Where the ledger is not ./lichen.db, say which one by --ledger.", class_="s"),

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.ledger.entry import NONE, OWN
 from lichen.ledger.estimate import Basis
 
+if TYPE_CHECKING:
+    from lichen.ledger.entry import Figures
+    from lichen.ledger.rollup import Totals
+
 DOCS = "https://lichen.readthedocs.io"
+# What the embedded model uses while no call runs has no strategy of its own in the book.
+OUTSIDE = "outside"
+_IDLE = "idle"
+# The method of what nobody could tell.
+_UNKNOWN = "unknown/"
 # A name from outside may be of any length; a column is not. [characters]
 LONGEST_NAME = 48
 
@@ -42,7 +51,10 @@ STRATEGIES = {
     "calls.exact": Said("stored answer", "The same call had been answered before."),
     "calls.coalesce": Said("shared answer", "The same call was under way: one answer for all."),
     OWN: Said("lichen itself", "CPU time of the service and this page."),
+    OUTSIDE: Said("outside any call: loading and idle", "What the embedded model used then."),
 }
+# Gaps of a call that gave no answer.
+_FAILURES = ("upstream-failed", "upstream-answered", "call-abandoned")
 
 GAPS = {
     "model-unknown": Said(
@@ -60,7 +72,15 @@ GAPS = {
     ),
     "tokens-estimated": Said(
         "tokens not reported",
-        "The service told no token counts; they were estimated from the text's length.",
+        "The service told no token counts, so these are estimates: the input by the call's bytes, "
+        "the output by the frames of its stream or the bytes of its answer.",
+    ),
+    "usage-implausible": Said(
+        "token counts not believed",
+        "More tokens than the bytes of the call allow; they were estimated instead.",
+    ),
+    "calls not booked": Said(
+        "calls not booked", "This machine's clock is before 2024, when entries begin: set it right."
     ),
     "stream-broken-off": Said(
         "stream broke off", "Only what had arrived until then could be counted."
@@ -72,8 +92,15 @@ GAPS = {
         "service not reached", "No answer came; what it used, if anything, is not known."
     ),
     "upstream-answered": Said(
-        "service answered with an error", "It tells no tokens then; its use is not known."
+        "service answered with an error",
+        "It tells no tokens then: what was not measured on this machine is not known.",
     ),
+    "not-modelled": Said(
+        "not read by lichen",
+        "A POST to a path whose answers lichen cannot read: it was passed on, and what it used is "
+        "not known.",
+    ),
+    "not-priced": Said("not priced", "The call was answered and its use could not be computed."),
     "entries dropped": Said(
         "lines not written", "The ledger could not keep up or be written: `lichen doctor` says why."
     ),
@@ -81,7 +108,7 @@ GAPS = {
     "entries refused": Said("lines refused", "Their id was taken by another line."),
 }
 
-_WARM = "Its low end supposes that the prompt would have been in the provider's cache. "
+_WARM = "Its low end supposes that the prompt would have been in the model's prompt cache. "
 METHODS = {
     "tokens": Method("token model", "method/energy"),
     "process": Method("process meter", "method/energy"),
@@ -108,6 +135,36 @@ TOKENS = {
 def strategy(name: str) -> Said:
     """What a strategy is called; one that is not known here goes by its own name."""
     return STRATEGIES.get(name, Said(name))
+
+
+def strategy_of(row: Totals) -> str:
+    """The strategy of a roll-up; OUTSIDE for what a model used for no call."""
+    if row.strategy == NONE and not row.model and row.used.energy.value.amount:
+        return OUTSIDE
+    return row.strategy
+
+
+def failure(figures: Figures) -> str:
+    """The gap that says why a call failed; empty where it did not."""
+    if figures.work.amount:
+        return ""
+    return next((gap for gap in figures.gaps if gap.startswith(_FAILURES)), "")
+
+
+def answered_by(figures: Figures) -> Said:
+    """Who answered an entry, that it failed and how, or that it was no call."""
+    if figures.name == _IDLE:
+        return STRATEGIES[OUTSIDE]
+    if failed := failure(figures):
+        which = failed.partition(":")[2]
+        why = f"error {which}" if which.isdigit() else short(which) or gap(failed).title
+        return Said(f"failed: {why}", gap(failed).meaning)
+    return strategy(figures.strategy)
+
+
+def is_known(figures: Figures) -> bool:
+    """Whether what an entry used is known; where it is not, a figure of 0 says nothing."""
+    return not figures.method.startswith(_UNKNOWN)
 
 
 def gap(name: str) -> Said:
