@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from lichen.calls.exact import ExactCache
     from lichen.calls.exchange import Onward, Step, Upstream
     from lichen.ledger.errors import LedgerError
-    from lichen.ledger.ports import CallMeter, CallReading, IntensitySource, Store
+    from lichen.ledger.ports import CallMeter, CallReading, IntensitySource, Store, WindowMeter
+    from lichen.meter.discovery import Found
 
 
 def open(  # noqa: A001 (lichen.open reads as what it is)
@@ -55,7 +56,7 @@ def open_book(settings: Settings, *, on_error: Callable[[LedgerError], None] | N
         path = getattr(store, "path", None)
         beside = path if isinstance(path, Path) else None
         writer = BulkWriter(store, beside=beside, on_error=on_error)
-    return Book(store, pricer, writer=writer, provers=PROVERS, zone=zone)
+    return Book(store, pricer, writer=writer, provers=PROVERS, zone=zone, meter=make_window_meter)
 
 
 def open_store(where: str) -> Store:
@@ -85,13 +86,34 @@ def open_store(where: str) -> Store:
 def make_pricer(settings: Settings) -> Pricer:
     """Today's prices: the token meter, the process meter's power, the grid."""
     from lichen.meter.host import reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.meter.windows import reading_of_window  # noqa: PLC0415
 
     def from_cpu(raw: Raw) -> CallReading | None:
         seconds = raw.raw.get(f"{raw.prefix}cpu_seconds")
         return None if seconds is None else reading_of_cpu(float(seconds))
 
+    def from_window(raw: Raw) -> CallReading | None:
+        return reading_of_window(raw.raw, raw.prefix)
+
     calls: CallMeter = _plugin("lichen.meter", "tokens")()
-    return Pricer(calls, make_grid(settings), {"process": from_cpu})
+    readers = {"process": from_cpu, "window": from_window}
+    return Pricer(calls, make_grid(settings), readers, spans=("window",))
+
+
+def find_meters() -> list[Found]:
+    """The meters of this machine, each made or with the reason why it could not be."""
+    from lichen.meter.discovery import look  # noqa: PLC0415 (put together here)
+
+    points = sorted(entry_points(group="lichen.meter"), key=lambda point: point.name)
+    return look((point.name, point.load) for point in points)
+
+
+def make_window_meter() -> WindowMeter:
+    """What measured windows are read by: the best meters here, no domain twice."""
+    from lichen.meter.discovery import best  # noqa: PLC0415 (put together here)
+    from lichen.meter.gauges import Gauges  # noqa: PLC0415
+
+    return Gauges(best(find_meters()))
 
 
 def make_grid(settings: Settings) -> IntensitySource:
