@@ -42,8 +42,16 @@ def open(  # noqa: A001 (lichen.open reads as what it is)
     return open_book(load(ledger=None if ledger is None else str(ledger), zone=zone))
 
 
-def open_book(settings: Settings, *, on_error: Callable[[LedgerError], None] | None = None) -> Book:
-    """The book of these settings; with `on_error`, entries go in through a bulk writer."""
+def open_book(
+    settings: Settings,
+    *,
+    on_error: Callable[[LedgerError], None] | None = None,
+    meter: Callable[[], WindowMeter] | None = None,
+) -> Book:
+    """The book of these settings; with `on_error`, entries go in through a bulk writer.
+
+    `meter` makes what measured windows are read by, the best meters here by default.
+    """
     from lichen.calls.proof import PROVERS  # noqa: PLC0415 (strategies are put together here)
     from lichen.grid.zones import default_zone  # noqa: PLC0415
 
@@ -56,7 +64,8 @@ def open_book(settings: Settings, *, on_error: Callable[[LedgerError], None] | N
         path = getattr(store, "path", None)
         beside = path if isinstance(path, Path) else None
         writer = BulkWriter(store, beside=beside, on_error=on_error)
-    return Book(store, pricer, writer=writer, provers=PROVERS, zone=zone, meter=make_window_meter)
+    made = meter or make_window_meter
+    return Book(store, pricer, writer=writer, provers=PROVERS, zone=zone, meter=made)
 
 
 def open_store(where: str) -> Store:
@@ -95,9 +104,15 @@ def make_pricer(settings: Settings) -> Pricer:
     def from_window(raw: Raw) -> CallReading | None:
         return reading_of_window(raw.raw, raw.prefix)
 
-    calls: CallMeter = _plugin("lichen.meter", "tokens")()
+    calls = make_call_meter()
     readers = {"process": from_cpu, "window": from_window}
     return Pricer(calls, make_grid(settings), readers, spans=("window",))
+
+
+def make_call_meter() -> CallMeter:
+    """What calls to models are priced by."""
+    made: CallMeter = _plugin("lichen.meter", "tokens")()
+    return made
 
 
 def find_meters() -> list[Found]:
@@ -108,12 +123,21 @@ def find_meters() -> list[Found]:
     return look((point.name, point.load) for point in points)
 
 
-def make_window_meter() -> WindowMeter:
-    """What measured windows are read by: the best meters here, no domain twice."""
+def make_window_meter(
+    *,
+    clock: Callable[[], float] | None = None,
+    peak_bytes: Callable[[], float] | None = None,
+) -> WindowMeter:
+    """What measured windows are read by: the best meters here, no domain twice.
+
+    `clock` gives the CPU time [s] and `peak_bytes` the most memory of what is measured, of this
+    process and all it started by default.
+    """
     from lichen.meter.discovery import best  # noqa: PLC0415 (put together here)
+    from lichen.meter.family import family_seconds  # noqa: PLC0415
     from lichen.meter.gauges import Gauges  # noqa: PLC0415
 
-    return Gauges(best(find_meters()))
+    return Gauges(best(find_meters()), clock=clock or family_seconds, peak_bytes=peak_bytes)
 
 
 def make_grid(settings: Settings) -> IntensitySource:

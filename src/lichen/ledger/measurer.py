@@ -74,6 +74,8 @@ class Measurer:
             share.closed = True
             return
         self._apportioner.close(share)
+        if measurement.dropped:
+            return
         if len(self._ended) >= _MOST_WAITING:
             self._lost += 1
             return

@@ -22,7 +22,7 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
-from lichen.ledger.entry import NONE, Entry, Figures
+from lichen.ledger.entry import WINDOW, Entry, Figures
 from lichen.ledger.errors import InputError
 from lichen.ledger.ids import new_id
 from lichen.ledger.window import Window, Work, from_microseconds
@@ -43,12 +43,13 @@ SHARED = "window-shared"
 # What an entry says of a meter that failed while it was open; the meter's name stands behind.
 FAILED = "meter-failed"
 SYNC_FAILED = "sync-failed"
-# The unit of work of a window for which nobody said what it does: none is counted.
-UNTOLD = Work(0, "run")
+# The work of a window for which nobody said what it does: none, of the unit of the window around
+# it, so that what it used is in that unit's SCI.
+UNTOLD = Work(0, "window")
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_innermost: ContextVar[Share | None] = ContextVar("lichen_innermost_window", default=None)
+_innermost: ContextVar[Measurement | None] = ContextVar("lichen_innermost_window", default=None)
 
 
 class Measurement:
@@ -57,21 +58,26 @@ class Measurement:
     Attributes:
         name: what the entry is called.
         work: what is done in it; may be set until it ends.
+        gaps: what could not be known of it, by name; may be added to until it ends.
+        dropped: whether it stays out of the book; may be set where nothing was done in it.
     """
 
     __slots__ = (
+        "_around",
         "_began_ns",
         "_entry",
-        "_measurer",
         "_outcome",
         "_reserved",
-        "_share",
         "_start_us",
         "_sync",
         "_unsynced",
         "_zone",
+        "dropped",
         "end_us",
+        "gaps",
+        "measurer",
         "name",
+        "share",
         "work",
     )
 
@@ -85,9 +91,12 @@ class Measurement:
         reserved: Reserved | None,
         sync: Callable[[], object] | None,
     ) -> None:
-        self._measurer, self.name, self.work = measurer, name, work
+        self.measurer, self.name, self.work = measurer, name, work
         self._zone, self._reserved, self._sync = zone, reserved, sync
-        self._share: Share | None = None
+        self.gaps: list[str] = []
+        self.dropped = False
+        self.share: Share | None = None
+        self._around: Measurement | None = None
         self._start_us = self._began_ns = self.end_us = 0
         self._outcome = ""
         self._unsynced = False
@@ -108,9 +117,13 @@ class Measurement:
             self._wait()
         self._start_us = time.time_ns() // 1000
         self._began_ns = time.monotonic_ns()
-        self._share = self._measurer.open(_innermost.get())
-        if self._share is not None:
-            _innermost.set(self._share)
+        around = _innermost.get()
+        # Another book's window is no part of this one's.
+        if around is not None and around.measurer is self.measurer:
+            self._around = around
+        self.share = self.measurer.open(None if self._around is None else self._around.share)
+        if self.share is not None:
+            _innermost.set(self)
         return self
 
     def __exit__(
@@ -120,17 +133,17 @@ class Measurement:
         _trace: TracebackType | None,
     ) -> None:
         """End the window and book it; an exception goes on."""
-        share = self._share
+        share = self.share
         if share is None or share.closed:
             return
         if self._sync is not None:
             self._wait()
-        _innermost.set(share.parent)
+        _innermost.set(self._around)
         if kind is not None:
             self._outcome = kind.__name__
         # The wall clock may jump while it runs, backwards too; its length may not.
         self.end_us = self._start_us + (time.monotonic_ns() - self._began_ns) // 1000
-        self._measurer.close(share, self)
+        self.measurer.close(share, self)
 
     def __call__(self, function: Callable[_P, _T]) -> Callable[_P, _T]:
         """The function, each call of it measured; a coroutine function until it is done.
@@ -158,11 +171,18 @@ class Measurement:
         return measured
 
     @property
+    def unit(self) -> str:
+        """The functional unit its energy counts in: its own, or that of the window around it."""
+        if self.work is UNTOLD and self._around is not None:
+            return self._around.unit
+        return self.work.unit
+
+    @property
     def entry(self) -> Entry | None:
         """Its line in the book, without the windows inside it; None until it has ended."""
-        share = self._share
+        share = self.share
         if self._entry is None and share is not None and share.closed and self.end_us:
-            with self._measurer.pricing:
+            with self.measurer.pricing:
                 if self._entry is None:
                     self._entry = self._booked(share)
         return self._entry
@@ -174,20 +194,20 @@ class Measurement:
         Raises:
             InputError: it has not ended.
         """
-        entry, share = self.entry, self._share
+        entry, share = self.entry, self.share
         if entry is None or share is None:
             raise InputError(f"the window {self.name!r} has not ended: read it after the `with`")
         if not any(share.inner):
             return entry.figures.footprint
         spent = [own + inner for own, inner in zip(share.own, share.inner, strict=True)]
-        raw, _ = self._measurer.meter.raw(spent, self._reserved)
-        made, _, _ = self._measurer.pricer.spanning(self._measurer.meter.method, raw, entry.window)
+        raw, _ = self.measurer.meter.raw(spent, self._reserved)
+        made, _, _ = self.measurer.pricer.spanning(self.measurer.meter.method, raw, entry.window)
         return made
 
     def _another(self) -> Measurement:
         """One like this, for the next call."""
         return Measurement(
-            self._measurer,
+            self.measurer,
             self.name,
             work=self.work,
             zone=self._zone,
@@ -205,20 +225,22 @@ class Measurement:
 
     def _booked(self, share: Share) -> Entry:
         """The entry: raw quantities, priced; what could not be known, named."""
-        meter = self._measurer.meter
+        meter = self.measurer.meter
         raw, gaps = meter.raw(share.own, self._reserved)
         if self._outcome:
             raw["raised"] = self._outcome
         window = Window(
             from_microseconds(self._start_us), from_microseconds(self.end_us), self._zone
         )
-        made, factors, assumed = self._measurer.pricer.spanning(meter.method, raw, window)
+        made, factors, assumed = self.measurer.pricer.spanning(meter.method, raw, window)
         gaps += tuple(f"{FAILED}:{name}" for name in share.failed)
-        gaps += (SHARED,) * share.shared + (SYNC_FAILED,) * self._unsynced + assumed
+        gaps += (
+            tuple(self.gaps) + (SHARED,) * share.shared + (SYNC_FAILED,) * self._unsynced + assumed
+        )
         figures = Figures(
             name=self.name,
-            strategy=NONE,
-            work=Work(0, self.work.unit) if self._outcome else self.work,
+            strategy=WINDOW,
+            work=Work(0, self.unit) if self._outcome or self.work is UNTOLD else self.work,
             footprint=made,
             method=meter.method,
             factors=factors,

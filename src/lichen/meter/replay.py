@@ -98,6 +98,8 @@ class Recorder:
             OSError: the file cannot be written.
         """
         self._meter, self._began = meter, time.monotonic()
+        self.method = getattr(meter, "method", "replay/1")
+        self.factors = getattr(meter, "factors", type(meter).__name__)
         self._path = Path(path)
         self._rows: list[dict[str, Any]] = []
         self._file = self._path.open("w", encoding="utf-8", newline="")

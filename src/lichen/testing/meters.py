@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,6 +92,24 @@ class MeterContract:
         work()
 
         assert meter.read().value > before.value
+
+    def test_a_reading_from_another_thread_goes_on_from_the_last(
+        self, meter: Meter, work: Callable[[], None]
+    ) -> None:
+        """One meter may be read by several threads in turn."""
+        before = meter.read()
+        work()
+        with ThreadPoolExecutor(1) as elsewhere:
+            after = elsewhere.submit(meter.read).result()
+
+        assert after.value >= before.value
+
+    def test_the_ledger_can_name_it(self, meter: Meter) -> None:
+        """An entry keeps how it was read and by which tables or counters."""
+        method, factors = getattr(meter, "method", ""), getattr(meter, "factors", "")
+
+        assert "/" in method
+        assert factors
 
     def test_what_cannot_be_read_says_why_and_the_way_out(
         self, unreadable: Callable[[], object]
