@@ -141,7 +141,7 @@ class TestReplayMeter(MeterContract):
 
 class TestRecorder(TestReplayMeter):
     @pytest.fixture
-    def meter(self, tmp_path: Path) -> Iterator[Recorder]:  # type: ignore[override]
+    def meter(self, tmp_path: Path) -> Iterator[Recorder]:
         with Recorder(ProcessMeter(), tmp_path / "kept.json") as meter:
             yield meter
 

@@ -121,9 +121,9 @@ class Measurer:
 
     def _start(self) -> None:
         if self._thread is None and not self._closed:
-            self._thread = threading.Thread(
-                target=_run, args=(weakref.ref(self), self._wake), name="lichen", daemon=True
-            )
+            within = self.meter.within_s
+            args = (weakref.ref(self), self._wake, None if within is None else within / 2)
+            self._thread = threading.Thread(target=_run, args=args, name="lichen", daemon=True)
             self._thread.start()
 
     def tend(self) -> tuple[bool, float | None]:
@@ -134,13 +134,11 @@ class Measurer:
             self.flush()
         if within is not None and self._apportioner.busy:
             self._apportioner.settle()
-            return not self._closed, within / 2
-        return not self._closed, within
+        return not self._closed, None if within is None else within / 2
 
 
-def _run(measurer: weakref.ref[Measurer], wake: threading.Event) -> None:
-    """Tend a measurer until it is shut or forgotten."""
-    timeout: float | None = None
+def _run(measurer: weakref.ref[Measurer], wake: threading.Event, timeout: float | None) -> None:
+    """Tend a measurer, every `timeout` seconds at least, until it is shut or forgotten. [s]"""
     while True:
         if wake.wait(timeout):
             # Another event to wait on, so that one window more does not cut the linger short.

@@ -4,7 +4,8 @@ With a counter (Volta and later):    ΔE = eₙ − eₙ₋₁                  
 Without:                             ΔE = (pₙ + pₙ₋₁) / 2 · Δt,  0 ≤ ΔE ≤ p_limit · Δt   [mW · s]
 
     s = 1                            nobody else is on the card, idle or busy: it is kept for us
-    s = u / Σ u                      u = SM utilisation since the last reading, of each process
+    s = u / Σ u                      u = SM utilisation since the last reading, of each process;
+                                     ends: its kernels draw half, or twice, what the others' do
     s = 1/m, from 0 to 1             m processes, and no utilisation is told for them
     s = 0                            others are on it and we are not
 
@@ -28,6 +29,10 @@ from lichen.ledger.estimate import Basis
 __all__ = ["Card"]
 
 _MILLI = 1e3
+# How much more one process's kernels may draw than another's at the same utilisation: assumed;
+# prompt phases reach the power limit, token phases stay well below it.
+# Source: POLCA, Patel et al. 2023, arXiv 2308.12908.
+_PACE = 2.0
 _ALL = (1.0, 1.0, 1.0)
 _NONE = (0.0, 0.0, 0.0)
 _Triple = tuple[float, float, float]
@@ -108,9 +113,9 @@ class Card:
         used = self._utilisation(since_us, on_it)
         total = sum(used.values())
         if on_it & ours and total > 0:
-            # Told as whole per cents, so a small share is a coarse one.
             part = sum(used.get(pid, 0.0) for pid in ours) / total
-            return part, part, part
+            rest = 1.0 - part
+            return part, part / (part + _PACE * rest), _PACE * part / (_PACE * part + rest)
         return 1.0 / len(on_it), 0.0, 1.0
 
     def _processes(self) -> list[Any]:
