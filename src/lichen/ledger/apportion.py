@@ -14,6 +14,8 @@ shared. What is spent while none is open belongs to no entry.
 from __future__ import annotations
 
 import threading
+from itertools import repeat
+from operator import add, sub, truediv
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Share:
 
     __slots__ = (
         "closed",
+        "event",
         "failed",
         "faults",
         "inner",
@@ -51,7 +54,7 @@ class Share:
         self.own: _Stand = ()
         self.inner: _Stand = ()
         self.since: _Stand = ()
-        self.within = 0
+        self.event = self.within = 0
         self.shared = False
         self.closed = False
         self.faults = 0
@@ -59,7 +62,10 @@ class Share:
 
 
 class Apportioner:
-    """Splits a meter's stands among open windows; safe to share among threads. O(1) an event."""
+    """Splits a meter's stands among open windows; safe to share among threads. O(1) an event.
+
+    Written in maps over tuples: it runs at both ends of every window.
+    """
 
     def __init__(self, meter: WindowMeter) -> None:
         self.meter = meter
@@ -126,39 +132,27 @@ class Apportioner:
 
     def _settle(self) -> None:
         now = self.meter.stand()
-        if self._innermost == 1:
-            self._each = tuple(
-                [had + new - old for had, new, old in zip(self._each, now, self._last, strict=True)]
-            )
-        elif self._innermost:
-            part = 1.0 / self._innermost
-            self._crowded = self._events
-            self._each = tuple(
-                [
-                    had + (new - old) * part
-                    for had, new, old in zip(self._each, now, self._last, strict=True)
-                ]
-            )
+        if self._innermost:
+            spent = map(sub, now, self._last)
+            if self._innermost > 1:
+                self._crowded = self._events
+                spent = map(truediv, spent, repeat(self._innermost))
+            self._each = tuple(map(add, self._each, spent))
         self._last = now
 
     def _step_in(self, share: Share) -> None:
         """It is innermost from now on."""
-        share.since = (*self._each, float(self._events))
+        share.since, share.event = self._each, self._events
         self._events += 1
         self._innermost += 1
 
     def _step_out(self, share: Share) -> None:
         """It is innermost no longer."""
         self._innermost -= 1
-        share.own = tuple(
-            [
-                had + now - since
-                for had, now, since in zip(share.own, self._each, share.since, strict=False)
-            ]
-        )
-        share.shared = share.shared or self._crowded > share.since[-1]
+        share.own = tuple(map(add, share.own, map(sub, self._each, share.since)))
+        share.shared = share.shared or self._crowded > share.event
         self._events += 1
 
 
 def _plus(one: _Stand, other: _Stand) -> _Stand:
-    return tuple([a + b for a, b in zip(one, other, strict=True)])
+    return tuple(map(add, one, other))
