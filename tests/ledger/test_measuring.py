@@ -364,6 +364,14 @@ def test_what_never_could_be_written_is_told_at_the_end(
     assert "1 measured windows are lost" in caplog.text
 
 
+def test_a_window_that_ends_after_its_book_breaks_nothing(book: Book, dial: Dial) -> None:
+    with book.measure("late"):
+        dial.wh += 1
+        book.close()
+
+    assert wh(book) == pytest.approx({"late": 1})
+
+
 def test_a_window_is_entered_once(book: Book) -> None:
     window = book.measure("fit")
     with window:

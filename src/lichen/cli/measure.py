@@ -106,15 +106,15 @@ def _run(
 ) -> int:
     from lichen.meter.command import NOT_EXECUTABLE, NOT_FOUND, Command
 
-    holder: list[Command] = []
-    book = _book(settings, holder)
+    command = Command(argv)
+    book = _book(settings, command)
     window = book.measure(job.name, work=job.work, reserved=job.reserved)
     try:
         with window:
             window.dropped = True  # until there is something to book
-            holder.append(Command(argv))
+            command.start()
             window.dropped = False
-            ended = holder[0].wait(linger)
+            ended = command.wait(linger)
             window.gaps += [f"{LEFT_RUNNING}:{ended.left}"] * bool(ended.left)
     except FileNotFoundError:
         return _refused(argv, "there is no such command", NOT_FOUND)
@@ -126,21 +126,15 @@ def _run(
     return ended.status
 
 
-def _book(settings: Settings, holder: list[Command]) -> Book:
+def _book(settings: Settings, command: Command) -> Book:
     """The ledger, its meter set on the command; in memory where the ledger cannot be opened."""
     from dataclasses import replace
 
     from lichen.assemble import make_window_meter, open_book
     from lichen.ledger.errors import LedgerError
 
-    def seconds() -> float:
-        return holder[0].seconds() if holder else 0.0
-
-    def peak() -> float:
-        return holder[0].peak_bytes if holder else 0.0
-
     def meter() -> Any:
-        return make_window_meter(clock=seconds, peak_bytes=peak)
+        return make_window_meter(clock=command.seconds, peak_bytes=lambda: command.peak_bytes)
 
     try:
         return open_book(settings, meter=meter)

@@ -80,7 +80,9 @@ class Measurer:
             self._lost += 1
             return
         self._ended.append(measurement)
-        if not self._wake.is_set():
+        if self._closed:
+            self.flush()  # no thread is left to do it; a store that is closed says so in the log
+        elif not self._wake.is_set():
             self._start()
             self._wake.set()
 

@@ -67,13 +67,12 @@ class Command:
     """
 
     def __init__(self, argv: Sequence[str]) -> None:
-        """Start it.
+        """Make ready to start it: from now on, signals wait for `wait`.
 
-        Raises:
-            FileNotFoundError: there is no such program.
-            PermissionError: it may not be executed.
-            OSError: it cannot be started for another reason.
+        To be made before any thread is: a thread that does not hold signals back would take them.
         """
+        self.argv = list(argv)
+        self.pid = 0
         self.peak_bytes = 0.0
         self._before = family_seconds() - time.process_time()
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -83,9 +82,18 @@ class Command:
         self._watched.add(signal.SIGCHLD)
         # Blocked, a signal waits until it is asked for: none is lost and none ends us.
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._watched)
+
+    def start(self) -> None:
+        """Start it.
+
+        Raises:
+            FileNotFoundError: there is no such program.
+            PermissionError: it may not be executed.
+            OSError: it cannot be started for another reason.
+        """
         try:
             self.pid = os.posix_spawnp(
-                argv[0], list(argv), os.environ, setsigmask=self._mask, setsigdef=_PYTHONS
+                self.argv[0], self.argv, os.environ, setsigmask=self._mask, setsigdef=_PYTHONS
             )
         except OSError:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
