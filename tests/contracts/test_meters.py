@@ -1,4 +1,4 @@
-"""Every built-in meter keeps MeterContract."""
+"""Every built-in meter keeps its contract."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.ledger.blind import Blind
 from lichen.ledger.estimate import Estimate
 from lichen.ledger.quantities import Power
+from lichen.meter.discovery import Found
+from lichen.meter.gauges import Gauges
 from lichen.meter.nvml import NvmlMeter
 from lichen.meter.process import ProcessMeter, tree_seconds
 from lichen.meter.rapl import RaplMeter
 from lichen.meter.replay import Recorder, ReplayMeter
 from lichen.meter.shares import whole
 from lichen.testing.counters import FakeCard, FakeNvml, PowercapTree
-from lichen.testing.meters import MeterContract, spin
+from lichen.testing.meters import MeterContract, WindowMeterContract, spin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,3 +151,35 @@ class TestRecorder(TestReplayMeter):
     @pytest.fixture
     def work(self) -> Callable[[], None]:
         return lambda: spin(0.02)
+
+
+class TestGaugesOfTheProcess(WindowMeterContract):
+    @pytest.fixture
+    def gauges(self) -> Gauges:
+        return Gauges([Found("process", ProcessMeter())])
+
+
+class TestGaugesOfCounters(WindowMeterContract):
+    @pytest.fixture
+    def card(self) -> FakeCard:
+        return FakeCard()
+
+    @pytest.fixture
+    def gauges(self, tmp_path: Path, card: FakeCard) -> Gauges:
+        tree = PowercapTree(tmp_path / "powercap")
+        tree.add("intel-rapl:0", "package-0")
+        nvml = NvmlMeter([0], nvml=FakeNvml([card]))
+        return Gauges([Found("rapl", RaplMeter(tree.root)), Found("nvml", nvml)])
+
+    @pytest.fixture
+    def fail(self, card: FakeCard) -> Callable[[], None]:
+        def fail() -> None:
+            card.fails = FakeNvml.NVML_ERROR_GPU_IS_LOST
+
+        return fail
+
+
+class TestBlind(WindowMeterContract):
+    @pytest.fixture
+    def gauges(self) -> Blind:
+        return Blind()
