@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lichen.ledger.entry import OWN
 from lichen.ledger.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ def in_terminal(script: str, press: bytes = b"") -> tuple[int, bytes]:
     return status, said
 
 
-def booked() -> list[Entry]:
-    """The entries of this folder's ledger."""
+def booked(*, own: bool = False) -> list[Entry]:
+    """The entries of this folder's ledger: of what was measured, or of lichen itself."""
     with closing(SqliteStore(Path("lichen.db"))) as store:
-        return list(store.entries())
+        return [entry for entry in store.entries() if (entry.figures.strategy == OWN) == own]
 
 
 @pytest.fixture
@@ -317,6 +318,16 @@ def test_a_measured_command_survives_recompute() -> None:
 
     assert json.loads(done.stdout)["changed"] == 0
     assert booked() == [before]
+
+
+def test_what_lichen_itself_took_is_booked_beside_it() -> None:
+    measure("--zone", "SE-SE3", "--work", "5", "image", "--", "true")
+
+    [overhead] = booked(own=True)
+    figures = overhead.figures
+    assert figures.footprint.energy.value.in_joules > 0
+    assert (figures.work.amount, figures.work.unit) == (0, "image")
+    assert figures.method == "process/1"
 
 
 def test_a_name_of_many_lines_stays_one_line() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from lichen.cli.flags import json_flag, settings_flags
 
 if TYPE_CHECKING:
     from lichen.ledger.book import Book
+    from lichen.ledger.entry import Entry
     from lichen.ledger.measuring import Measurement
     from lichen.meter.command import Command, Ended
     from lichen.settings import Settings
@@ -122,7 +124,7 @@ def _run(
         why = error.strerror or str(error)
         return _refused(argv, f"it cannot be run ({why})", NOT_EXECUTABLE)
     _tell(window, argv, ended, as_json=as_json)
-    _close(book)
+    _close(book, job.work.unit)
     return ended.status
 
 
@@ -157,13 +159,40 @@ def _tell(window: Measurement, argv: tuple[str, ...], ended: Ended, *, as_json: 
         click.echo(f"lichen: the window could not be told ({error!r})", err=True)
 
 
-def _close(book: Book) -> None:
+def _close(book: Book, unit: str) -> None:
     from lichen.ledger.errors import LichenError
 
     try:
+        book.add(_overhead(book, unit))
         book.close()
     except (LichenError, OSError) as error:
         click.echo(f"lichen: {error}; the command is not booked", err=True)
+
+
+def _overhead(book: Book, unit: str) -> Entry:
+    """What lichen itself took to start and to measure: CPU time, in the unit of the work."""
+    from datetime import UTC, datetime, timedelta
+
+    from lichen.ledger.entry import OWN, Entry, Figures
+    from lichen.ledger.window import Window, Work, microseconds
+    from lichen.meter import host
+
+    spent, now = time.process_time(), datetime.now(UTC)
+    window = Window(now - timedelta(seconds=spent), now, book.zone)
+    reading = host.reading_of_cpu(spent)
+    made, gaps = book.pricer.footprint(reading, book.zone, microseconds(window.start))
+    figures = Figures(
+        name="overhead",
+        strategy=OWN,
+        work=Work(0, unit),
+        footprint=made,
+        method=host.METHOD,
+        factors=host.factors(),
+        zone=book.zone,
+        raw={"cpu_seconds": spent},
+        gaps=gaps,
+    )
+    return Entry.of(window, figures)
 
 
 def _as_text(window: Measurement) -> str:
