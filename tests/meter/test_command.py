@@ -31,6 +31,14 @@ command = Command([sys.executable, "-c", "import signal; print(signal.getsignal(
 command.start()
 command.wait()
 """
+_UNSEEN = """
+import signal
+from lichen.meter.command import Command
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+command = Command(["sh", "-c", "exit 3"])
+command.start()
+print(command.wait().status)
+"""
 _MASK = """
 import signal, sys
 from lichen.meter.command import Command
@@ -56,6 +64,10 @@ def test_a_signal_is_passed_on_though_other_threads_run() -> None:
 
 def test_a_signal_that_was_ignored_stays_ignored() -> None:
     assert run(_IGNORED) == "1\n"
+
+
+def test_a_command_s_end_is_seen_where_children_were_ignored() -> None:
+    assert run(_UNSEEN) == "3\n"
 
 
 def test_the_command_s_signal_mask_is_the_one_we_had() -> None:

@@ -80,6 +80,8 @@ class Command:
         # A signal that was ignored (nohup) stays so, here and in the program.
         self._watched = {each for each in watched if signal.getsignal(each) != signal.SIG_IGN}
         self._watched.add(signal.SIGCHLD)
+        # Ignored, it would let children end without a trace.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # Blocked, a signal waits until it is asked for: none is lost and none ends us.
         self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._watched)
 
