@@ -246,6 +246,13 @@ def test_what_outlives_the_command_is_left_after_the_linger_and_told() -> None:
     assert "still-running:1" in entry.figures.gaps
 
 
+@pytest.mark.parametrize("linger", ["0", "1e300", "inf"])
+def test_any_linger_ends_with_what_was_waited_for(linger: str) -> None:
+    done = measure("--linger", linger, "--", "sh", "-c", "sleep 0.1 >/dev/null 2>&1 & exit 6")
+
+    assert done.returncode == 6
+
+
 def test_a_stop_while_lingering_ends_the_wait(started: Any) -> None:
     script = "sleep 5 >/dev/null 2>&1 & echo ready; exit 4"
     process = started("--", "sh", "-c", script)

@@ -49,6 +49,8 @@ _PYTHONS = (signal.SIGPIPE, signal.SIGXFSZ)
 _SIGNALLED = 128
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 _KILO = 1024.0
+# Longer than any machine stays on; more than the kernel's clocks hold would be an error. [s]
+_LONGEST_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ class Command:
         try:
             return self._wait(linger)
         finally:
+            # What was meant for the command must not end us once it has ended itself.
+            while signal.sigtimedwait(self._watched, 0) is not None:
+                pass
             signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _wait(self, linger: float | None) -> Ended:
@@ -122,7 +127,7 @@ class Command:
             reaped = self._reap()
             if self.pid in reaped:
                 status = reaped[self.pid]
-                until = None if linger is None else time.monotonic() + linger
+                until = None if linger is None else time.monotonic() + min(linger, _LONGEST_S)
             left = living_children(os.getpid()) if status is not None else []
             if status is not None and not left:
                 return Ended(status, 0)
