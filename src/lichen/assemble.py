@@ -134,10 +134,9 @@ def make_window_meter(
     process and all it started by default.
     """
     from lichen.meter.discovery import best  # noqa: PLC0415 (put together here)
-    from lichen.meter.family import family_seconds  # noqa: PLC0415
     from lichen.meter.gauges import Gauges  # noqa: PLC0415
 
-    return Gauges(best(find_meters()), clock=clock or family_seconds, peak_bytes=peak_bytes)
+    return Gauges(best(find_meters()), clock=clock, peak_bytes=peak_bytes)
 
 
 def make_grid(settings: Settings) -> IntensitySource:

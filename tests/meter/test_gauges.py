@@ -13,7 +13,7 @@ from lichen.ledger.estimate import Basis
 from lichen.ledger.window import Reserved
 from lichen.meter import making
 from lichen.meter.discovery import Found
-from lichen.meter.family import family_seconds
+from lichen.meter.family import FamilyClock, family_seconds
 from lichen.meter.gauges import Gauges
 from lichen.meter.machine import Machine
 from lichen.meter.nvml import NvmlMeter
@@ -235,6 +235,24 @@ def test_a_family_counts_a_child_that_still_runs() -> None:
         child.stdout.readline()
 
         seconds = family_seconds() - before
+        child.communicate(b"\n")
+
+    assert seconds >= 0.2
+
+
+def test_a_clock_that_is_asked_often_notices_a_child_soon() -> None:
+    clock = FamilyClock()
+    before = clock()
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY.format(0.2, "print(1, flush=True); input()")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        clock()
+        assert child.stdout is not None
+        child.stdout.readline()
+
+        seconds = clock() - before
         child.communicate(b"\n")
 
     assert seconds >= 0.2

@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from lichen.ledger.blind import NO_METER
-from lichen.meter.family import family_seconds
+from lichen.meter.family import FamilyClock
 from lichen.meter.process import ProcessMeter
 
 if TYPE_CHECKING:
@@ -47,10 +47,13 @@ class Gauges:
         self,
         found: Sequence[Found],
         *,
-        clock: Callable[[], float] = family_seconds,
+        clock: Callable[[], float] | None = None,
         peak_bytes: Callable[[], float] | None = None,
     ) -> None:
-        """Read these meters; `clock` tells CPU time [s], `peak_bytes` the most memory held."""
+        """Read these meters; `clock` tells CPU time [s], `peak_bytes` the most memory held.
+
+        Both are of this process and all it started by default.
+        """
         self.names = tuple(each.name for each in found)
         models = [each.meter for each in found if isinstance(each.meter, ProcessMeter)]
         self._key = models[0].key if models else ""
@@ -61,7 +64,7 @@ class Gauges:
         ]
         limits = [meter.within_s for _, _, meter in self._counters if meter.within_s]
         self.within_s: float | None = min(limits, default=None)
-        self._clock = clock
+        self._clock = clock or FamilyClock()
         self._peak = peak_bytes or _own_peak
         self._cpu = 0.0
         self._last: dict[str, tuple[float, ...]] = {}
