@@ -27,6 +27,7 @@ PUBLIC = [
     "LichenError",
     "Money",
     "Power",
+    "Reserved",
     "Saving",
     "Tokens",
     "Water",

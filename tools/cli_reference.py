@@ -32,6 +32,7 @@ every estimate is `{"value", "low", "high", "basis"}`. Keys are only ever added.
 | 1 | a finding: a saving that does not hold, no work to divide by, something broken |
 | 2 | wrong usage, or a tool that failed: the message says what, which value, and the way out |
 | 130 | stopped by Ctrl-C |
+| any | of `lichen measure`: the command's own; 126 and 127 where it could not be started |
 
 On a terminal there is colour, unless `NO_COLOR` is set; in a pipe there is none, and no progress.
 """
@@ -51,6 +52,9 @@ What stands at the top of each verb's `--json`, for `jq` and the like:
 `after`, `dry_run` |
 | `recompute --list` | `revisions` |
 | `doctor` | `healthy`, `checks` |
+| `measure` | `id`, `start`, `end`, `name`, `work`, `unit`, `zone`, `method`, `factors`, `raw`, \
+`gaps`, `used`, `command`, `exit_code`, `still_running`, `memory_energy_j`; in one line, on the \
+standard error |
 | `demo` | `report`, `proof` |
 
 ```console

@@ -5,10 +5,12 @@ grid/     I · reads the grid
 ledger/   the book: what every piece of work used and what it avoided, SCI = (E × I + M) / R
 calls/    strategy 1 · calling LLM APIs: a drop-in gateway
 operate/  strategy 4 · the whole stack: the dashboard and the metrics
+hooks/    where other people's frameworks call: pytest, IPython, Optuna, scikit-learn, boosting
 serve     the service: gateway and dashboard on one port
 assemble  open(): puts meters, grids and stores together
 
     book = lichen.open("lichen.db", zone="SE-SE3")
+    with book.measure("fit", work=Work(1, "training run")): fit()
     print(book.saving(strategy="calls"), book.sci(per="request"))
 
 Importing this package imports the standard library only, and of lichen only what is used.
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from lichen.ledger.sci import SCI
     from lichen.ledger.signal import GridSignal
     from lichen.ledger.tokens import Tokens
-    from lichen.ledger.window import Window, Work
+    from lichen.ledger.window import Reserved, Window, Work
 
 __version__ = "0.1.0"
 
@@ -49,6 +51,7 @@ _HOMES = {
     "LichenError": "ledger.errors",
     "Money": "ledger.quantities",
     "Power": "ledger.quantities",
+    "Reserved": "ledger.window",
     "SCI": "ledger.sci",
     "Saving": "ledger.entry",
     "Tokens": "ledger.tokens",
@@ -74,6 +77,7 @@ __all__ = [
     "LichenError",
     "Money",
     "Power",
+    "Reserved",
     "Saving",
     "Tokens",
     "Water",

@@ -30,8 +30,16 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Onward, Step, Upstream
     from lichen.grid.chain import Chain
     from lichen.ledger.errors import LedgerError
-    from lichen.ledger.ports import CallMeter, CallReading, ForecastSource, IntensitySource, Store
+    from lichen.ledger.ports import (
+        CallMeter,
+        CallReading,
+        ForecastSource,
+        IntensitySource,
+        Store,
+        WindowMeter,
+    )
     from lichen.ledger.signal import SignalKind
+    from lichen.meter.discovery import Found
 
 
 def open(  # noqa: A001 (lichen.open reads as what it is)
@@ -46,8 +54,16 @@ def open(  # noqa: A001 (lichen.open reads as what it is)
     return open_book(load(ledger=None if ledger is None else str(ledger), zone=zone))
 
 
-def open_book(settings: Settings, *, on_error: Callable[[LedgerError], None] | None = None) -> Book:
-    """The book of these settings; with `on_error`, entries go in through a bulk writer."""
+def open_book(
+    settings: Settings,
+    *,
+    on_error: Callable[[LedgerError], None] | None = None,
+    meter: Callable[[], WindowMeter] | None = None,
+) -> Book:
+    """The book of these settings; with `on_error`, entries go in through a bulk writer.
+
+    `meter` makes what measured windows are read by, the best meters here by default.
+    """
     from lichen.calls.proof import PROVERS  # noqa: PLC0415 (strategies are put together here)
     from lichen.grid.zones import default_zone  # noqa: PLC0415
 
@@ -58,7 +74,8 @@ def open_book(settings: Settings, *, on_error: Callable[[LedgerError], None] | N
     writer = None
     if on_error is not None:
         writer = BulkWriter(store, beside=_beside(store), on_error=on_error)
-    return Book(store, pricer, writer=writer, provers=PROVERS, zone=zone)
+    made = meter or make_window_meter
+    return Book(store, pricer, writer=writer, provers=PROVERS, zone=zone, meter=made)
 
 
 def _beside(store: Store) -> Path | None:
@@ -105,13 +122,48 @@ def open_store(where: str) -> Store:
 def make_pricer(settings: Settings) -> Pricer:
     """Today's prices: the token meter, the process meter's power, the grid."""
     from lichen.meter.host import reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.meter.windows import reading_of_window  # noqa: PLC0415
 
     def from_cpu(raw: Raw) -> CallReading | None:
         seconds = raw.raw.get(f"{raw.prefix}cpu_seconds")
         return None if seconds is None else reading_of_cpu(float(seconds))
 
-    calls: CallMeter = _plugin("lichen.meter", "tokens")()
-    return Pricer(calls, make_grid(settings), {"process": from_cpu})
+    def from_window(raw: Raw) -> CallReading | None:
+        return reading_of_window(raw.raw, raw.prefix)
+
+    calls = make_call_meter()
+    readers = {"process": from_cpu, "window": from_window}
+    return Pricer(calls, make_grid(settings), readers, spans=("window",))
+
+
+def make_call_meter() -> CallMeter:
+    """What calls to models are priced by."""
+    made: CallMeter = _plugin("lichen.meter", "tokens")()
+    return made
+
+
+def find_meters() -> list[Found]:
+    """The meters of this machine, each made or with the reason why it could not be."""
+    from lichen.meter.discovery import look  # noqa: PLC0415 (put together here)
+
+    points = sorted(entry_points(group="lichen.meter"), key=lambda point: point.name)
+    return look((point.name, point.load) for point in points)
+
+
+def make_window_meter(
+    *,
+    clock: Callable[[], float] | None = None,
+    peak_bytes: Callable[[], float] | None = None,
+) -> WindowMeter:
+    """What measured windows are read by: the best meters here, no domain twice.
+
+    `clock` gives the CPU time [s] and `peak_bytes` the most memory of what is measured, of this
+    process and all it started by default.
+    """
+    from lichen.meter.discovery import best  # noqa: PLC0415 (put together here)
+    from lichen.meter.gauges import Gauges  # noqa: PLC0415
+
+    return Gauges(best(find_meters()), clock=clock, peak_bytes=peak_bytes)
 
 
 def make_grid(settings: Settings) -> IntensitySource:

@@ -72,6 +72,26 @@ def test_each_meter_says_how_it_knows(run: Run, ledger: Path, free_port: int) ->
     assert " W (" in found["process meter"]["says"]
 
 
+def test_a_meter_that_is_not_here_says_why_and_what_to_do(
+    run: Run, ledger: Path, free_port: int
+) -> None:
+    found = checks(run, "--ledger", ledger, "--port", free_port)
+
+    assert {"tokens meter", "process meter", "nvml meter", "rapl meter"} <= set(found)
+    for meter in ("nvml meter", "rapl meter"):
+        assert found[meter]["says"]
+        assert found[meter]["state"] != "unavailable" or found[meter]["mend"]
+
+
+def test_the_meters_that_windows_read_say_what_they_cover(
+    run: Run, ledger: Path, free_port: int
+) -> None:
+    found = checks(run, "--ledger", ledger, "--port", free_port)
+
+    told = [row["says"] for name, row in found.items() if name.endswith(" meter")]
+    assert any("windows read cpu" in says for says in told)
+
+
 def test_a_zone_nobody_set_is_assumed_with_the_way_to_set_it(
     run: Run, ledger: Path, free_port: int
 ) -> None:

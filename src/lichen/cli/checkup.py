@@ -21,8 +21,9 @@ from lichen.ledger.rollup import Period
 from lichen.ledger.show import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from lichen.meter.discovery import Found
     from lichen.settings import Settings
 
 # What the gateway is built on; see the extra `serve`.
@@ -102,24 +103,35 @@ def _cache(settings: Settings) -> Iterator[Row]:
 
 
 def _meters(_: Settings) -> Iterator[Row]:
-    for point in sorted(entry_points(group="lichen.meter"), key=lambda point: point.name):
-        what = f"{point.name} meter"
-        try:
-            yield _meter(what, point.load()())
-        except MeterUnavailable as error:
-            yield Row(what, "unavailable", error.why, error.mend)
-        except (LichenError, ImportError) as error:
-            yield Row(what, "unavailable", str(error))
+    """The meter of calls, then those of this machine: which are read in windows, which not, why."""
+    from lichen.assemble import find_meters, make_call_meter
+    from lichen.meter.discovery import best
+
+    calls = make_call_meter()
+    yield Row("tokens meter", "modelled", f"{calls.method}: {calls.factors}")
+    found = find_meters()
+    chosen = best(found)
+    for each in sorted(found, key=lambda one: (one not in chosen, one.name)):
+        yield _meter(each, chosen)
 
 
-def _meter(what: str, meter: Any) -> Row:
-    """A meter of calls says which tables it prices by, any other is read once."""
-    if hasattr(meter, "method") and not hasattr(meter, "why"):
-        return Row(what, "modelled", f"{meter.method}: {meter.factors}")
-    read = meter.read()
+def _meter(found: Found, chosen: Sequence[Found]) -> Row:
+    """A meter that was made is read once, and says what it covers and whether windows use it."""
+    what = f"{found.name} meter"
+    if isinstance(found.error, MeterUnavailable):
+        return Row(what, "unavailable", found.error.why, found.error.mend)
+    if found.error is not None:
+        return Row(what, "unavailable", str(found.error))
+    meter = found.meter
     power = getattr(meter, "power", None)
     told = f"{power} a busy CPU: " if power is not None else ""
-    return Row(what, read.basis.name.lower(), f"{told}{getattr(meter, 'why', '')}")
+    covers = " and ".join(sorted(meter.covers))
+    role = f"windows read {covers} by it" if found in chosen else f"a better one reads {covers}"
+    try:
+        state = meter.read().basis.name.lower()
+    except MeterUnavailable as error:
+        return Row(what, "unavailable", error.why, error.mend)
+    return Row(what, state, f"{told}{meter.why} · {role}")
 
 
 def _zone(settings: Settings) -> Iterator[Row]:

@@ -3,6 +3,7 @@
     book = lichen.open("lichen.db")
     book.saving(strategy="calls")      what was avoided, with its interval
     book.sci(per="request")            SCI = (E × I + M) / R
+    book.measure("fit")                a window to measure: `with`, or a decorator
     book.prove(entry_id)               run the evidence of a saving again
 
 Made by `lichen.open()`, which finds the store, the meters and the grid.
@@ -10,19 +11,25 @@ Made by `lichen.open()`, which finds the store, the meters and the grid.
 
 from __future__ import annotations
 
+import logging
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from lichen.ledger.blind import Blind
 from lichen.ledger.errors import InputError, UnprovenSaving
+from lichen.ledger.measurer import Measurer
+from lichen.ledger.measuring import UNTOLD, Measurement
 from lichen.ledger.rollup import Period
 from lichen.ledger.summary import Summary
+from lichen.ledger.window import Reserved, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lichen.ledger.entry import Entry
     from lichen.ledger.footprint import Footprint
-    from lichen.ledger.ports import Store
+    from lichen.ledger.ports import Store, WindowMeter
     from lichen.ledger.pricing import Pricer
     from lichen.ledger.proof import Proof, Prover
     from lichen.ledger.recompute import Revision
@@ -41,12 +48,17 @@ class Book:
         writer: BulkWriter | None = None,
         provers: Mapping[str, Prover] | None = None,
         zone: str = "WORLD",
+        meter: Callable[[], WindowMeter] | None = None,
     ) -> None:
+        """Keep the book in `store`, priced by `pricer`; `meter` is made when first measured by."""
         self.store = store
         self.pricer = pricer
         self.writer = writer
         self.zone = zone
         self._provers = dict(provers or {})
+        self._meter = meter
+        self._measurer: Measurer | None = None
+        self._measuring = threading.Lock()
 
     def add(self, entry: Entry) -> None:
         """Take an entry: at once through the writer where there is one, else straight in."""
@@ -62,8 +74,55 @@ class Book:
         else:
             self.store.note_gap(what, 1, datetime.now(UTC))
 
+    def measure(
+        self,
+        name: str,
+        *,
+        work: Work | None = None,
+        zone: str | None = None,
+        reserved: Reserved | None = None,
+        sync: Callable[[], object] | None = None,
+    ) -> Measurement:
+        """A window to measure: enter it with `with`, or put it on a function with `@`.
+
+        It becomes an entry with the energy of this process and all it started, carbon by the grid
+        of the zone over the window, and the embodied share of the hardware held. `work` is what is
+        done in it (also settable until it ends), `reserved` the hardware kept for it, `sync` waits
+        for a device before it is read (torch.cuda.synchronize). It never breaks the work.
+
+        Raises:
+            InputError: `work` or `reserved` is of another kind.
+        """
+        for given, kind in ((work, Work), (reserved, Reserved)):
+            if given is not None and not isinstance(given, kind):
+                raise InputError(f"{kind.__name__} is wanted, as {kind.__name__}(…), got {given!r}")
+        return Measurement(
+            self._measures(),
+            name,
+            work=UNTOLD if work is None else work,
+            zone=zone or self.zone,
+            reserved=reserved,
+            sync=sync,
+        )
+
+    def _measures(self) -> Measurer:
+        """What measures, made when it is first wanted."""
+        with self._measuring:
+            if self._measurer is None:
+                self._measurer = Measurer(_made(self._meter), self.pricer, self._write)
+            return self._measurer
+
+    def _write(self, entries: list[Entry]) -> None:
+        if self.writer is None:
+            self.store.append(entries)
+            return
+        for entry in entries:
+            self.writer.put(entry)
+
     def flush(self) -> None:
-        """Wait until what was added can be read."""
+        """Wait until what was added or measured can be read."""
+        if self._measurer is not None:
+            self._measurer.flush()
         if self.writer is not None:
             self.writer.flush()
 
@@ -75,6 +134,8 @@ class Book:
         period: Period = Period.MINUTE,
     ) -> Summary:
         """What the book says about a time, to the `period`; without limits, about all of it."""
+        if self._measurer is not None:
+            self._measurer.flush()
         if since is None and until is None:
             period = Period.DAY
         return Summary(self.store.totals(period, since=since, until=until), self.store.gaps())
@@ -120,6 +181,8 @@ class Book:
 
     def close(self) -> None:
         """Write what waits and release the store."""
+        if self._measurer is not None:
+            self._measurer.shut()
         if self.writer is not None:
             self.writer.close()
         self.store.close()
@@ -129,3 +192,14 @@ class Book:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _made(make: Callable[[], WindowMeter] | None) -> WindowMeter:
+    """The meter of windows; where there is none, one that says that it sees nothing."""
+    if make is None:
+        return Blind()
+    try:
+        return make()
+    except Exception:  # the measured program goes on, with a gap in every window
+        logging.getLogger("lichen").warning("no meter can be read here", exc_info=True)
+        return Blind()

@@ -28,6 +28,8 @@ NOTHING: Mapping[str, float | str] = MappingProxyType({})
 OWN = "lichen"
 # An entry whose strategy is NONE was answered as it came, by the upstream.
 NONE = "none"
+# An entry whose strategy is WINDOW is a window that was measured, of a program or of a command.
+WINDOW = "none.measured"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lichen.ledger.rollup import Period, Totals
     from lichen.ledger.signal import GridSignal
     from lichen.ledger.tokens import Tokens
-    from lichen.ledger.window import Window
+    from lichen.ledger.window import Reserved, Window
 
 
 class Meter(Protocol):
@@ -35,16 +35,44 @@ class Meter(Protocol):
         ...
 
 
+class WindowMeter(Protocol):
+    """Reads all that a measured window may spend; its stands are split among open windows.
+
+    `within_s` is how often it must be read at least [s], None where that does not matter; `faults`
+    counts the failed readings.
+    """
+
+    method: str
+    within_s: float | None
+    faults: int
+
+    def stand(self) -> tuple[float, ...]:
+        """Where all it reads stands now, seconds first; never decreases, never raises."""
+        ...
+
+    def failed_since(self, faults: int) -> tuple[str, ...]:
+        """What failed to be read since there had been so many faults, by name."""
+        ...
+
+    def raw(
+        self, spent: Sequence[float], reserved: Reserved | None
+    ) -> tuple[dict[str, float | str], tuple[str, ...]]:
+        """Raw quantities for a difference of two stands, and what could not be known."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CallReading:
     """What one call to a model used, by model: energy at the wall, and embodied carbon.
 
-    `gaps` name what had to be assumed, such as "model-unknown".
+    `gaps` name what had to be assumed, such as "model-unknown". `factors` are the version of the
+    tables, where the method's own do not say it.
     """
 
     energy: Estimate[Energy]
     embodied: Estimate[Carbon]
     gaps: tuple[str, ...] = ()
+    factors: str = ""
 
 
 class CallMeter(Protocol):

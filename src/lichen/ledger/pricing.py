@@ -1,6 +1,7 @@
 """Pricing: from raw quantities to a footprint, the same when first written and when priced again.
 
-    operational = E × I(zone, time)      E from tokens ("tokens/1") or CPU time ("process/1")
+    operational = E × I(zone, time)      E from tokens ("tokens/1") or CPU time ("process/1"), or of
+                                         a measured window ("window/1"), with I over all of it
     embodied    = M, the hardware's share
 
 Where a zone's intensity cannot be had for a time, the wide world average stands in and the entry
@@ -22,7 +23,7 @@ from lichen.ledger.tokens import Tokens
 from lichen.ledger.window import Window, from_microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from lichen.ledger.entry import Entry, Figures
     from lichen.ledger.ports import CallMeter, IntensitySource
@@ -46,6 +47,7 @@ class Pricer:
     """Prices calls and measured energy; also a `Pricing` for history.
 
     `readers` give energy and embodied carbon by method ("tokens", "process"), from raw quantities.
+    Entries of the methods in `spans` last, and are priced over their whole window.
     """
 
     def __init__(
@@ -53,8 +55,11 @@ class Pricer:
         calls: CallMeter,
         grid: IntensitySource,
         readers: Mapping[str, Callable[[Raw], CallReading | None]] | None = None,
+        *,
+        spans: Collection[str] = (),
     ) -> None:
         self.calls = calls
+        self._spans = frozenset(spans)
         self._grid = grid
         self._readers = {"tokens": self._from_tokens, **(readers or {})}
         self._minute: dict[str, tuple[int, Estimate[CarbonIntensity], tuple[str, ...]]] = {}
@@ -69,18 +74,33 @@ class Pricer:
         if had is not None and had[0] == minute:
             return had[1], had[2]
         start = from_microseconds(minute * _MINUTE_US)
-        window = Window(start, start + timedelta(minutes=1), zone)
-        gaps: tuple[str, ...] = ("zone-assumed",) if zone == WORLD else ()
-        try:
-            found = self._grid.intensity(zone, window).over(window)
-        except (SourceError, UnknownZone):
-            gaps = (f"intensity-unavailable:{zone}",)
-            found = self._grid.intensity(WORLD, replace(window, zone=WORLD)).over(window)
+        found, gaps = self.over(Window(start, start + timedelta(minutes=1), zone))
         if had is not None and had[1] == found:
             # The same object while nothing changes: figures made from it can be kept.
             found = had[1]
         self._minute[zone] = (minute, found, gaps)
         return found, gaps
+
+    def over(self, window: Window) -> tuple[Estimate[CarbonIntensity], tuple[str, ...]]:
+        """Mean intensity over a window [gCO₂e/kWh], and what had to be assumed."""
+        gaps: tuple[str, ...] = ("zone-assumed",) if window.zone == WORLD else ()
+        try:
+            return self._grid.intensity(window.zone, window).over(window), gaps
+        except (SourceError, UnknownZone):
+            gaps = (f"intensity-unavailable:{window.zone}",)
+            everywhere = replace(window, zone=WORLD)
+            return self._grid.intensity(WORLD, everywhere).over(everywhere), gaps
+
+    def spanning(
+        self, method: str, raw: Mapping[str, float | str], window: Window
+    ) -> tuple[Footprint, str, tuple[str, ...]]:
+        """A window's footprint from its raw quantities, the factors used, what was assumed."""
+        read = self._readers.get(method.partition("/")[0])
+        reading = read(Raw("", Tokens(), raw, "")) if read else None
+        if reading is None:
+            return Footprint.zero(), "", (f"method-unknown:{method}",)
+        made, gaps = self._priced(reading, window)
+        return made, reading.factors, gaps
 
     def footprint(
         self, reading: CallReading, zone: str, at_us: int
@@ -108,21 +128,23 @@ class Pricer:
 
     def __call__(self, figures: Figures, sample: Entry) -> Figures:
         """The figures under today's factors; the same object where nothing changes."""
+        if figures.method.split("/")[0] in self._spans:
+            return self._repriced(figures, sample.window)
         intensity, gaps = self.intensity(figures.zone, sample.start_us)
         last = self._last
         if last is not None and last[0] is figures and last[1] is intensity and last[2] == gaps:
             # History comes figures by figures: most minutes have the price of the one before.
             return last[3]
-        now = self._priced(figures, sample)
+        now = self._repriced(figures, sample.start_us)
         self._last = figures, intensity, gaps, now
         return now
 
-    def _priced(self, figures: Figures, sample: Entry) -> Figures:
-        used, gaps = self._again(figures, figures.tokens, figures.footprint, sample.start_us)
+    def _repriced(self, figures: Figures, at: Window | int) -> Figures:
+        used, gaps, factors = self._again(figures, figures.tokens, figures.footprint, at)
         baseline = figures.baseline
         if baseline is not None:
-            instead, more = self._again(
-                figures, baseline.tokens, baseline.footprint, sample.start_us, "baseline_"
+            instead, more, _ = self._again(
+                figures, baseline.tokens, baseline.footprint, at, "baseline_"
             )
             baseline = Baseline(instead, baseline.method, baseline.evidence, baseline.tokens)
             gaps += more
@@ -131,25 +153,32 @@ class Pricer:
             figures,
             footprint=used,
             baseline=baseline,
-            factors=self._factors(figures),
+            factors=factors or self._factors(figures),
             gaps=kept + tuple(dict.fromkeys(gap for gap in gaps if gap not in kept)),
         )
         return figures if now == figures else now
 
     def _again(
-        self, figures: Figures, tokens: Tokens, had: Footprint, at_us: int, prefix: str = ""
-    ) -> tuple[Footprint, tuple[str, ...]]:
+        self, figures: Figures, tokens: Tokens, had: Footprint, at: Window | int, prefix: str = ""
+    ) -> tuple[Footprint, tuple[str, ...], str]:
         read = self._readers.get(figures.method.split("/")[0])
         raw = Raw(figures.model, tokens, figures.raw, prefix)
         reading = read(raw) if read else None
         if had == _NOTHING and (reading is None or not reading.energy.high.amount):
-            return had, ()  # nothing was used, at any price
+            return had, (), ""  # nothing was used, at any price
         if reading is None:
             # Raw quantities of a kind we have no reader for: energy stands, the grid may differ.
             reading = CallReading(had.energy, had.embodied)
         elif prefix:
             reading = self.instead(reading, figures.model, tokens)
-        return self.footprint(reading, figures.zone, at_us)
+        if isinstance(at, Window):
+            return *self._priced(reading, at), reading.factors
+        return *self.footprint(reading, figures.zone, at), reading.factors
+
+    def _priced(self, reading: CallReading, window: Window) -> tuple[Footprint, tuple[str, ...]]:
+        intensity, gaps = self.over(window)
+        made = Footprint(reading.energy, price(reading.energy, intensity), reading.embodied)
+        return made, reading.gaps + gaps
 
     def _factors(self, figures: Figures) -> str:
         return self.calls.factors if figures.method == self.calls.method else figures.factors

@@ -1,4 +1,4 @@
-"""Window and Work: when and where something ran, and how much it did."""
+"""Window, Work and Reserved: when and where something ran, what it did, what was kept for it."""
 
 from __future__ import annotations
 
@@ -74,3 +74,25 @@ class Work:
             raise InputError(f"work must be a number ≥ 0, got {self.amount!r} {self.unit}")
         if not self.unit.strip():
             raise InputError(f"work needs a functional unit such as 'request', got {self.unit!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Hardware kept for a piece of work, busy or idle: logical CPUs and accelerators.
+
+    Raises:
+        InputError: a count is negative or not a number.
+    """
+
+    cpus: float = 0.0
+    gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be kept."""
+        for name, count in (("cpus", self.cpus), ("gpus", self.gpus)):
+            if not math.isfinite(count) or count < 0:
+                raise InputError(f"reserved {name} must be a number ≥ 0, got {count!r}")
+
+    def told(self) -> dict[str, float]:
+        """Those that somebody told of, by name."""
+        return {name: held for name, held in (("cpus", self.cpus), ("gpus", self.gpus)) if held}

@@ -2,8 +2,10 @@
 
     virtual machine     P = busy(architecture)            [low, high] from its row
     own machine         P = r·TDP / n                     [r₋·TDP / n, r₊·TDP / n]
+    reserved, and idle  P = idle(architecture)            [lowest, highest] of those it may be
 
 busy  wall power of a fully loaded server per hardware thread          [W]
+idle  wall power of the same server with nothing to do, per thread     [W]
 TDP   thermal design power of the CPU package                          [W]
 n     logical CPUs of the package                                      [1]
 r     wall power of a fully loaded server over the TDP of its CPUs     [1]
@@ -50,11 +52,17 @@ _LONE_TO_TDP = 3.3
 
 @dataclass(frozen=True, slots=True)
 class BusyPower:
-    """Power of one busy logical CPU, which table rows it is from, and why those. [W]"""
+    """Power of one busy logical CPU, which table rows it is from, and why those. [W]
+
+    `idle` is what it takes reserved and idle, None where the power was given and not looked up;
+    `key` finds the same rows again on another machine (`power_of`).
+    """
 
     watts: Estimate[Power]
     factors: str
     why: str
+    idle: Estimate[Power] | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,7 @@ class Architecture:
     family: int
     models: frozenset[int]
     features: frozenset[str]
+    idle_w: float
     busy_w: float
     low_w: float
     high_w: float
@@ -74,21 +83,39 @@ class Architecture:
 def busy_power(machine: Machine) -> BusyPower:
     """What one busy logical CPU of this machine draws at the wall. [W]"""
     tdp_w = None if machine.virtual else _tdp().get(machine.plain_name)
-    if tdp_w is not None:
-        return _by_tdp(machine, tdp_w)
     fitting, why = fits(machine)
-    names = "|".join(row.name for row in fitting)
-    whole = "any" if len(fitting) == len(architectures()) else names
-    return BusyPower(
-        Estimate(
-            Power.watts(mean(row.busy_w for row in fitting)),
-            Power.watts(min(row.low_w for row in fitting)),
-            Power.watts(max(row.high_w for row in fitting)),
-            Basis.MODELLED,
-        ),
-        f"power_vm/{VERSION}:{whole}",
-        why,
-    )
+    if tdp_w is not None:
+        threads = machine.siblings or machine.logical
+        return _by_tdp(machine.plain_name, tdp_w, threads, fitting)
+    return _by_architecture(fitting, why)
+
+
+def power_of(key: str) -> BusyPower | None:
+    """The power a key stands for, from today's tables; None if no row has its name any more. [W]"""
+    kind, _, rest = key.partition(":")
+    if kind == "vm":
+        rows = _named(rest)
+        return _by_architecture(rows, "as booked") if rows else None
+    threads, _, rest = rest.partition(":")
+    name, _, alike = rest.partition("@")
+    tdp_w, rows = _tdp().get(name), _named(alike)
+    if kind != "tdp" or tdp_w is None or not rows or not threads.isdigit():
+        return None
+    return _by_tdp(name, tdp_w, int(threads), rows)
+
+
+def _named(names: str) -> Sequence[Architecture]:
+    """Rows by their names, joined as in a key."""
+    if names == "any":
+        return architectures()
+    wanted = set(names.split("|"))
+    return [row for row in architectures() if row.name in wanted]
+
+
+def _names(rows: Sequence[Architecture]) -> str:
+    """The names of rows, as in a key."""
+    every = len(rows) == len(architectures())
+    return "any" if every else "|".join(row.name for row in rows)
 
 
 def fits(machine: Machine) -> tuple[Sequence[Architecture], str]:
@@ -118,9 +145,25 @@ def fits(machine: Machine) -> tuple[Sequence[Architecture], str]:
     return rows, f"the CPU {machine.name or machine.vendor or 'without a name'!r} is in no table"
 
 
-def _by_tdp(machine: Machine, tdp_w: float) -> BusyPower:
+def _by_architecture(fitting: Sequence[Architecture], why: str) -> BusyPower:
+    """From the servers of the architectures a CPU may be."""
+    return BusyPower(
+        Estimate(
+            Power.watts(mean(row.busy_w for row in fitting)),
+            Power.watts(min(row.low_w for row in fitting)),
+            Power.watts(max(row.high_w for row in fitting)),
+            Basis.MODELLED,
+        ),
+        f"power_vm/{VERSION}:{_names(fitting)}",
+        why,
+        _idle(fitting),
+        f"vm:{_names(fitting)}",
+    )
+
+
+def _by_tdp(name: str, tdp_w: float, threads: int, fitting: Sequence[Architecture]) -> BusyPower:
     """From the thermal design power of a CPU that is not shared with strangers."""
-    share = tdp_w / (machine.siblings or machine.logical)
+    share = tdp_w / threads
     return BusyPower(
         Estimate(
             Power.watts(share * _WALL_TO_TDP),
@@ -128,8 +171,18 @@ def _by_tdp(machine: Machine, tdp_w: float) -> BusyPower:
             Power.watts(share * _LONE_TO_TDP),
             Basis.MODELLED,
         ),
-        f"power_tdp/{VERSION}:{machine.plain_name}",
-        f"{machine.name} has a TDP of {tdp_w:g} W",
+        f"power_tdp/{VERSION}:{name}",
+        f"{name} has a TDP of {tdp_w:g} W",
+        _idle(fitting),
+        f"tdp:{threads}:{name}@{_names(fitting)}",
+    )
+
+
+def _idle(fitting: Sequence[Architecture]) -> Estimate[Power]:
+    """What a logical CPU's share of the server takes while nothing is done. [W]"""
+    watts = [row.idle_w for row in fitting]
+    return Estimate(
+        Power.watts(mean(watts)), Power.watts(min(watts)), Power.watts(max(watts)), Basis.MODELLED
     )
 
 
@@ -143,6 +196,7 @@ def architectures() -> tuple[Architecture, ...]:
             int(row["family"]),
             frozenset(int(model) for model in row["models"].split()),
             frozenset(row["features"].split()),
+            float(row["idle_w"]),
             float(row["busy_w"]),
             float(row["low_w"]),
             float(row["high_w"]),

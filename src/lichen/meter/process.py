@@ -31,7 +31,7 @@ from lichen.meter.power import BusyPower, busy_power
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ProcessMeter", "process_seconds", "tree_seconds"]
+__all__ = ["ProcessMeter", "living_children", "memory_watts", "process_seconds", "tree_seconds"]
 
 # A process's CPU clock: its id inverted, above three bits of which kind; 2 is scheduler time.
 # Source: Linux, include/linux/posix-timers_types.h, MAKE_PROCESS_CPUCLOCK and CPUCLOCK_SCHED.
@@ -67,12 +67,19 @@ def tree_seconds(pid: int) -> float:
         OSError: there is no such process any more.
     """
     total = process_seconds(pid) + _reaped_seconds(pid)
-    for child in _children(pid):
+    for child in living_children(pid):
         try:
             total += tree_seconds(child)
         except OSError:  # it ended while we looked; its parent has its time now or soon
             continue
     return total
+
+
+def memory_watts(held_bytes: float) -> Estimate[Power]:
+    """Power that so much memory may draw: wide, and never part of a reading. [W]"""
+    gigabytes = held_bytes / 1e9
+    watts = [Power.watts(each * gigabytes) for each in (_RAM_W, _RAM_LOW_W, _RAM_HIGH_W)]
+    return Estimate(watts[0], watts[1], watts[2], Basis.ASSUMED)
 
 
 class ProcessMeter:
@@ -81,11 +88,17 @@ class ProcessMeter:
     Attributes:
         method: how it reads, for the ledger.
         factors: which power was used, for the ledger.
+        covers: what of the machine it stands for.
         power: wall power of one busy logical CPU. [W]
+        key: finds that power again on another machine (`lichen.meter.power.power_of`).
         why: why that power, for people.
     """
 
     method = "process/1"
+    basis = Basis.MODELLED
+    # The table's servers had their memory plugged in: its usual share is in the power.
+    covers = frozenset({"cpu", "ram"})
+    within_s = None
 
     def __init__(
         self,
@@ -102,6 +115,7 @@ class ProcessMeter:
         self.pid = os.getpid() if pid is None else pid
         found = BusyPower(power, "given", "as given") if power else busy_power(machine())
         self.power, self.factors, self.why = found.watts, found.factors, found.why
+        self.key = found.key
         self._clock = clock
         self._watts = tuple(p.in_watts for p in (self.power.value, self.power.low, self.power.high))
         self._began = self._last = 0.0
@@ -141,9 +155,7 @@ class ProcessMeter:
             pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
         except OSError as error:
             raise self._unavailable(error) from error
-        gigabytes = pages * _PAGE_BYTES / 1e9
-        watts = [Power.watts(each * gigabytes) for each in (_RAM_W, _RAM_LOW_W, _RAM_HIGH_W)]
-        return Estimate(watts[0], watts[1], watts[2], Basis.ASSUMED)
+        return memory_watts(pages * _PAGE_BYTES)
 
     def _seconds(self) -> float:
         """CPU time of the process. [s]"""
@@ -181,8 +193,8 @@ def _reaped_seconds(pid: int) -> float:
     return (int(fields[13]) + int(fields[14])) / _KERNEL_TICKS
 
 
-def _children(pid: int) -> list[int]:
-    """The processes a process has started and not waited for."""
+def living_children(pid: int) -> list[int]:
+    """The processes that a process has started and not waited for."""
     found: list[int] = []
     for thread in Path(f"/proc/{pid}/task").iterdir():
         try:

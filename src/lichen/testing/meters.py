@@ -1,4 +1,4 @@
-"""MeterContract: what every meter of energy keeps.
+"""MeterContract and WindowMeterContract: what every meter keeps, of energy and of windows.
 
     class TestMyMeter(MeterContract):
         @pytest.fixture
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,11 +24,12 @@ import pytest
 from lichen.ledger.errors import MeterUnavailable
 from lichen.ledger.estimate import Basis
 from lichen.ledger.quantities import Energy
+from lichen.ledger.window import Reserved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lichen.ledger.ports import Meter
+    from lichen.ledger.ports import Meter, WindowMeter
 
 # CPU time that any meter must notice. [s]
 _NOTICEABLE_S = 0.05
@@ -92,6 +94,24 @@ class MeterContract:
 
         assert meter.read().value > before.value
 
+    def test_a_reading_from_another_thread_goes_on_from_the_last(
+        self, meter: Meter, work: Callable[[], None]
+    ) -> None:
+        """One meter may be read by several threads in turn."""
+        before = meter.read()
+        work()
+        with ThreadPoolExecutor(1) as elsewhere:
+            after = elsewhere.submit(meter.read).result()
+
+        assert after.value >= before.value
+
+    def test_the_ledger_can_name_it(self, meter: Meter) -> None:
+        """An entry keeps how it was read and by which tables or counters."""
+        method, factors = getattr(meter, "method", ""), getattr(meter, "factors", "")
+
+        assert "/" in method
+        assert factors
+
     def test_what_cannot_be_read_says_why_and_the_way_out(
         self, unreadable: Callable[[], object]
     ) -> None:
@@ -102,3 +122,62 @@ class MeterContract:
         assert raised.value.what
         assert raised.value.why
         assert raised.value.mend
+
+
+class WindowMeterContract:
+    """The laws of `WindowMeter`; inherit it and give `gauges` and, where it can fail, `fail`."""
+
+    @pytest.fixture
+    def gauges(self) -> WindowMeter:
+        """The meter of windows under test, just made."""
+        raise NotImplementedError("give the meter of windows under test")
+
+    @pytest.fixture
+    def fail(self) -> Callable[[], None] | None:
+        """What makes its next reading fail; None for one that reads nothing which could."""
+        return None
+
+    def test_a_stand_is_as_long_as_the_last_and_never_falls(self, gauges: WindowMeter) -> None:
+        """Seconds first; the difference of two stands is what was spent."""
+        stands = [gauges.stand()]
+        for _ in range(3):
+            spin(_NOTICEABLE_S)
+            stands.append(gauges.stand())
+
+        assert len({len(stand) for stand in stands}) == 1
+        assert stands[-1][0] > stands[0][0]
+        for column in zip(*stands, strict=True):
+            assert list(column) == sorted(column)
+
+    def test_raw_quantities_begin_with_the_time(self, gauges: WindowMeter) -> None:
+        """An entry keeps numbers and words alone, and how long it took."""
+        before = gauges.stand()
+        spin(_NOTICEABLE_S)
+        spent = [now - was for was, now in zip(before, gauges.stand(), strict=True)]
+
+        raw, gaps = gauges.raw(spent, None)
+
+        assert raw["seconds"] == spent[0]
+        assert all(isinstance(value, (int, float, str)) for value in raw.values())
+        assert all(gaps)
+        assert "/" in gauges.method
+
+    def test_what_is_reserved_is_kept(self, gauges: WindowMeter) -> None:
+        """History is priced again from what was told."""
+        raw, _ = gauges.raw([0.0] * len(gauges.stand()), Reserved(cpus=4, gpus=2))
+
+        assert (raw["reserved_cpus"], raw["reserved_gpus"]) == (4, 2)
+
+    def test_a_failure_is_named_and_breaks_nothing(
+        self, gauges: WindowMeter, fail: Callable[[], None] | None
+    ) -> None:
+        """A stand never raises; it says afterwards what failed, and only to windows open then."""
+        before, faults = gauges.stand(), gauges.faults
+        if fail is not None:
+            fail()
+
+        after = gauges.stand()
+
+        assert len(after) == len(before)
+        assert bool(gauges.failed_since(faults)) == (fail is not None)
+        assert gauges.failed_since(gauges.faults) == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from lichen.ledger.entry import NONE, OWN
+from lichen.ledger.entry import NONE, OWN, WINDOW
 from lichen.ledger.estimate import Basis
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ STRATEGIES = {
         "An answer was stored, but the policy for sampled calls wants a new one: "
         'sampled = "reuse" on a route changes that.',
     ),
+    WINDOW: Said("measured window", "A piece of a program, or a command, measured as it ran."),
     "calls.exact": Said("stored answer", "The same call had been answered before."),
     "calls.coalesce": Said("shared answer", "The same call was under way: one answer for all."),
     OWN: Said("lichen itself", "CPU time of the service and this page."),
@@ -101,6 +102,17 @@ GAPS = {
         "not known.",
     ),
     "not-priced": Said("not priced", "The call was answered and its use could not be computed."),
+    "window-shared": Said(
+        "windows at the same time",
+        "Measured side by side, they share equally: which of them used how much is not known.",
+    ),
+    "meter-failed": Said("meter failed", "It could not be read for a part of the window."),
+    "no-meter": Said("no meter", "Nothing here reads energy: `lichen doctor` says why."),
+    "gpu-unmetered": Said(
+        "accelerator not metered", "Its making is counted, its energy is not: nothing reads it."
+    ),
+    "sync-failed": Said("device not waited for", "Work of the window may lie outside it."),
+    "still-running": Said("left running", "What the command started went on after its window."),
     "entries dropped": Said(
         "lines not written", "The ledger could not keep up or be written: `lichen doctor` says why."
     ),
@@ -111,7 +123,8 @@ GAPS = {
 _WARM = "Its low end supposes that the prompt would have been in the model's prompt cache. "
 METHODS = {
     "tokens": Method("token model", "method/energy"),
-    "process": Method("process meter", "method/energy"),
+    "process": Method("process meter", "method/process"),
+    "window": Method("measured window", "method/process"),
     "stored-call": Method("the stored call's own footprint", "method/savings", _WARM),
     "shared-call": Method("the shared call's own footprint", "method/savings", _WARM),
     "unknown": Method("not known", "method/uncertainty"),

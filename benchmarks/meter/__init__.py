@@ -1,0 +1,1 @@
+"""What measuring a window costs, and what four trackers say of the same busy core."""

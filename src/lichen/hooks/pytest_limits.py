@@ -1,0 +1,135 @@
+"""pytest: a test that may use so much energy, carbon or tokens, and fails where it uses more.
+
+    @pytest.mark.limit_energy("5 J")
+    @pytest.mark.limit_carbon("2 mg")
+    @pytest.mark.limit_tokens(2_000)
+
+Energy and carbon are those of the test's call, fixtures left out, by the best meters here, in the
+zone of the settings; the limit is held against the best estimate, and the message shows the
+interval. Tokens are those of the calls that the ledger of the settings got during the test, so the
+test has to call through `lichen serve` on that ledger. Results stand in the report's properties.
+
+Loaded by pytest through its entry point; a test without a limit costs nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from lichen.ledger.book import Book
+    from lichen.ledger.footprint import Footprint
+
+_MARKS = {
+    "limit_energy": "limit_energy(amount): fail a test that uses more, such as '5 J' or '1 mWh'",
+    "limit_carbon": "limit_carbon(amount): fail a test that emits more CO2e, such as '2 mg'",
+    "limit_tokens": "limit_tokens(count): fail a test whose calls, by the ledger, use more tokens",
+}
+# The service writes what it booked within a quarter of a second. [s]
+_WRITTEN_S = 0.3
+_BOOK: pytest.StashKey[Book] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell pytest of the marks."""
+    for line in _MARKS.values():
+        config.addinivalue_line("markers", line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let the book of the session go."""
+    book = config.stash.get(_BOOK, None)
+    if book is not None:
+        book.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Measure a test that has a limit, and hold the limit where the test itself passed."""
+    limits = {name: _argument(item, name) for name in _MARKS if item.get_closest_marker(name)}
+    if not limits:
+        return (yield)
+    checks = [_CHECKS[name](given) for name, given in limits.items() if name in _CHECKS]
+    began = datetime.now(UTC)
+    with _book(item.config).measure(item.nodeid) as window:
+        result = yield
+    for check in checks:
+        check(item, window.footprint)
+    if "limit_tokens" in limits:
+        _check_tokens(item, limits["limit_tokens"], began)
+    return result
+
+
+def _argument(item: pytest.Item, name: str) -> Any:
+    mark = item.get_closest_marker(name)
+    assert mark is not None
+    if len(mark.args) != 1 or mark.kwargs:
+        pytest.fail(f"a limit has one amount: {_MARKS[name]}", pytrace=False)
+    return mark.args[0]
+
+
+def _book(config: pytest.Config) -> Book:
+    """The session's book, in memory: limits leave nothing behind."""
+    book = config.stash.get(_BOOK, None)
+    if book is None:
+        from lichen.assemble import open as open_book  # noqa: PLC0415 (on use alone)
+
+        book = config.stash[_BOOK] = open_book("memory:")
+    return book
+
+
+def _limit_energy(given: Any) -> Callable[[pytest.Item, Footprint], None]:
+    from lichen.hooks.amounts import energy  # noqa: PLC0415 (on use alone)
+
+    limit = energy(given)
+
+    def check(item: pytest.Item, used: Footprint) -> None:
+        item.user_properties.append(("lichen_energy_j", used.energy.value.in_joules))
+        if used.energy.value > limit:
+            pytest.fail(f"the test used {used.energy}, and its limit is {given}", pytrace=False)
+
+    return check
+
+
+def _limit_carbon(given: Any) -> Callable[[pytest.Item, Footprint], None]:
+    from lichen.hooks.amounts import carbon  # noqa: PLC0415 (on use alone)
+
+    limit = carbon(given)
+
+    def check(item: pytest.Item, used: Footprint) -> None:
+        item.user_properties.append(("lichen_carbon_g", used.carbon.value.in_grams))
+        if used.carbon.value > limit:
+            pytest.fail(f"the test emitted {used.carbon}, and its limit is {given}", pytrace=False)
+
+    return check
+
+
+_CHECKS = {"limit_energy": _limit_energy, "limit_carbon": _limit_carbon}
+
+
+def _check_tokens(item: pytest.Item, limit: Any, began: datetime) -> None:
+    from contextlib import closing  # noqa: PLC0415 (on use alone)
+
+    from lichen.assemble import open_store  # noqa: PLC0415
+    from lichen.settings import load  # noqa: PLC0415
+
+    where = load().ledger
+    if "://" not in where and not Path(where).exists():
+        pytest.fail(
+            f"nothing counts tokens here: there is no ledger at {where}; start `lichen serve` on "
+            "it, or name it in LICHEN_LEDGER",
+            pytrace=False,
+        )
+    time.sleep(_WRITTEN_S)
+    with closing(open_store(where)) as store:
+        used = sum(entry.figures.tokens.total for entry in store.entries(since=began))
+    item.user_properties.append(("lichen_tokens", used))
+    if used > limit:
+        pytest.fail(f"the test used {used} tokens, and its limit is {limit}", pytrace=False)

@@ -1,0 +1,129 @@
+"""The pytest plug-in, in a pytest of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lichen.ledger.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PLAIN = ("-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "--strict-markers", "-W", "error")
+BUSY = """
+import pytest, time
+
+def spin(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+"""
+CALL = """
+import pytest, sqlite3
+from contextlib import closing
+from lichen.ledger.sqlite import SqliteStore
+from lichen.ledger.window import Window, Work
+from lichen.ledger.entry import Entry
+from lichen.ledger.tokens import Tokens
+from lichen.testing.samples import sample_figures
+from datetime import datetime, UTC
+
+@pytest.mark.limit_tokens({limit})
+def test_call():
+    now = datetime.now(UTC)
+    figures = sample_figures(0, tokens=Tokens(prefill=100, decode=50))
+    with closing(SqliteStore("book.db")) as store:
+        store.append([Entry.of(Window(now, now, "SE-SE3"), figures)])
+"""
+
+
+def run(folder: Path, text: str) -> tuple[int, str]:
+    """Run a file of tests: exit status and what was said."""
+    (folder / "test_it.py").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *_PLAIN, "test_it.py"],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "LICHEN_LEDGER": "book.db", "LICHEN_ZONE": "SE-SE3"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("mark", ["limit_energy('1 kJ')", "limit_carbon('1 kg')"])
+def test_a_test_within_its_limit_passes(tmp_path: Path, mark: str) -> None:
+    status, said = run(tmp_path, f"{BUSY}\n@pytest.mark.{mark}\ndef test_it(): spin(0.05)\n")
+
+    assert status == 0, said
+    assert not (tmp_path / "book.db").exists()
+
+
+@pytest.mark.parametrize("mark", ["limit_energy('1 mJ')", "limit_carbon('1 ng')"])
+def test_a_test_beyond_its_limit_fails_and_shows_the_interval(tmp_path: Path, mark: str) -> None:
+    status, said = run(tmp_path, f"{BUSY}\n@pytest.mark.{mark}\ndef test_it(): spin(0.2)\n")
+
+    assert status == 1
+    assert "and its limit is 1" in said
+    assert " – " in said
+
+
+def test_a_test_that_fails_by_itself_keeps_its_own_reason(tmp_path: Path) -> None:
+    body = "    spin(.1)\n    assert 1 == 2\n"
+    text = f"{BUSY}\n@pytest.mark.limit_energy('1 mJ')\ndef test_it():\n{body}"
+
+    status, said = run(tmp_path, text)
+
+    assert status == 1
+    assert "assert 1 == 2" in said
+    assert "its limit is" not in said
+
+
+@pytest.mark.parametrize(
+    ("mark", "why"),
+    [
+        ("limit_energy('5 parsecs')", "is not an energy"),
+        ("limit_energy()", "a limit has one amount"),
+        ("limit_carbon('5 J')", "is not carbon"),
+    ],
+)
+def test_a_limit_that_says_nothing_fails_the_test(tmp_path: Path, mark: str, why: str) -> None:
+    status, said = run(tmp_path, f"{BUSY}\n@pytest.mark.{mark}\ndef test_it(): pass\n")
+
+    assert status == 1
+    assert why in said
+
+
+@pytest.mark.parametrize(("limit", "status"), [(150, 0), (149, 1)])
+def test_tokens_are_those_the_ledger_got_during_the_test(
+    tmp_path: Path, limit: int, status: int
+) -> None:
+    with closing(SqliteStore(tmp_path / "book.db")):
+        pass
+
+    got, said = run(tmp_path, CALL.format(limit=limit))
+
+    assert got == status, said
+    assert status == 0 or "used 150 tokens, and its limit is 149" in said
+
+
+def test_without_a_ledger_nothing_counts_tokens(tmp_path: Path) -> None:
+    text = "import pytest\n@pytest.mark.limit_tokens(5)\ndef test_it(): pass\n"
+
+    status, said = run(tmp_path, text)
+
+    assert status == 1
+    assert "nothing counts tokens here" in said
+
+
+def test_a_test_without_a_limit_loads_nothing(tmp_path: Path) -> None:
+    text = "import sys\ndef test_it(): assert 'lichen.assemble' not in sys.modules\n"
+
+    status, said = run(tmp_path, text)
+
+    assert status == 0, said
