@@ -5,6 +5,7 @@
 `regions`  cloud regions: the zone each stands in and its PUE, from `regions.csv`
 `trace`    a recorded trace of one zone
 `chain`    several sources in order of preference, as one
+`forecast` what a zone will be, from what it was (numpy, by the extra `grid`)
 
 One source is one file that keeps `lichen.ledger.ports.IntensitySource`, found by the entry point
 `lichen.grid` and proved by `lichen.testing.grids.IntensityContract`. Nothing here reads a network,
