@@ -7,8 +7,8 @@ x    lags, weekday's shape, levels of the last hours and days     [gCO₂e/kWh]
 w    a ridge that leans on profile and decaying offset            [1]
 
 Any zone, average or marginal, any step that divides an hour. It is fitted anew each UTC week, on
-what was known then, in a tenth of a second; with less than twelve weeks of history it is the profile
-with an offset, and its `source` says so. Steps below an hour get the mean shape of their hour.
+what was known then, in a tenth of a second; with less than twelve weeks of history it is the
+profile with an offset, and its `source` says so. Steps below an hour get their hour's mean shape.
 The interval is that of the history's own account: docs/method/forecast.md.
 
 Source: `lichen.grid.forecast_past` and `lichen.grid.forecast_fit`, which hold the equations.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lichen.grid.forecast_fit import Fit
+    from lichen.grid.forecast_history import Known
     from lichen.grid.forecast_past import Floats, Past
     from lichen.ledger.ports import IntensitySource
 
@@ -122,7 +123,7 @@ class Forecaster:
         history = known(self._history, zone, moment)
         return self._issue(history, moment, horizon)
 
-    def _issue(self, history: GridSignal, moment: datetime, horizon: timedelta) -> GridSignal:
+    def _issue(self, history: Known, moment: datetime, horizon: timedelta) -> GridSignal:
         from lichen.grid.forecast_past import Past, hourly, within  # noqa: PLC0415 (numpy)
 
         blocks = hourly(history.values, HOUR // history.step)
@@ -149,7 +150,7 @@ class Forecaster:
             highs=tuple(high),
         )
 
-    def _fitted(self, past: Past, history: GridSignal, moment: datetime) -> Fit:
+    def _fitted(self, past: Past, history: Known, moment: datetime) -> Fit:
         """The fit of this week: of what was known when it began, whoever asks in it and when."""
         from lichen.grid.forecast_fit import FEWEST_HOURS, fit  # noqa: PLC0415 (numpy)
 
@@ -174,7 +175,7 @@ def _how(fitted: Fit, past: Past) -> str:
     return f"profile and decaying offset, since {len(past) // 24} days of history fit no ridge"
 
 
-def _aligned(driver: Driver, history: GridSignal) -> tuple[Floats, int]:
+def _aligned(driver: Driver, history: Known) -> tuple[Floats, int]:
     """A driver on the hours of the history and of what follows, NaN where it has none."""
     import numpy as np  # noqa: PLC0415 (on use)
 

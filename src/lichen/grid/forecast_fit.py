@@ -29,8 +29,8 @@ from lichen.grid.forecast_past import DAY, FEATURES, WEEK
 if TYPE_CHECKING:
     from lichen.grid.forecast_past import Floats, Past, Whole
 
-# With less than this much history before the fit, the prior stands alone: over 14 zones a fit on six
-# weeks errs more than the prior, one on nine as much. [h]
+# With less than this much history before the fit, the prior stands alone: over 14 zones a fit on
+# six weeks errs more than the prior, one on nine as much. [h]
 FEWEST_HOURS = 84 * DAY
 # A profile is of four weeks, so a sample before those four is of another kind. [h]
 _WARM_UP = 28 * DAY
@@ -46,8 +46,8 @@ _FEWEST_ERRORS = 40
 # What stands in for q where there are too few errors, in spreads: a normal distribution's 1.645
 # and half as much again, since the spread too is of few days; after one day twice that.
 _UNFITTED_WIDTH = 2.5
-# Past errors are smaller than those to come, the more so the fewer days they are of: × 1.03 + 4 days
-# over the days there are, so that 14 zones are covered 9 times of 10 from two weeks to a year.
+# Past errors are smaller than those to come, the more so the fewer days they are of: × 1.03, and
+# 4 days over the days there are, so that 14 zones are covered about 9 times of 10.
 _OPTIMISM, _OPTIMISM_DAYS = 1.03, 4.0
 
 

@@ -9,7 +9,7 @@ a gap says so, and history begins after it.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.grid.regions import grid_zone
 from lichen.ledger.errors import SignalUnavailable, UnknownZone
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lichen.ledger.ports import IntensitySource
+    from lichen.ledger.signal import SignalKind
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 # A year, and the four weeks that its first profile needs.
@@ -29,6 +30,22 @@ STALE = timedelta(days=2)
 _LAGS = (timedelta(0), HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, STALE)
 
 
+class Known(NamedTuple):
+    """What was known of a zone: values in whole hours, oldest first. [gCO₂e/kWh]"""
+
+    zone: str
+    kind: SignalKind
+    source: str
+    start: datetime
+    step: timedelta
+    values: tuple[float, ...]
+
+    @property
+    def end(self) -> datetime:
+        """The end of the newest step."""
+        return self.start + self.step * len(self.values)
+
+
 def monday(moment: datetime) -> datetime:
     """The start of the UTC week of a moment, when its fit is made."""
     # 1970-01-01 was a Thursday.
@@ -36,7 +53,7 @@ def monday(moment: datetime) -> datetime:
     return moment - since % WEEK
 
 
-def known(history: IntensitySource | GridSignal, zone: str, issued_at: datetime) -> GridSignal:
+def known(history: IntensitySource | GridSignal, zone: str, issued_at: datetime) -> Known:
     """What was known of a zone at `issued_at`: whole steps that had ended, at least a day of them.
 
     Raises:
@@ -99,7 +116,7 @@ def _newest(source: IntensitySource, zone: str, issued_at: datetime) -> datetime
     raise failure
 
 
-def _cut(found: GridSignal, zone: str, issued_at: datetime) -> GridSignal:
+def _cut(found: GridSignal, zone: str, issued_at: datetime) -> Known:
     """The steps from 56 weeks ago on that had ended at `issued_at`, in whole hours."""
     per_hour = HOUR // found.step
     last = min((issued_at - found.start) // found.step, len(found.values))
@@ -114,18 +131,8 @@ def _cut(found: GridSignal, zone: str, issued_at: datetime) -> GridSignal:
         raise _none(zone, issued_at, why, "newer history")
     first = max(0, -((found.start - (monday(issued_at) - MEMORY)) // found.step))
     first += (last - first) % per_hour
-    return GridSignal(
-        zone=found.zone,
-        kind=found.kind,
-        basis=found.basis,
-        source=found.source,
-        issued_at=issued_at,
-        start=found.start + first * found.step,
-        step=found.step,
-        values=found.values[first:last],
-        lows=found.lows[first:last],
-        highs=found.highs[first:last],
-    )
+    start = found.start + first * found.step
+    return Known(found.zone, found.kind, found.source, start, found.step, found.values[first:last])
 
 
 def _none(zone: str, issued_at: datetime, why: str, needed: str) -> SignalUnavailable:
