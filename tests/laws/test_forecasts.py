@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,14 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lichen.grid.forecast import Driver, Forecaster
-from lichen.ledger.estimate import Basis
-from lichen.ledger.signal import GridSignal, SignalKind
+from lichen.testing.recordings import HOUR, START, recording
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-START = datetime(2026, 1, 5, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 # As many as a fit needs, and a week in which it is used.
 HOURS = 24 * 100
 
@@ -33,22 +29,6 @@ def drawn(seed: int, count: int = HOURS) -> NDArray[np.float64]:
     return found
 
 
-def recorded(hours: NDArray[np.float64]) -> GridSignal:
-    held = tuple(hours.tolist())
-    return GridSignal(
-        zone="DE",
-        kind=SignalKind.AVERAGE,
-        basis=Basis.MODELLED,
-        source="drawn",
-        issued_at=START + HOUR * len(held),
-        start=START,
-        step=HOUR,
-        values=held,
-        lows=held,
-        highs=held,
-    )
-
-
 @settings(max_examples=25)
 @given(seed=seeds, other=seeds, known=hours_known)
 def test_what_comes_after_the_time_of_issue_changes_nothing(
@@ -61,9 +41,9 @@ def test_what_comes_after_the_time_of_issue_changes_nothing(
     wind = drawn(other, HOURS + 48)
     later = np.concatenate([wind[: known + 24], drawn(seed, HOURS + 48)[known + 24 :]])
 
-    made = Forecaster(recorded(past), drivers=[Driver("wind", START, wind.tolist())])
-    again = Forecaster(recorded(changed), drivers=[Driver("wind", START, later.tolist())])
-    cut = Forecaster(recorded(past[:known]), drivers=[Driver("wind", START, wind.tolist())])
+    made = Forecaster(recording(past), drivers=[Driver("wind", START, wind.tolist())])
+    again = Forecaster(recording(changed), drivers=[Driver("wind", START, later.tolist())])
+    cut = Forecaster(recording(past[:known]), drivers=[Driver("wind", START, wind.tolist())])
 
     asked = made.forecast("DE", 168 * HOUR, issued_at=issued)
     assert again.forecast("DE", 168 * HOUR, issued_at=issued) == asked
@@ -76,8 +56,8 @@ def test_the_unit_changes_nothing_but_the_unit(seed: int, known: int, factor: fl
     past = drawn(seed)[:known]
     issued = START + known * HOUR
 
-    one = Forecaster(recorded(past)).forecast("DE", 72 * HOUR, issued_at=issued)
-    other = Forecaster(recorded(past * factor)).forecast("DE", 72 * HOUR, issued_at=issued)
+    one = Forecaster(recording(past)).forecast("DE", 72 * HOUR, issued_at=issued)
+    other = Forecaster(recording(past * factor)).forecast("DE", 72 * HOUR, issued_at=issued)
 
     for end in ("values", "lows", "highs"):
         wanted = np.asarray(getattr(one, end)) * factor
@@ -87,7 +67,7 @@ def test_the_unit_changes_nothing_but_the_unit(seed: int, known: int, factor: fl
 @settings(max_examples=25)
 @given(seed=seeds, known=hours_known, seen=st.integers(24, HOURS))
 def test_what_was_asked_before_changes_nothing(seed: int, known: int, seen: int) -> None:
-    history = recorded(drawn(seed))
+    history = recording(drawn(seed))
     fresh, used = Forecaster(history), Forecaster(history)
 
     used.forecast("DE", 24 * HOUR, issued_at=START + seen * HOUR)

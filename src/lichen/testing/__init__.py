@@ -6,6 +6,7 @@ prices      a call meter and a grid to check in the head
 strategies  hypothesis strategies for every type of the ledger
 grids       IntensityContract: what every source of carbon intensity must keep
 forecasts   ForecastContract: what every forecast of it must keep
+recordings  a signal of any values, and a grid that wanders as grids do
 postgres    a real PostgreSQL server for as long as the tests run
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
 service     a real `lichen serve` for as long as a test needs it
