@@ -46,9 +46,9 @@ _FEWEST_ERRORS = 40
 # What stands in for q where there are too few errors, in spreads: a normal distribution's 1.645
 # and half as much again, since the spread too is of few days; after one day twice that.
 _UNFITTED_WIDTH = 2.5
-# Past errors are smaller than those to come, the more so the fewer days they are of: × 1.03, and
+# Past errors are smaller than those to come, the more so the fewer days they are of: × 1.05, and
 # 4 days over the days there are, so that 14 zones are covered about 9 times of 10.
-_OPTIMISM, _OPTIMISM_DAYS = 1.03, 4.0
+_OPTIMISM, _OPTIMISM_DAYS = 1.05, 4.0
 
 
 @dataclass(frozen=True, slots=True)
