@@ -82,7 +82,7 @@ def driven() -> list[tuple[Case, Floats, Floats]]:
     Each series has shape (hours, 2), from the start of the case's signal.
     """
     found = []
-    for zone, name in (("DE", "DE"), ("US-CAL-CISO", "CISO")):
+    for zone, name, label in (("DE", "DE", "DE"), ("US-CAL-CISO", "CISO", "California")):
         signal = _hourly(zone, f"ensembleci_{name}_hourly.csv.gz", "lifecycle_gco2_kwh")
         ahead = _columns(
             f"dacf_{name}_dayahead_forecast_vs_actual.csv.gz",
@@ -90,7 +90,7 @@ def driven() -> list[tuple[Case, Floats, Floats]]:
             signal,
         )
         came = _columns(f"ensembleci_{name}_hourly.csv.gz", ("wind", "solar"), signal)
-        case = Case(f"{zone} 2021, Oct to Dec", signal, _day(2021, 10, 4), _day(2021, 12, 22))
+        case = Case(f"{label} 2021, Q4", signal, _day(2021, 10, 4), _day(2021, 12, 22))
         found.append((case, ahead, came))
     return found
 
