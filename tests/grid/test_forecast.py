@@ -189,6 +189,17 @@ def test_wind_that_is_known_ahead_betters_the_hours_it_is_known_for() -> None:
     assert far_told == pytest.approx(far_alone, rel=0.1)
 
 
+@pytest.mark.parametrize("first", [-200, -5, 0, 20, 29, 45])
+def test_a_driver_may_begin_and_end_anywhere(first: int) -> None:
+    history = recording(wandering(30))
+    driver = Driver("wind", START + first * DAY, [float(n % 9) for n in range(24 * 10)])
+
+    made = Forecaster(history, drivers=[driver]).forecast("DE", 2 * DAY, issued_at=history.end)
+
+    alone = Forecaster(history).forecast("DE", 2 * DAY, issued_at=history.end)
+    assert made.values == pytest.approx(alone.values)
+
+
 @pytest.mark.parametrize(("values", "lead"), [([], DAY), ([1.0], timedelta(0))])
 def test_a_driver_that_says_nothing_is_refused(values: list[float], lead: timedelta) -> None:
     with pytest.raises(InputError, match="driver wind needs values and a positive lead"):

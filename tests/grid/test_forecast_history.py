@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.grid.chain import Chain
 from lichen.grid.forecast import Forecaster
 from lichen.grid.trace import TraceSource
 from lichen.grid.zones import StaticZones
@@ -79,6 +80,15 @@ def test_a_trace_shorter_than_a_year_is_used_to_its_last_whole_week() -> None:
 def test_a_yearly_average_is_no_history() -> None:
     with pytest.raises(SignalUnavailable, match="the step of"):
         Forecaster(StaticZones()).forecast("DE", DAY, issued_at=START)
+
+
+def test_behind_a_yearly_average_a_shorter_trace_is_still_found() -> None:
+    rows = list(zip((START + n * HOUR for n in range(24 * 30)), wandering(30), strict=True))
+    chain = Chain([TraceSource(rows, "DE"), StaticZones()])
+
+    made = Forecaster(chain).forecast("DE", DAY, issued_at=START + 30 * DAY)
+
+    assert made.source.endswith("since 30 days of history fit no ridge, from rows")
 
 
 class Counted:

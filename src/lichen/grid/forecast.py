@@ -180,7 +180,9 @@ def _aligned(driver: Driver, history: Known) -> tuple[Floats, int]:
     import numpy as np  # noqa: PLC0415 (on use)
 
     first = round((driver.start - history.start) / HOUR)
-    series = np.full(max(len(driver.values) + first, 1), np.nan)
-    given = np.asarray(driver.values, dtype=np.float64)
-    series[max(first, 0) :] = given[max(-first, 0) :][: len(series)]
+    given = np.asarray(driver.values[max(-first, 0) :], dtype=np.float64)
+    begin = max(first, 0)
+    hours = round((history.end - history.start) / HOUR)
+    series = np.full(max(hours, begin + len(given)), np.nan)
+    series[begin : begin + len(given)] = given
     return series, int(driver.lead / HOUR)

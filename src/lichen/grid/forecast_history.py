@@ -17,6 +17,7 @@ from lichen.ledger.signal import GridSignal
 from lichen.ledger.window import EPOCH, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from lichen.ledger.ports import IntensitySource
@@ -66,38 +67,46 @@ def known(history: IntensitySource | GridSignal, zone: str, issued_at: datetime)
         found = history
     else:
         found = _asked(history, zone, issued_at)
+    return _cut(_usable(found, issued_at), zone, issued_at)
+
+
+def _usable(found: GridSignal, issued_at: datetime) -> GridSignal:
+    """The signal, if its step divides an hour; a yearly average is no history."""
     if found.step > HOUR or HOUR % found.step:
-        raise _none(
-            zone, issued_at, f"the step of {found.source} is {found.step}", "5, 15, 30 or 60 min"
-        )
-    return _cut(found, zone, issued_at)
+        why = f"the step of {found.source} is {found.step}"
+        raise _none(found.zone, issued_at, why, "5, 15, 30 or 60 min")
+    return found
 
 
 def _asked(source: IntensitySource, zone: str, issued_at: datetime) -> GridSignal:
     """The longest history the source has that ends lately."""
+
+    def ask(start: datetime, end: datetime) -> GridSignal:
+        return _usable(source.intensity(zone, Window(start, end, zone)), issued_at)
+
     this = monday(issued_at)
     try:
-        return source.intensity(zone, Window(this - MEMORY, issued_at, zone))
+        return ask(this - MEMORY, issued_at)
     except SignalUnavailable:
-        end = _newest(source, zone, issued_at)
+        end = _newest(ask, issued_at)
     # Whole weeks, so that every forecast of one week stands on one beginning and one fit.
     starts = sorted(
         {this - weeks * WEEK for weeks in range(1, MEMORY // WEEK)}
         | {end - days * DAY for days in range(1, 8)}
     )
-    found = source.intensity(zone, Window(starts[-1], end, zone))
+    found = ask(starts[-1], end)
     first, last = 0, len(starts) - 1
     while first < last:
         middle = (first + last) // 2
         try:
-            found = source.intensity(zone, Window(starts[middle], end, zone))
+            found = ask(starts[middle], end)
             last = middle
         except SignalUnavailable:
             first = middle + 1
     return found
 
 
-def _newest(source: IntensitySource, zone: str, issued_at: datetime) -> datetime:
+def _newest(ask: Callable[[datetime, datetime], GridSignal], issued_at: datetime) -> datetime:
     """The end of the newest day the source has.
 
     Raises:
@@ -107,7 +116,7 @@ def _newest(source: IntensitySource, zone: str, issued_at: datetime) -> datetime
     for lag in _LAGS:
         end = issued_at - lag
         try:
-            source.intensity(zone, Window(end - DAY, end, zone))
+            ask(end - DAY, end)
         except SignalUnavailable as error:
             failure = error
         else:
