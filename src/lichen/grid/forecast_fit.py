@@ -10,7 +10,7 @@ s    spread of the target's hour of day about its profile over the last 28 days 
 q    quantiles of (y − forecast) / s over the hours that were fitted             [1]
 
 With little history w is p, and with none of a week the features that need one are zero: what is
-left is the mean of the same hour, and an offset. λ and p were set on 2022 in 14 zones other than
+left is the mean of the same hour, and an offset. λ and p were set on 2022 in other zones than
 those reported: docs/method/forecast.md.
 
 Source: ridge toward a prior mean: Hoerl and Kennard, Technometrics 12 (1970) 55; quantiles of past
@@ -39,7 +39,7 @@ _MEMORY = 365 * DAY
 # Every fifth hour: neighbours say much the same, and 5 and 24 share no factor, so all hours of day
 # are seen.
 _STRIDE = 5
-# λ, set on 2022 in 14 zones: 100 to 1,000 lie within 0.3 points of each other. [samples]
+# λ, set on seven zones of 2022: 300 and 1,000 lie within half a point of each other. [samples]
 _RIDGE = 300.0
 # Fewer errors than this give no 5 % quantile.
 _FEWEST_ERRORS = 40
