@@ -10,6 +10,8 @@ policies    PolicyContract: what every policy that plans jobs must keep
 live_grids  LiveContract: what a source must keep that is asked over the network, and
             live_forecasts, LiveForecastContract, if it forecasts
 grid_api    a real HTTP server that speaks a grid's API, or misbehaves on demand
+forecasts   ForecastContract: what every forecast of it must keep
+recordings  a signal of any values, and a grid that wanders as grids do
 postgres    a real PostgreSQL server for as long as the tests run
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
 scenarios   published scenarios of planning, to hold a planner against
