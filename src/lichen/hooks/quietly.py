@@ -10,6 +10,8 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lichen.ledger.book import Book
     from lichen.ledger.measuring import Measurement
     from lichen.ledger.window import Work
@@ -38,26 +40,38 @@ class quiet:  # noqa: N801 (it reads as what it does, as contextlib.suppress doe
 
 
 class Windows:
-    """Windows of one kind, one after the other."""
+    """Windows of one kind, one after the other.
 
-    def __init__(self, book: Book | None, name: str, work: Work) -> None:
-        self._book, self._name, self._work = book, name, work
-        self._open: Measurement | None = None
+    Attributes:
+        book: where they are booked; the one of the settings, once one was opened, by default.
+        current: the one that is open, if any.
+    """
+
+    def __init__(
+        self,
+        book: Book | None,
+        name: str,
+        work: Work | None,
+        *,
+        sync: Callable[[], object] | None = None,
+    ) -> None:
+        self.book, self._name, self._work, self._sync = book, name, work, sync
+        self.current: Measurement | None = None
 
     def open(self) -> None:
         """Begin the next window."""
         self.close()
         with quiet("opening a window"):
-            if self._book is None:
+            if self.book is None:
                 from lichen.assemble import open as open_book  # noqa: PLC0415 (on use alone)
 
-                self._book = open_book()
-            self._open = self._book.measure(self._name, work=self._work)
-            self._open.__enter__()
+                self.book = open_book()
+            self.current = self.book.measure(self._name, work=self._work, sync=self._sync)
+            self.current.__enter__()
 
     def close(self, raised: type[BaseException] | None = None) -> Measurement | None:
         """End the window that is open, if any, and give it; what `raised` did no work."""
-        window, self._open = self._open, None
+        window, self.current = self.current, None
         if window is not None:
             with quiet("closing a window"):
                 window.__exit__(raised, None, None)
