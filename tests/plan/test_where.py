@@ -1,0 +1,149 @@
+"""Which site, and when there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lichen.ledger.errors import InputError, UnitError
+from lichen.ledger.quantities import Money
+from lichen.plan import Limits, Place, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from lichen.ledger.signal import GridSignal
+    from lichen.plan import Job
+
+HOME = Site(
+    name="home",
+    zone="DE",
+    pue=1.5,
+    pue_low=1.4,
+    pue_high=1.6,
+    areas=frozenset({"DE", "EU"}),
+    latency=timedelta(milliseconds=5),
+    hardware=frozenset({"h100", "a100"}),
+    price=Money.of(4, "EUR"),
+)
+NORTH = replace(
+    HOME,
+    name="north",
+    zone="SE",
+    pue=1.1,
+    pue_low=1.05,
+    pue_high=1.2,
+    areas=frozenset({"SE", "EU"}),
+    latency=timedelta(milliseconds=30),
+    hardware=frozenset({"a100"}),
+    price=Money.of(5, "EUR"),
+)
+
+
+@pytest.fixture
+def signals(signal: Callable[..., GridSignal]) -> list[GridSignal]:
+    return [signal([400, 300, 350]), signal([50, 40, 20], zone="SE")]
+
+
+def test_the_cleaner_site_is_chosen_at_its_cleanest_hour(
+    signals: list[GridSignal], job: Callable[..., Job], hour: Callable[[float], datetime]
+) -> None:
+    plan = Place(sites=(HOME, NORTH), home=HOME).plan(job(1, 3), signals)
+
+    assert (plan.zone, plan.start) == ("SE", hour(2))
+    assert plan.expected.value.in_grams == pytest.approx(1.1 * 20)
+    assert plan.run_now.value.in_grams == pytest.approx(1.5 * 400)
+    assert plan.expected.low.in_grams == pytest.approx(1.05 * 20 / 2)
+    assert plan.expected.high.in_grams == pytest.approx(1.2 * 20 * 2)
+    assert plan.sources == ("made for SE", "made for DE")
+    assert plan.method == "place/1 contiguous/1"
+
+
+def test_moving_the_data_is_counted_half_in_each_zone(
+    signals: list[GridSignal], job: Callable[..., Job]
+) -> None:
+    place = Place(sites=(NORTH,), home=HOME, data_gb=40)
+
+    plan = place.plan(job(1, 3), signals)
+
+    assert plan.expected.value.in_grams == pytest.approx(
+        1.1 * 20 + 40 * 0.011 / 2 * 350 + 40 * 0.011 / 2 * 20
+    )
+
+
+def test_much_data_keeps_a_job_at_home(
+    signals: list[GridSignal], job: Callable[..., Job], hour: Callable[[float], datetime]
+) -> None:
+    plan = Place(sites=(HOME, NORTH), home=HOME, data_gb=1000).plan(job(1, 3), signals)
+
+    assert (plan.zone, plan.start) == ("DE", hour(1))
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        (Limits(residency=frozenset({"DE"})), "residency: EU, SE is not in DE"),
+        (Limits(latency=timedelta(milliseconds=10)), r"latency: 0:00:00.03.*at most"),
+        (Limits(hardware=frozenset({"h100"})), "hardware: no h100"),
+        (Limits(price=Money.of(4, "EUR")), r"price: Money\(5 EUR\).*at most"),
+    ],
+)
+def test_a_site_outside_a_limit_is_ruled_out_with_why(
+    limits: Limits, why: str, signals: list[GridSignal], job: Callable[..., Job]
+) -> None:
+    place = Place(sites=(HOME, NORTH), home=HOME, limits=limits)
+
+    at_home, north = place.verdicts(job(1, 3), signals)
+
+    assert at_home.plan is not None
+    assert north.plan is None
+    with pytest.raises(InputError, match=why):
+        Place(sites=(NORTH,), home=HOME, limits=limits).plan(job(1, 3), signals)
+
+
+def test_what_is_not_known_of_a_site_does_not_keep_a_limit(
+    signals: list[GridSignal], job: Callable[..., Job]
+) -> None:
+    unknown = replace(NORTH, latency=None, price=None, areas=frozenset())
+    limits = Limits(
+        latency=timedelta(seconds=1), price=Money.of(9, "EUR"), residency=frozenset({"EU"})
+    )
+
+    with pytest.raises(
+        InputError, match=r"residency: unknown.*latency: unknown.*price: unknown.*Widen a limit"
+    ):
+        Place(sites=(unknown,), home=HOME, limits=limits).plan(job(1, 3), signals)
+
+
+def test_a_site_without_a_signal_is_left_out_with_why(
+    signals: list[GridSignal], job: Callable[..., Job]
+) -> None:
+    elsewhere = replace(NORTH, name="elsewhere", zone="FR")
+
+    verdicts = Place(sites=(elsewhere, NORTH), home=HOME).verdicts(job(1, 3), signals)
+
+    assert verdicts[0].plan is None
+    assert "a plan in FR" in verdicts[0].why_not
+    assert verdicts[1].plan is not None
+
+
+def test_prices_of_two_currencies_are_not_compared(
+    signals: list[GridSignal], job: Callable[..., Job]
+) -> None:
+    limits = Limits(price=Money.of(4, "USD"))
+
+    with pytest.raises(UnitError, match="convert to one currency"):
+        Place(sites=(HOME,), home=HOME, limits=limits).plan(job(1, 3), signals)
+
+
+def test_places_that_cannot_be_are_refused() -> None:
+    with pytest.raises(InputError, match="PUE of home must keep"):
+        replace(HOME, pue_low=0.9)
+    with pytest.raises(InputError, match="one name each"):
+        Place(sites=(HOME, HOME), home=HOME)
+    with pytest.raises(InputError, match="data must be"):
+        Place(sites=(HOME,), home=HOME, data_gb=-1)
