@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from lichen.ledger.entry import Entry
     from lichen.ledger.estimate import Estimate
@@ -67,6 +67,24 @@ class IntensitySource(Protocol):
         Raises:
             UnknownZone: no such zone.
             SignalUnavailable: not for that window.
+        """
+        ...
+
+
+class ForecastSource(Protocol):
+    """Forecasts a grid's carbon intensity."""
+
+    def forecast(
+        self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
+    ) -> GridSignal:
+        """Carbon intensity of a zone from now, or from `issued_at`, over a horizon. [gCO₂e/kWh]
+
+        The signal covers the whole horizon, and its `issued_at` says when it was made: nothing
+        that was known only later is in it.
+
+        Raises:
+            UnknownZone: no such zone.
+            SignalUnavailable: no forecast of it, or none that far.
         """
         ...
 
