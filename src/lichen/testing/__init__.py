@@ -6,6 +6,7 @@ prices      a call meter and a grid to check in the head
 strategies  hypothesis strategies for every type of the ledger
 grids       IntensityContract: what every source of carbon intensity must keep
 policies    PolicyContract: what every policy that plans jobs must keep
+jobs        a queue of jobs, forecasts by the second, and a contract for executors
 postgres    a real PostgreSQL server for as long as the tests run
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
 questions   chat calls that nobody has made before
