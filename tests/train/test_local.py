@@ -152,7 +152,7 @@ def test_a_command_that_ignores_sigterm_is_killed_after_its_grace(yard: Yard) ->
     record = yard.submit(yard.python(code, lasts=1, within=90, pausing=pausing(grace=SECOND)))
     thread = threading.Thread(target=lambda: yard.runner().run([record.id]))
     thread.start()
-    until(lambda: (yard.folder / "up").exists())
+    until((yard.folder / "up").exists)
 
     yard.queue.wish(record.id, Wish.CANCEL)
     thread.join(20)

@@ -170,6 +170,7 @@ class Driver:
             lasts=order.p90,
             begin=begin,
             place=order.place.get(record.zone, ""),
+            options=dict(order.options),
             requeue=order.pausing is not None,
             shown=self._shown,
         )
@@ -206,8 +207,10 @@ class Driver:
         open_ = record.open
         frozen = sight.phase is Phase.FROZEN
         if open_ is None and not frozen:
-            again = record.state is State.PAUSED and record.stretches[-1].how == "frozen"
-            start = now if again or sight.started_at is None else sight.started_at
+            last = record.stretches[-1].end if record.stretches else None
+            start = max(sight.started_at or now, last or record.submitted_at)
+            if last and record.stretches[-1].attempt == record.attempt:
+                start = now
             made = Stretch(attempt=record.attempt, start=start, zone=record.zone)
             if sight.pid and self._meter:
                 meter = self._meter(sight.pid)
@@ -215,9 +218,12 @@ class Driver:
             stretches = (*record.stretches, made)
             self._keep(record.to(State.RUNNING, stretches=stretches, asked_at=None, note="running"))
         elif open_ is not None and frozen:
-            closed = replace(open_, end=now, how="frozen", energy=self._energy())
+            # An executor may keep a paused task that is not in memory: it left its checkpoint.
+            pausing = record.order.pausing
+            how = "frozen" if pausing and pausing.freeze else "checkpoint"
+            closed = replace(open_, end=now, how=how, energy=self._energy())
             stretches = (*record.stretches[:-1], closed)
-            self._keep(record.to(State.PAUSED, stretches=stretches, asked_at=None, note="frozen"))
+            self._keep(record.to(State.PAUSED, stretches=stretches, asked_at=None, note="paused"))
 
     def _running(self, sight: Sight, now: datetime, *, cancel: bool) -> None:
         record = self.record
@@ -300,14 +306,14 @@ class Driver:
         before, open_ = record.stretches, record.open
         if open_ is not None:
             before = before[:-1]
-        elif before and before[-1].how == "frozen" and before[-1].attempt == record.attempt:
+        elif record.state is State.PAUSED and before[-1].attempt == record.attempt:
             return before
         else:
             open_ = Stretch(attempt=record.attempt, start=sight.started_at or now, zone=record.zone)
         end = max(sight.ended_at or now, open_.start)
         ran_s = sight.ran_s
         if ran_s is not None:
-            # Counted from the attempt's start: what came before a freeze stands in stretches before.
+            # From the attempt's start: what came before a freeze stands in stretches before.
             same = (each for each in before if each.attempt == record.attempt)
             ran_s = max(ran_s - sum(each.lasted(now).total_seconds() for each in same), 0.0)
         how = {Phase.GONE: "lost"}.get(sight.phase, "checkpoint" if kept else "ended")

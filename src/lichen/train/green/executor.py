@@ -9,12 +9,14 @@ does not, the runner submits when the time has come. A task is submitted at most
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from lichen.ledger.errors import InputError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
     from pathlib import Path
 
@@ -68,9 +70,10 @@ class Sight:
 class Task:
     """One attempt of a job.
 
-    `folder` is its own, for what has to be on disk; `env` what is added to the environment; `begin`
-    the time to keep, for executors that queue; `place` where on the executor; `requeue` whether it
-    may be started again after a failure of its machine; `shown` whether it writes to this terminal.
+    `folder` is its own, for what has to be on disk; `env` what is added to the environment; `lasts`
+    how long it may run; `begin` the time to keep, for executors that queue; `place` where on the
+    executor; `options` its own settings; `requeue` whether it may be started again after a failure
+    of its machine; `shown` whether it writes to this terminal.
     """
 
     job: str
@@ -83,6 +86,7 @@ class Task:
     lasts: timedelta
     begin: datetime | None = None
     place: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
     requeue: bool = False
     shown: bool = False
 
@@ -92,8 +96,20 @@ class Task:
         return f"lichen-{self.job}-{self.attempt}"
 
 
+def known_options(task: Task, known: Iterable[str], who: str) -> None:
+    """Refuse options that an executor does not know.
+
+    Raises:
+        InputError: there is one; it and the known ones are named.
+    """
+    for name in task.options:
+        if name not in known:
+            has = f"it knows {', '.join(sorted(known))}" if known else "it has none"
+            raise InputError(f"{who} knows no option {name!r}: {has}")
+
+
 class Executor(Protocol):
-    """Runs tasks."""
+    """Runs tasks. One that has `places` can run them elsewhere, by the name of a place."""
 
     queues: bool
     places: bool
@@ -103,6 +119,7 @@ class Executor(Protocol):
 
         Raises:
             NoCommand: its command is not there.
+            InputError: an option is unknown, or one that is needed is not given.
             ExecutorUnavailable: tasks cannot be run there.
         """
         ...

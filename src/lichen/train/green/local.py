@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from lichen.ledger.errors import ExecutorUnavailable, NoCommand
 from lichen.train.green import keeper
-from lichen.train.green.executor import Ask, Phase, Sight, Task
+from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
 from lichen.train.green.identity import Identity
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class Local:
 
         Raises:
             NoCommand: one of them is not.
+            InputError: an option is given; there is none.
         """
+        known_options(task, (), "running on this machine")
         if not Path(task.cwd).is_dir():
             raise NoCommand(task.argv[0], f"its folder {task.cwd} is not there")
         command = task.argv[0]

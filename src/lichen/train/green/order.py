@@ -70,8 +70,9 @@ class Order:
     """A command, and when it has to be done.
 
     `env` are the chosen variables; `places` say where on the executor each zone is (a partition, a
-    cluster); `data_gb` is what moving to another zone has to carry [GB]. Without `pausing` a job
-    runs in one piece. Times may be of any time zone and are kept as UTC.
+    cluster); `data_gb` is what moving to another zone has to carry [GB]; `options` are the
+    executor's own settings, such as an image. Without `pausing` a job runs in one piece. Times may
+    be of any time zone and are kept as UTC.
 
     Raises:
         InputError: there is no command, or it cannot be done by the deadline.
@@ -88,6 +89,7 @@ class Order:
     env: tuple[tuple[str, str], ...] = ()
     places: tuple[tuple[str, str], ...] = ()
     data_gb: float = 0.0
+    options: tuple[tuple[str, str], ...] = ()
     pausing: Pausing | None = None
     power: Estimate[Power] = field(default=POWER)
     executor: str = "local"
@@ -151,6 +153,7 @@ class Order:
             "env": dict(self.env),
             "places": [list(place) for place in self.places],
             "data_gb": self.data_gb,
+            "options": dict(self.options),
             "pausing": _pausing_to_plain(self.pausing),
             "power_w": estimate_to_plain(self.power),
             "executor": self.executor,
@@ -171,6 +174,7 @@ class Order:
             env=tuple(said["env"].items()),
             places=tuple((zone, place) for zone, place in said["places"]),
             data_gb=said["data_gb"],
+            options=tuple(said["options"].items()),
             pausing=_pausing_from_plain(said["pausing"]),
             power=estimate_from_plain(Power, said["power_w"]),
             executor=said["executor"],

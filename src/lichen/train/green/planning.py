@@ -105,7 +105,8 @@ class Planner:
             UnknownZone: the source knows no such zone; that is the user's to mend.
         """
         try:
-            signals = self.signals(order, now)
+            # The order is a moment older than this planning, and its release with it.
+            signals = self.signals(order, min(now, order.release))
             return Planning(
                 now, "submitted", self._policy(order).plan(order.job(), signals), signals
             )

@@ -168,8 +168,8 @@ class Record:
 
     @property
     def restarts(self) -> int:
-        """How often it was started again after it had run."""
-        return len({stretch.attempt for stretch in self.stretches}) - bool(self.stretches)
+        """How often it was started again after it had run; going on in memory is no restart."""
+        return sum(one.how != "frozen" for one in self.stretches[:-1])
 
     def done(self, now: datetime) -> timedelta:
         """Running time whose work was kept, restarts taken off."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from lichen.ledger.errors import InputError
 from lichen.ledger.ids import new_id
 from lichen.train.green.clock import Clock
 from lichen.train.green.driver import Driver
@@ -48,11 +49,17 @@ def submit(
 
     Raises:
         NoCommand: its command is not there.
+        InputError: zones to choose from, and an executor that runs in one place.
         ExecutorUnavailable: jobs cannot be run there.
         UnknownZone: the grid's source knows no such zone.
     """
     now = (clock or Clock()).now()
     job = new_id()
+    if order.places and not executor.places:
+        raise InputError(
+            f"{order.executor} runs jobs in one place, so it cannot choose among zones "
+            f"{', '.join(order.place)}: give --zone, or an executor that knows places"
+        )
     executor.check(
         Task(
             job=job,
@@ -63,6 +70,7 @@ def submit(
             folder=queue.folder / job / "1",
             grace=GRACE,
             lasts=order.p90,
+            options=dict(order.options),
             place=next(iter(order.place.values()), ""),
         )
     )
