@@ -74,7 +74,11 @@ class Failing:
     error: Exception
 
     def forecast(
-        self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
+        self,
+        zone: str,  # noqa: ARG002 (the port's)
+        horizon: timedelta,  # noqa: ARG002
+        *,
+        issued_at: datetime | None = None,  # noqa: ARG002
     ) -> GridSignal:
         raise self.error
 
@@ -86,7 +90,11 @@ class Hanging:
         self.go = threading.Event()
 
     def forecast(
-        self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
+        self,
+        zone: str,  # noqa: ARG002 (the port's)
+        horizon: timedelta,  # noqa: ARG002
+        *,
+        issued_at: datetime | None = None,  # noqa: ARG002
     ) -> GridSignal:
         self.go.wait(60)
         raise TimeoutError

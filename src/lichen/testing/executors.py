@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -24,14 +25,14 @@ from lichen.testing.waiting import until
 from lichen.train.green.executor import RESUME_ME, Ask, Phase, Sight, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from lichen.train.green.executor import Executor
 
-    Make = Callable[..., Task]
+Make: TypeAlias = Callable[..., Task]
 
 _OVER = (Phase.ENDED, Phase.GONE, Phase.VOID)
+_FOUR = 4
 _numbers = itertools.count()
 
 
@@ -104,8 +105,8 @@ class ExecutorContract:
         found = executor.find(task)
 
         assert found is not None
-        assert self.ended(executor, found).exit_code == 4
-        assert self.ended(executor, handle).exit_code == 4
+        assert self.ended(executor, found).exit_code == _FOUR
+        assert self.ended(executor, handle).exit_code == _FOUR
 
     def test_a_task_that_was_not_found_never_runs(
         self, executor: Executor, make: Make, tmp_path: Path

@@ -187,7 +187,12 @@ class Driver:
 
     def _still_waiting(self, now: datetime, *, cancel: bool) -> None:
         record = self.record
-        if cancel:
+        if record.open:
+            # Its executor took it back: a node that failed, a queue with something more urgent.
+            closed = replace(record.open, end=now, kept=False, how="taken back")
+            stretches = (*record.stretches[:-1], closed)
+            self._keep(record.to(State.PAUSED, stretches=stretches, note="taken back"))
+        elif cancel:
             self._ask_once(Ask.CANCEL, now)
         elif record.committed and not self._moved:
             self._executor.move(record.handle, now)

@@ -109,10 +109,15 @@ def known_options(task: Task, known: Iterable[str], who: str) -> None:
 
 
 class Executor(Protocol):
-    """Runs tasks. One that has `places` can run them elsewhere, by the name of a place."""
+    """Runs tasks.
+
+    One that has `places` can run them elsewhere, by the name of a place; one that `freezes` can stop
+    them in memory.
+    """
 
     queues: bool
     places: bool
+    freezes: bool
 
     def check(self, task: Task) -> None:
         """See that a task could run.

@@ -41,6 +41,7 @@ class Local:
 
     queues = False
     places = False
+    freezes = True
 
     def check(self, task: Task) -> None:
         """See that command and folder are there.

@@ -97,5 +97,5 @@ class Pausable:
 
 
 def pausable(save: Callable[[], object]) -> Pausable:
-    """Let a training be paused: `with pausable(save) as p`, and `p.step()` after each step."""
+    """A training that can be paused: to be used in a `with`, `step()` after each step."""
     return Pausable(save)

@@ -49,7 +49,7 @@ def submit(
 
     Raises:
         NoCommand: its command is not there.
-        InputError: zones to choose from, and an executor that runs in one place.
+        InputError: zones to choose from or freezing, and an executor that cannot.
         ExecutorUnavailable: jobs cannot be run there.
         UnknownZone: the grid's source knows no such zone.
     """
@@ -60,6 +60,8 @@ def submit(
             f"{order.executor} runs jobs in one place, so it cannot choose among zones "
             f"{', '.join(order.place)}: give --zone, or an executor that knows places"
         )
+    if order.pausing and order.pausing.freeze and not executor.freezes:
+        raise InputError(f"{order.executor} cannot stop a job in memory: leave out --freeze")
     executor.check(
         Task(
             job=job,
@@ -71,6 +73,7 @@ def submit(
             grace=GRACE,
             lasts=order.p90,
             options=dict(order.options),
+            requeue=order.pausing is not None,
             place=next(iter(order.place.values()), ""),
         )
     )

@@ -4,8 +4,8 @@
     pause     scancel --signal=TERM --full       look           scontrol show job
 
 A job that exits with 75 ended itself after its checkpoint and is submitted again. One that can be
-paused is submitted with --requeue: after a node's failure Slurm starts it anew with LICHEN_RESUME=1;
-any other with --no-requeue. Accounting (sacct) is not needed: how a job ended is read from its
+paused is submitted with --requeue: after a failure of its node Slurm starts it anew, with
+LICHEN_RESUME=1; any other with --no-requeue. Accounting (sacct) is not needed: how a job ended is read from its
 script's own file once Slurm has forgotten it (MinJobAge). Times are handed over as local time, as
 Slurm reads them. Suspending needs an operator's rights in Slurm.
 
@@ -48,6 +48,7 @@ class Slurm:
 
     queues = True
     places = True
+    freezes = True
 
     def check(self, task: Task) -> None:
         """See that Slurm answers. The command is looked for on its nodes, when it runs.
