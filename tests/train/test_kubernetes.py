@@ -69,7 +69,7 @@ class TestKubernetes(ExecutorContract):
 
     @pytest.fixture
     def make(self, tmp_path: Path) -> Make:
-        return partial(shell_task, tmp_path, **{"options": options(tmp_path)})
+        return partial(shell_task, tmp_path, options=options(tmp_path))
 
 
 def drive(yard: Yard, order: Order, *values: float) -> Record:

@@ -7,7 +7,8 @@ strategies  hypothesis strategies for every type of the ledger
 executors   ExecutorContract: what every executor of jobs must keep
 grids       IntensityContract: what every source of carbon intensity must keep
 policies    PolicyContract: what every policy that plans jobs must keep
-kubernetes_api  a local server that keeps the rules of the Kubernetes API for Jobs
+kubernetes_api    a local server that keeps the rules of the Kubernetes API for Jobs
+kubernetes_rules  what that API refuses
 jobs        a queue of jobs, forecasts by the second, runners on this machine
 postgres    a real PostgreSQL server for as long as the tests run
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script

@@ -111,8 +111,8 @@ def known_options(task: Task, known: Iterable[str], who: str) -> None:
 class Executor(Protocol):
     """Runs tasks.
 
-    One that has `places` can run them elsewhere, by the name of a place; one that `freezes` can stop
-    them in memory.
+    One that has `places` can run them elsewhere, by the name of a place; one that `freezes` can
+    stop them in memory.
     """
 
     queues: bool

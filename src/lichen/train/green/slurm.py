@@ -4,10 +4,10 @@
     pause     scancel --signal=TERM --full       look           scontrol show job
 
 A job that exits with 75 ended itself after its checkpoint and is submitted again. One that can be
-paused is submitted with --requeue: after a failure of its node Slurm starts it anew, with
-LICHEN_RESUME=1; any other with --no-requeue. Accounting (sacct) is not needed: how a job ended is read from its
-script's own file once Slurm has forgotten it (MinJobAge). Times are handed over as local time, as
-Slurm reads them. Suspending needs an operator's rights in Slurm.
+paused is submitted with --requeue: after a failure of its node Slurm starts it anew and tells it to
+resume; any other with --no-requeue. Accounting (sacct) is not needed: how a job ended is read from
+its script's own file once Slurm has forgotten it (MinJobAge). Times are handed over as local time,
+as Slurm reads them. Suspending needs an operator's rights in Slurm.
 
 Source: sbatch(1), scontrol(1), scancel(1) of Slurm 22.05; environment SLURM_RESTART_COUNT.
 """
