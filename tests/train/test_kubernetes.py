@@ -73,7 +73,7 @@ class TestKubernetes(ExecutorContract):
 
 
 def drive(yard: Yard, order: Order, *values: float) -> Record:
-    executor = Kubernetes()
+    executor = Kubernetes(SECOND / 4)
     record, _ = submit(yard.queue, yard.planner(*values), executor, order)
     return Runner(yard.queue, yard.planner(), lambda _: executor).run([record.id])[0]
 

@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lichen.ledger.errors import InputError, NaiveTime, NoCommand
+from lichen.ledger.estimate import Estimate
+from lichen.ledger.quantities import Energy
 from lichen.testing.jobs import SECOND, pausing
 from lichen.testing.waiting import until
+from lichen.train.green.clock import Clock
 from lichen.train.green.local import _identity
 from lichen.train.green.queue import Queue, Taken, Wish
 from lichen.train.green.record import State
@@ -345,6 +348,38 @@ def test_a_checkpoint_is_asked_for_as_often_as_the_order_says(yard: Yard) -> Non
     count = yard.queue.folder / record.id / "checkpoint" / "count"
     assert record.state is State.DONE
     assert int(count.read_text()) > 5
+
+
+def test_a_clock_that_is_set_meanwhile_is_a_gap_of_the_job(yard: Yard) -> None:
+    late = timedelta(0)
+    clock = Clock(wall=lambda: datetime.now(UTC) + late)
+    late = timedelta(hours=1)
+    record = yard.submit(yard.python("import time; time.sleep(1)"))
+
+    ended = yard.runner(clock=clock).run([record.id])[0]
+
+    assert ended.state is State.DONE
+    assert "clock-set" in ended.gaps
+
+
+class Counting:
+    """A meter whose reading grows by a joule at each look."""
+
+    def __init__(self) -> None:
+        self.joules = 0.0
+
+    def read(self) -> Estimate[Energy]:
+        self.joules += 1.0
+        return Estimate.exact(Energy.joules(self.joules))
+
+
+def test_energy_is_kept_by_stretch_where_a_meter_is_given(yard: Yard) -> None:
+    meter = Counting()
+    record = yard.submit(yard.python("import time; time.sleep(1)"))
+
+    ended = yard.runner(meter=lambda _: meter).run([record.id])[0]
+
+    assert ended.stretches[0].energy == Estimate.exact(Energy.joules(1.0))
 
 
 @pytest.mark.parametrize(

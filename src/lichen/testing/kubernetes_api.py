@@ -253,6 +253,8 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
 
 def _route(cluster: Cluster, verb: str, path: str, said: tuple[str, Plain]) -> Plain:
     query, body = parse_qs(said[0]), said[1]
+    if "/kueue.x-k8s.io/" in path and "/v1beta1/" not in path:
+        raise No(HTTPStatus.NOT_FOUND, "NotFound", f"the server has no {path}")
     kind, _, name = path.partition("/namespaces/default/")[2].partition("/")
     selector = dict([query.get("labelSelector", ["="])[0].split("=", 1)])
     if kind == "jobs":

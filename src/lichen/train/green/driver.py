@@ -54,6 +54,8 @@ class Driver:
         self._told: datetime | None = None
         self._not_before: datetime | None = None
         self._moved = False
+        self._looked: datetime | None = None
+        self._seen = (False, False, False)
 
     def step(self, now: datetime) -> Record:
         """Look once and do what is to be done; the job as it then is.
@@ -89,6 +91,8 @@ class Driver:
             self._find()
         cancel = Wish.CANCEL in wishes
         if self.record.handle:
+            if not self._due(now, cancel=cancel):
+                return
             sight = self._executor.look(self.record.handle)
             self._with(sight, now, cancel=cancel)
         elif cancel:
@@ -97,6 +101,20 @@ class Driver:
             return
         elif self._executor.queues or wants_to_run(self.record, now):
             self._start(now)
+
+    def _due(self, now: datetime, *, cancel: bool) -> bool:
+        """Whether it is time to look: something has changed, or the executor's time has passed."""
+        seen = (cancel, self.record.committed, wants_to_run(self.record, now))
+        changed, self._seen = seen != self._seen, seen
+        if changed or self._looked is None or now - self._looked >= self._executor.look_every:
+            self._looked = now
+            return True
+        return False
+
+    def mark(self, gap: str) -> None:
+        """Note something that was missing or amiss, once."""
+        if gap not in self.record.gaps and not self.record.state.ended:
+            self._keep(replace(self.record, gaps=(*self.record.gaps, gap)))
 
     def _find(self) -> None:
         """After a crash between writing a start down and starting: was it started?"""

@@ -10,7 +10,7 @@ pod cannot be stopped in memory, nor be sent SIGUSR1 by this API: a checkpoint i
 pausing alone. Was tested against a local server that keeps the API's rules, not a live cluster.
 
 Source: Kubernetes API batch/v1 Job (suspend, backoffLimit, conditions Complete, Failed, Suspended);
-Kueue API v1beta1 Workload (spec.active, label kueue.x-k8s.io/job-uid).
+Kueue API v1beta2 and v1beta1, Workload (spec.active, label kueue.x-k8s.io/job-uid).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,7 +33,10 @@ _OPTIONS = ("image", "namespace", "queue", "pvc", "mount", "workdir", "gpus", "c
             "service-account")  # fmt: skip
 _PAUSED, _VOID = "lichen/paused", "lichen/void"
 _TIMEOUT_S = 30
+_LOOK_EVERY = timedelta(seconds=5)
 _TRIES = 6
+# The newest first; a cluster without it answers 404.
+_KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 _NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
 
 
@@ -51,6 +54,9 @@ class Kubernetes:
     queues = False
     places = True
     freezes = False
+
+    def __init__(self, look_every: timedelta = _LOOK_EVERY) -> None:
+        self.look_every = look_every
 
     def check(self, task: Task) -> None:
         """Have the cluster look at the Job, and create nothing.
@@ -273,12 +279,22 @@ def _suspend(apis: _Apis, namespace: str, name: str, paused: str) -> None:
 
 def _activate(apis: _Apis, namespace: str, uid: str, active: bool) -> None:  # noqa: FBT001 (its name)
     """Kueue suspends and resumes the Job itself: tell it by the Job's Workload."""
-    where = ("kueue.x-k8s.io", "v1beta1", namespace, "workloads")
-    found = apis.custom.list_namespaced_custom_object(
-        *where, label_selector=f"kueue.x-k8s.io/job-uid={uid}", _request_timeout=_TIMEOUT_S
-    )
-    for workload in found["items"]:
-        body = {"spec": {"active": active}}
-        apis.custom.patch_namespaced_custom_object(
-            *where, workload["metadata"]["name"], body, _request_timeout=_TIMEOUT_S
-        )
+    for version in _KUEUE_VERSIONS:
+        where = ("kueue.x-k8s.io", version, namespace, "workloads")
+        try:
+            with _translated():
+                found = apis.custom.list_namespaced_custom_object(
+                    *where,
+                    label_selector=f"kueue.x-k8s.io/job-uid={uid}",
+                    _request_timeout=_TIMEOUT_S,
+                )
+        except _Refused as error:
+            if error.status != _NOT_FOUND or version == _KUEUE_VERSIONS[-1]:
+                raise
+            continue
+        for workload in found["items"]:
+            name, body = workload["metadata"]["name"], {"spec": {"active": active}}
+            apis.custom.patch_namespaced_custom_object(
+                *where, name, body, _request_timeout=_TIMEOUT_S
+            )
+        return
