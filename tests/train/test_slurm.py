@@ -117,15 +117,15 @@ def test_a_frozen_job_is_suspended_by_slurm_and_goes_on(yard: Yard) -> None:
         "import time\nfor _ in range(60): time.sleep(0.1)\nopen('ran', 'a').write('once ')",
         executor="slurm",
         lasts=8,
-        within=17,
-        pausing=pausing(freeze=True, idle=Power.watts(30)),
+        within=16,
+        pausing=pausing(freeze=True, idle=Power.watts(1)),
     )
 
     record = drive(yard, order, *[50.0] * 5, *[900.0] * 5, 50.0)
 
     assert record.state is State.DONE, record
     assert yard.text("ran") == "once "
-    assert [stretch.how for stretch in record.stretches] == ["frozen", "ended"]
+    assert [stretch.how for stretch in record.stretches] == ["frozen", "ended"], record
 
 
 def test_a_job_that_slurm_requeues_is_told_to_resume_and_keeps_its_number(

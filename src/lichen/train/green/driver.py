@@ -252,7 +252,12 @@ class Driver:
         elif what is not Ask.CANCEL and record.asked_at is None:
             # Written down first: an end that follows is then known to have been asked for.
             self._keep(replace(record, asked_at=now, note="asked to pause"))
-            self._executor.ask(record.handle, what)
+            try:
+                self._executor.ask(record.handle, what)
+            except ExecutorUnavailable:
+                # Not asked, then: it is tried again.
+                self._keep(replace(self.record, asked_at=None))
+                raise
 
     def _close(self, sight: Sight, now: datetime, *, cancel: bool) -> None:
         """Its attempt has ended: what that means for the job."""
