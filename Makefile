@@ -18,7 +18,7 @@ check: $(VENV)/.test ## format, lint, types, imports, docs in step with the code
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/cli_reference.py --check
-	@$(BIN)/mkdocs build --strict --quiet --site-dir $(VENV)/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir $(VENV)/site
 
 format: $(VENV)/.test ## format and mend what can be mended
 	@$(BIN)/ruff format .

@@ -143,7 +143,14 @@ def _files(directory: Path, environ: Mapping[str, str]) -> list[Path]:
         directory / "pyproject.toml",
         directory / "lichen.toml",
     ]
-    return [path for path in found if path.is_file()]
+    return [path for path in found if _is_there(path)]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that this user may not enter holds no settings of theirs
+        return False
 
 
 def _table(path: Path) -> dict[str, Any]:

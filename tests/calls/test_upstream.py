@@ -77,6 +77,25 @@ async def test_a_call_goes_out_as_it_came_and_its_answer_comes_back() -> None:
     assert b"te: " not in head
 
 
+async def test_headers_that_a_connection_header_names_go_no_further() -> None:
+    named = OK.replace(b"content-length", b"connection: x-hop\r\nx-hop: 1\r\ncontent-length")
+    headers = [(b"connection", b"Keep-Alive, X-Mine"), (b"x-mine", b"1"), (b"x-other", b"2")]
+    async with RawServer(named) as server, upstream_at(server.url) as upstream:
+        answer = await upstream.send(an_exchange(headers=headers))
+
+    assert b"x-mine" not in server.heads[0]
+    assert b"x-other: 2\r\n" in server.heads[0]
+    assert answer.headers == [(b"content-type", b"application/json")]
+
+
+async def test_what_another_lichen_says_of_its_use_goes_no_further() -> None:
+    behind = OK.replace(b"content-length", b"x-lichen-cache: miss\r\ncontent-length")
+    async with RawServer(behind) as server, upstream_at(server.url) as upstream:
+        answer = await upstream.send(an_exchange())
+
+    assert answer.headers == [(b"content-type", b"application/json")]
+
+
 async def test_a_key_of_the_service_takes_the_place_of_the_clients() -> None:
     headers = [(b"authorization", b"Bearer sk-client"), (b"api-key", b"other")]
     async with RawServer(OK) as server, upstream_at(server.url, key="sk-own") as upstream:

@@ -48,4 +48,4 @@ def test_no_work_at_all_is_a_finding(run: Run, make: Make) -> None:
     result = run("sci", "--ledger", make([]))
 
     assert result.exit_code == 1
-    assert "no entry has done any work yet" in result.stderr
+    assert "no entry of that time has done any work" in result.stderr

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
+from lichen.ledger.entry import OWN
 from lichen.testing.provider import usual
 from lichen.testing.questions import question
 from lichen.testing.service import ServiceEnded
@@ -130,3 +131,20 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(serve: Serve) -> None:
         serve(port=service.port, ledger=service.folder / "other.db")
 
     assert caught.value.code == 2
+
+
+def test_what_the_service_itself_used_is_booked_against_what_it_saved(
+    serve: Serve, connect: Connect
+) -> None:
+    service = serve()
+    client, asked = connect(service), question()
+    for _ in range(20):
+        ask(client, asked)
+
+    service.stop()
+
+    own = [e.figures for e in service.entries() if e.figures.strategy == OWN]
+    assert sum(float(figures.raw["cpu_seconds"]) for figures in own) > 0.02
+    assert all(figures.footprint.energy.low.amount > 0 for figures in own)
+    assert all(figures.work.amount == 0 for figures in own)
+    assert service.gaps() == {}

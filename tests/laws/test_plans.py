@@ -18,6 +18,7 @@ from lichen.plan import (
     Elastic,
     Job,
     Pause,
+    Replan,
     Scaling,
     Shift,
     best_starts,
@@ -27,6 +28,7 @@ from lichen.plan.contiguous import best_start
 from lichen.plan.curve import Curve
 from lichen.plan.interruptible import best_runs
 from lichen.plan.states import Costs
+from lichen.testing.following import follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,13 +85,18 @@ def test_no_start_in_the_window_is_better_than_the_best(
     data: st.DataObject, signal: GridSignal, grain_s: float
 ) -> None:
     release, duration, deadline = data.draw(windows(signal, grain_s))
+    shorter = data.draw(st.lists(st.floats(grain_s / 2, duration), max_size=3))
+    durations = [duration, *shorter]
     other = data.draw(st.floats(release, deadline - duration))
     carbon = carbon_of(signal)
 
-    start = best_start(Curve.of(signal), np.array([duration]), release, deadline - duration)
+    start = best_start(Curve.of(signal), np.array(durations), release, deadline - duration)
 
     assert release <= start <= deadline - duration
-    assert carbon(start, start + duration) <= carbon(other, other + duration) + 1e-6
+    here, there = (
+        sum(carbon(begin, begin + length) for length in durations) for begin in (start, other)
+    )
+    assert here <= there + 1e-6
 
 
 @given(data=st.data(), signal=signals(8), grain_s=st.sampled_from([1.0, 7.0, 60.0, 1800.0]))
@@ -280,3 +287,19 @@ def test_an_elastic_plan_never_emits_more_than_running_now_and_is_in_time(
     assert plan.expected.value <= plan.run_now.value
     assert job.release <= plan.start
     assert plan.end <= job.deadline
+
+
+@given(data=st.data(), actual=signals(24), threshold=st.sampled_from([0.0, 0.02, 0.5]))
+def test_whatever_the_forecasts_say_a_job_that_asks_every_hour_is_done_by_its_deadline(
+    data: st.DataObject, actual: GridSignal, threshold: float
+) -> None:
+    job = data.draw(jobs(actual))
+    policy = Replan(
+        threshold=threshold, commit=timedelta(hours=data.draw(st.sampled_from([0, 24])))
+    )
+    count = len(actual.values)
+    drawn = st.lists(st.integers(0, 9).map(float), min_size=count, max_size=count)
+
+    followed = follow(job, policy, actual, lambda _: made(data.draw(drawn), actual.step))
+
+    assert followed.end <= job.deadline

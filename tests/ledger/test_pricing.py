@@ -149,3 +149,11 @@ def test_a_reader_of_a_method_gets_the_raw_quantities() -> None:
 
     assert now.footprint.energy.value == Energy.wh(12)
     assert [raw.prefix for raw in seen] == [""]
+
+
+def test_a_call_that_used_nothing_is_not_priced_anew() -> None:
+    instead = Baseline(sample_footprint(), "stored-call/1", "entry", Tokens(prefill=10))
+    hit = again(pricer(), call(tokens=Tokens(), footprint=Footprint.zero(), baseline=instead))
+
+    assert again(pricer(), hit) is hit
+    assert hit.footprint == Footprint.zero()

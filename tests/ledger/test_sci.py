@@ -53,7 +53,7 @@ def test_sci_counts_the_entries_that_did_that_work() -> None:
 def test_sci_of_a_unit_nobody_worked_in_names_the_known_ones() -> None:
     with pytest.raises(NoWorkDone, match="units with work: request"):
         sci([sample_entry()], per="image")
-    with pytest.raises(NoWorkDone, match="no entry has done any work yet"):
+    with pytest.raises(NoWorkDone, match="no entry of that time has done any work"):
         sci([], per="image")
 
 

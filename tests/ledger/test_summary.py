@@ -109,7 +109,7 @@ def test_an_empty_book_has_used_nothing_and_says_so() -> None:
 
     assert summary.used.carbon == Estimate.exact(Carbon.grams(0))
     assert summary.units == []
-    with pytest.raises(NoWorkDone, match="no entry has done any work yet"):
+    with pytest.raises(NoWorkDone, match="no entry of that time has done any work"):
         summary.sci("request")
 
 

@@ -120,13 +120,19 @@ def test_a_restart_of_odd_seconds_is_rounded_up(
     assert plan.running == 2 * HOUR + timedelta(minutes=2)
 
 
-def test_a_plan_too_large_says_so(
+def test_a_plan_too_large_for_memory_is_made_on_joined_steps(
     signal: Callable[..., GridSignal], job: Callable[..., Job]
 ) -> None:
-    pause = Pause(restart=timedelta(minutes=1))
+    day = [400.0] * 144 + [100.0] * 144
+    month = signal(day * 30, step=timedelta(minutes=5))
+    pause = Pause(restart=timedelta(minutes=6), min_run=HOUR)
 
-    with pytest.raises(InputError, match=r"too large.*give a signal of longer steps"):
-        Shift().plan(job(4000, 8760, pause=pause), [signal([1.0] * 8760)])
+    plan = Shift().plan(job(240, 720, pause=pause), [month])
+
+    restarts = (len(plan.segments) - 1) * pause.restart
+    assert plan.running >= timedelta(hours=240) + restarts
+    # Twenty days' clean halves, and nineteen restarts in a further one or in a dirty hour.
+    assert plan.expected.value.in_grams == pytest.approx(240 * 100, rel=0.01)
 
 
 def test_the_cheapest_steps_of_many_windows(signal: Callable[..., GridSignal]) -> None:

@@ -51,6 +51,12 @@ def test_the_user_s_file_is_where_xdg_says(tmp_path: Path) -> None:
     assert load(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}).zone == "xdg"
 
 
+def test_a_user_s_folder_that_cannot_be_looked_into_holds_no_settings(tmp_path: Path) -> None:
+    unreachable = f"/{'x' * 300}"
+
+    assert load(tmp_path, environ={"XDG_CONFIG_HOME": unreachable}) == load(tmp_path, environ={})
+
+
 def test_a_pyproject_of_another_s_is_no_matter(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
 

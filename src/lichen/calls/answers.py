@@ -71,7 +71,7 @@ class AnswerStore:
     def counts(self) -> dict[str, float]:
         """How many answers are kept, and their bytes in memory."""
         in_file = len(self._file.keys) if self._file else 0
-        return {"answers": max(in_file, len(self._hot)), "memory_bytes": self._hot_size}
+        return {"answers": max(in_file, len(self._hot)), "answer_memory_bytes": self._hot_size}
 
     def flush(self) -> None:
         """Wait until what was kept is in the file."""

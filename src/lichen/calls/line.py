@@ -38,6 +38,8 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     )
 )
+# What nearly every Connection header says, and names no header by it.
+_USUAL = frozenset((b"keep-alive", b"close"))
 _FRAMED = frozenset((b"content-length", b"transfer-encoding"))
 # An answer's head: bytes beyond which it is no head. [byte]
 _LONGEST_HEAD = 256 * 1024
@@ -45,6 +47,14 @@ _LONGEST_HEAD = 256 * 1024
 _ONE_PIECE = 32 * 1024
 # Answers below it are interim ones: others follow.
 _INTERIM = 200
+
+
+def hop_by_hop(headers: Headers) -> frozenset[bytes]:
+    """The headers of a message that must not go on, those its Connection header names included."""
+    for name, value in headers:
+        if name == b"connection" and (said := value.lower()) not in _USUAL:
+            return HOP_BY_HOP | {token.strip() for token in said.split(b",")}
+    return HOP_BY_HOP
 
 
 class LineLost(Exception):  # noqa: N818 (named for what happened)
@@ -170,7 +180,11 @@ class Line(asyncio.Protocol):
         self._headed = True
         headers = self._headers
         self._framed = self._mute or any(name in _FRAMED for name, _ in headers)
-        kept = [pair for pair in headers if pair[0] not in HOP_BY_HOP]
+        hops = hop_by_hop(headers)
+        # What another lichen behind this one says of its use would stand there twice.
+        kept = [
+            pair for pair in headers if pair[0] not in hops and not pair[0].startswith(b"x-lichen-")
+        ]
         self._answer = Answer(status, kept)
         if not self._whole:
             self._body = self._answer.stream = Body(self, self._loop)

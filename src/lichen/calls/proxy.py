@@ -127,6 +127,12 @@ async def _granted(loop: asyncio.AbstractEventLoop, tunnel: socket.socket) -> No
         raise ConnectionError(f"the proxy refused to connect: {said}")
 
 
+def shown(url: str) -> str:
+    """A URL as people may see it: without the credentials in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from lichen.calls.line import HOP_BY_HOP, LineLost
+from lichen.calls.line import LineLost, hop_by_hop
 from lichen.calls.pool import ConnectFailed, Pool, PoolBusy
 from lichen.calls.proxy import Route
 from lichen.ledger.errors import UpstreamError
@@ -24,10 +24,8 @@ _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 # Methods of which a body is expected, so that none is said to be of no bytes.
 _BODIED = frozenset(("POST", "PUT", "PATCH"))
 _CREDENTIALS = frozenset((b"authorization", b"api-key"))
-# Headers that do not go on; and those that do not where the answer is metered.
-_KEPT_BACK = HOP_BY_HOP
-_KEPT_BACK_METERED = _KEPT_BACK | {b"accept-encoding"}
 # A metered answer must be readable, so none is asked for in a compressed form.
+_READABLE = frozenset((b"accept-encoding",))
 _PLAIN = b"accept-encoding: identity\r\n"
 
 
@@ -110,7 +108,9 @@ class HttpUpstream:
         """The request's line and headers."""
         route = self._route
         target = exchange.target.encode("latin-1")
-        kept_back = _KEPT_BACK_METERED if metered else _KEPT_BACK
+        kept_back = hop_by_hop(exchange.headers)
+        if metered:
+            kept_back = kept_back | _READABLE
         credential = self._credential
         parts = [
             b"%b %b%b HTTP/1.1\r\n%b"

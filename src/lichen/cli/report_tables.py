@@ -36,7 +36,7 @@ def _by_strategy(found: Report, console: Console) -> Iterator[RenderableType]:
 
 def _by_model(found: Report, console: Console) -> Iterator[RenderableType]:
     hits = found.hits_by["model"]
-    rows = [(line.name or "not told", line, hits[line.name]) for line in found.by["model"]]
+    rows = [(line.name or "outside any call", line, hits[line.name]) for line in found.by["model"]]
     return _lines("By model", "model", rows, console)
 
 

@@ -41,7 +41,7 @@ def sci(
     rate = found.summary.sci(per)
     if as_json:
         parts = found.used_per(per)
-        plain.echo({**plain.sci(rate), **plain.footprint(parts), "gaps": found.summary.work.gaps})
+        plain.echo({**plain.sci(rate), **plain.footprint(parts), "gaps": _gaps(found)})
     else:
         _show(found, rate)
 
@@ -66,7 +66,7 @@ def _show(found: Report, rate: SCI) -> None:
     for part in ("", heading, "", Padding(made, (0, 0, 0, 2), expand=False), ""):
         console.print(part)
     basis = rate.carbon.basis.name.lower()
-    gaps = found.summary.work.gaps
+    gaps = _gaps(found)
     told = f"; {count(gaps)} gaps, see `lichen report`" if gaps else ""
     console.print(
         sentence(
@@ -74,3 +74,8 @@ def _show(found: Report, rate: SCI) -> None:
         )
     )
     console.print("")
+
+
+def _gaps(found: Report) -> int:
+    """What could not be known, lichen's own use included, since SCI includes it."""
+    return found.summary.work.gaps + found.summary.overhead.gaps

@@ -144,7 +144,11 @@ class NoWorkDone(LedgerError):  # noqa: N818
 
     def __init__(self, unit: str, known: Sequence[str] = ()) -> None:
         """Name the functional `unit` asked for and the `known` ones that have work."""
-        hint = f"units with work: {', '.join(known)}" if known else "no entry has done any work yet"
+        hint = (
+            f"units with work: {', '.join(known)}"
+            if known
+            else "no entry of that time has done any work"
+        )
         super().__init__(f"no work was done per {unit!r}, so SCI = C / R has no value: {hint}")
         self.unit = unit
 

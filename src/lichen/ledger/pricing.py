@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 WORLD = "WORLD"
 _MINUTE_US = 60_000_000
+_NOTHING = Footprint.zero()
 
 
 class Raw(NamedTuple):
@@ -128,6 +129,8 @@ class Pricer:
         read = self._readers.get(figures.method.split("/")[0])
         raw = Raw(figures.model, tokens, figures.raw, prefix)
         reading = read(raw) if read else None
+        if had == _NOTHING and (reading is None or not reading.energy.high.amount):
+            return had, ()  # nothing was used, at any price
         if reading is None:
             # Raw quantities of a kind we have no reader for: energy stands, the grid may differ.
             reading = CallReading(had.energy, had.embodied)

@@ -11,10 +11,11 @@ The job starts at its release or at the bound of a step, pauses and resumes at b
 its work is done, within a step if need be. Among these plans the one found is the best there is.
 States are (bound, work left, running or paused); work left lies on a lattice of gcd(step, restart),
 so that a restart of 6 min in steps of 1 h is no approximation. A restart that would need more than
-60 points a step is rounded up to a sixtieth of one: a plan is never shorter than its work.
+60 points a step is rounded up to a sixtieth of it: a plan is never shorter than its work. A plan
+whose states would take more than 320 MB is made on fewer points, then on bounds of joined steps: a
+month by 5 minutes, not a week.
 
-Source: R. Bellman, Dynamic Programming, 1957; the restart cost as in W. A. Hanafy et al.,
-"CarbonScaler", ACM SIGMETRICS 2024, and P. Wiesner et al., "Let's Wait Awhile", Middleware 2021.
+Source: R. Bellman, Dynamic Programming, Princeton University Press, 1957.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lichen.plan.states import MICRO, Costs, Found, Frame, Table
+from lichen.plan.states import MICRO, Costs, Found, Frame, Table, joining
 
 if TYPE_CHECKING:
     from lichen.plan.curve import Curve
@@ -34,10 +35,11 @@ def best_runs(
 ) -> Found | None:
     """The best stretches of a job of some length between two moments; None where none fits. [s]
 
-    Raises:
-        InputError: the signal has too many steps for a plan this long.
+    All times are seconds, the moments after the curve's start.
     """
     work, first, last = (round(part * MICRO) for part in (duration_s, first_s, last_s))
+    step = round(curve.step_s * MICRO)
+    curve = curve.joined(joining((last - first) // step + 2, (work + costs.restart) // step + 2))
     step = round(curve.step_s * MICRO)
     bounds = np.arange(-(-first // step), -(-last // step) + 1, dtype=np.int64) * step
     found = [_solve(curve, Frame(step, bounds, last, work, None), costs)]

@@ -135,7 +135,6 @@ class Shift:
         Raises:
             UnitError: as `Policy.plan`.
             SignalUnavailable: as `Policy.plan`.
-            InputError: the signal has too many steps for an exact plan with pauses.
         """
         view = View.of(job, signals)
         ways = [tuple(way) for way in self._ways(job, view)]

@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lichen.ledger.errors import InputError
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -33,8 +31,8 @@ if TYPE_CHECKING:
 
 # Lattice points a step may have.
 _FINEST = 60
-# States a table may have: two tables of 8 bytes each, so 640 MB.
-_MOST_STATES = 40_000_000
+# States a table may have: two tables of 8 bytes each, so 320 MB.
+_MOST_STATES = 20_000_000
 MICRO = 1_000_000
 
 
@@ -107,7 +105,7 @@ class Table:
 
     def __init__(self, curve: Curve, frame: Frame, costs: Costs) -> None:
         self.frame, self.costs = frame, costs
-        self.grain, self.restart = _lattice(frame.step, costs.restart)
+        self.grain, self.restart = _lattice(frame.step, costs.restart, _finest(frame, costs))
         self.points = frame.step // self.grain
         self.resume = self.restart // self.grain
         self.shortest = max(1, -(-costs.min_run // frame.step))
@@ -123,12 +121,6 @@ class Table:
         self.over = (left - 1) % self.grain + 1
         self.column = (left - self.over) // self.grain
         self.size = max(self.column, 0) + 1 + self.resume
-        if self.feasible and self.size * self.bounds.size > _MOST_STATES:
-            raise InputError(
-                f"a plan of {self.bounds.size} steps and {self.size} amounts of work is too large "
-                f"(more than {_MOST_STATES:,} states): give a signal of longer steps, a shorter "
-                "window, or a restart that is a whole number of steps"
-            )
 
     def _first_bound(self) -> int:
         """Where the first stretch may pause: `shortest` steps on, or what the release leaves."""
@@ -284,9 +276,20 @@ def _joined(runs: list[tuple[int, int]], *, touching: bool) -> tuple[Run, ...]:
     return tuple(Run(start / MICRO, end / MICRO) for start, end in joined)
 
 
-def _lattice(step: int, restart: int) -> tuple[int, int]:
+def joining(steps: int, amounts: int) -> int:
+    """How many steps must be joined into one for some steps and steps of work to fit. [1]"""
+    return max(1, math.ceil(math.sqrt(steps * amounts / _MOST_STATES)))
+
+
+def _finest(frame: Frame, costs: Costs) -> int:
+    """How many points a step may have for the states to fit."""
+    amounts = (frame.work + costs.restart) // frame.step + 2
+    return max(1, min(_FINEST, _MOST_STATES // (frame.bounds.size * amounts)))
+
+
+def _lattice(step: int, restart: int, finest: int) -> tuple[int, int]:
     """The grain of work left, and the restart as a whole number of grains. [µs]"""
     grain = math.gcd(step, restart)
-    if step // grain > _FINEST:
-        grain = next(step // part for part in range(_FINEST, 0, -1) if step % part == 0)
+    if step // grain > finest:
+        grain = next(step // part for part in range(finest, 0, -1) if step % part == 0)
     return grain, -(-restart // grain) * grain

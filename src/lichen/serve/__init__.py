@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from lichen.serve.build import Parts
     from lichen.settings import Settings
 
+# Addresses that are every address of this machine, and no client's way to it.
+_ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 (compared with, not listened to)
 # How often the service's own use is read and booked. [s]
 _OVERHEAD_S = 5.0
 # The same warning is not said again within this time. [s]
 _QUIET_S = 60.0
 # How long one thread may keep another waiting for the interpreter. [s]
-_SWITCH_S = 0.0005
+_SWITCH_S = 0.0001
 # How long calls that were broken off may take to write what they used. [s]
 _LAST_WORDS_S = 2.0
 
@@ -66,7 +69,7 @@ async def _serve(settings: Settings) -> int:
             "service may hold the port: choose one with --port (0 takes any that is free)"
         ) from error
     parts.watch()
-    _announce(settings, port)
+    _announce(settings, port, parts.upstream_told)
     keeper = asyncio.create_task(_keep_books(parts))
     await asked.get()
     _say("stopping: running answers may end (once more ends them now)")
@@ -112,14 +115,18 @@ async def _keep_books(parts: Parts) -> None:
         parts.book_overhead()
 
 
-def _announce(settings: Settings, port: int) -> None:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    base = f"http://{host}:{port}"
-    lines = (
-        f"lichen listens on {base}",
+def _announce(settings: Settings, port: int, upstream: str) -> None:
+    anywhere = settings.host in _ANY_ADDRESS
+    name = socket.gethostname() if anywhere else settings.host
+    base = f"http://{f'[{name}]' if ':' in name else name}:{port}"
+    lines = [
+        f"lichen listens on {base}{' and every other address of this machine' * anywhere}",
         f"  your code:  OPENAI_BASE_URL={base}/v1",
         f"  dashboard:  {base}/",
-    )
+        f"  upstream:   {upstream}",
+    ]
+    if settings.token:
+        lines.append("  token:      clients show LICHEN_TOKEN's as their API key")
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
 

@@ -11,8 +11,10 @@ from lichen.assemble import open_answers, open_book, open_pipeline
 from lichen.calls.booking import Booker
 from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
+from lichen.calls.proxy import shown
 from lichen.calls.upstream import HttpUpstream
 from lichen.ledger.errors import LichenError
+from lichen.ledger.pricing import WORLD
 from lichen.operate.watch import Watch
 from lichen.serve.embedded import EmbeddedUpstream
 from lichen.serve.guard import Guard
@@ -40,6 +42,7 @@ class Parts:
     """
 
     def __init__(self, settings: Settings, warn: Callable[[object], None]) -> None:
+        self._settings = settings
         self.book = open_book(settings, on_error=warn)
         try:
             self._upstream = open_upstream(settings, warn)
@@ -79,6 +82,16 @@ class Parts:
     def _note_end(self) -> None:
         with suppress(LichenError):
             self.book.store.note_gap(MODEL_ENDED, 1, datetime.now(UTC))
+
+    @property
+    def upstream_told(self) -> str:
+        """Who answers, on which grid, and what decided so: for whoever starts the service."""
+        upstream = self._upstream
+        who = f"the embedded model {upstream.model}" if self._model else shown(upstream.url)
+        why = "" if self._model or self._settings.upstream else ", since OPENAI_API_KEY is set"
+        way_out = "LICHEN_ZONE" if self._model else "LICHEN_UPSTREAM_ZONE"
+        unknown = f", not told: set {way_out}" if upstream.zone == WORLD else ""
+        return f"{who}{why} · grid zone {upstream.zone}{unknown}"
 
     def watch(self) -> None:
         """Keep the embedded model running, where there is one."""
@@ -128,13 +141,13 @@ def open_upstream(
     if not url:
         return EmbeddedUpstream(
             LocalModel(settings.gguf or None, LocalOptions(threads=settings.threads)),
-            zone=settings.zone or "WORLD",
+            zone=settings.zone or WORLD,
             timeout=settings.timeout,
             warn=warn,
         )
     return HttpUpstream(
         url,
-        zone=settings.upstream_zone or "WORLD",
+        zone=settings.upstream_zone or WORLD,
         key=settings.upstream_key,
         timeout=settings.timeout,
         connect_timeout=settings.connect_timeout,

@@ -6,6 +6,7 @@ prices      a call meter and a grid to check in the head
 strategies  hypothesis strategies for every type of the ledger
 executors   ExecutorContract: what every executor of jobs must keep
 grids       IntensityContract: what every source of carbon intensity must keep
+following   following a plan hour by hour, as a runner would
 policies    PolicyContract: what every policy that plans jobs must keep
 kubernetes_api    a local server that keeps the rules of the Kubernetes API for Jobs
 kubernetes_rules  what that API refuses

@@ -123,7 +123,8 @@ def next_workday(signal: GridSignal, *, noise: float = 0.05, repeats: int = 10) 
     """
     if (signal.start, signal.step) != (_YEAR, _HALF_HOUR):
         raise InputError(
-            f"the scenario starts {_YEAR} by {_HALF_HOUR}, the signal {signal.start} by {signal.step}"
+            f"the scenario starts {_YEAR} by {_HALF_HOUR}, the signal {signal.start} by "
+            f"{signal.step}: cut the trace to that"
         )
     jobs = trainings()
     at_s, lengths_s = jobs.starts * _HALF_HOUR_S, jobs.lengths * _HALF_HOUR_S

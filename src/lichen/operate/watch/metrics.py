@@ -52,6 +52,11 @@ _FLOWS = (
     "above and below zero, day by day."
 )
 _SCI = "SCI is the rate of flows used and overhead over the rate of lichen_functional_units_total."
+_GAUGES = {
+    "lichen_answers": "Answers kept for the exact cache.",
+    "lichen_answer_memory_bytes": "Kept answers that are held in memory [byte].",
+    "lichen_ledger_waiting_entries": "Lines that wait to be written into the ledger.",
+}
 _HELP = {
     **{
         f"lichen_energy_joules{end}_total": f"Energy, {what} [J]; {_FLOWS}"
@@ -118,7 +123,9 @@ class Metrics:
             line for name in made for line in _family(name, "counter", _HELP[name], made[name])
         ]
         for name, amount in sorted(gauges.items()):
-            lines += _family(_gauge_name(name), "gauge", name.replace("_", " "), {(): amount})
+            made_name = _gauge_name(name)
+            meaning = _GAUGES.get(made_name, name.replace("_", " "))
+            lines += _family(made_name, "gauge", meaning, {(): amount})
         return "\n".join(lines) + "\n"
 
     def _is_stale(self, now: datetime) -> bool:

@@ -42,6 +42,7 @@ def _evidence(entry: Entry) -> Markup:
             f". {method.note}Run the evidence again with",
         ),
         el("pre", el("code", f"lichen prove {entry.id}"), tabindex="0"),
+        el("p", "Where the ledger is not ./lichen.db, say which one by --ledger.", class_="s"),
     )
 
 

@@ -51,7 +51,8 @@ GAPS = {
     ),
     "zone-assumed": Said(
         "grid zone not told",
-        "The wide world average stands in. Set LICHEN_UPSTREAM_ZONE to where the model runs.",
+        "The wide world average stands in. Set LICHEN_ZONE to where this machine is, and "
+        "LICHEN_UPSTREAM_ZONE where the model runs elsewhere.",
     ),
     "intensity-unavailable": Said(
         "grid intensity missing",

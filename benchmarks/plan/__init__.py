@@ -1,0 +1,1 @@
+"""How good and how quick plans are: against two papers, and against a plain loop."""
