@@ -22,6 +22,7 @@ from lichen.ledger.errors import MissingExtra
 
 if TYPE_CHECKING:
     from lichen.ledger.book import Book
+    from lichen.ledger.footprint import Footprint
 
 __all__ = ["training_run"]
 
@@ -53,63 +54,66 @@ def training_run(
     except ImportError as error:
         raise MissingExtra("training_run", "transformers", "huggingface") from error
 
-    run = TrainingRun(book, name, per, epochs=epochs, counts=("step", "token"))
+    class Run(_Events, TrainerCallback):  # type: ignore[misc]
+        """Ours, and theirs for every event that we do not hear."""
 
-    class Run(TrainerCallback):  # type: ignore[misc]
-        """Opens a window when a training begins; closes it at its last log, or its end."""
+    return Run(TrainingRun(book, name, per, epochs=epochs, counts=("step", "token")), pause)
 
-        def __init__(self) -> None:
-            self._seen = 0
-            self._fresh: dict[str, float] = {}
 
-        @property
-        def footprint(self) -> Any:
-            """What the last run used; None before one ended."""
-            return run.footprint
+class _Events:
+    """Opens a window when a training begins; closes it at its last log, or its end."""
 
-        def on_train_begin(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
-            """Open the run's window."""
-            with quiet("beginning to measure a training"):
-                self._fresh = {}
-                self._seen = _count(args, state, per) or 0
-                run.begin()
+    def __init__(self, run: TrainingRun, pause: Any) -> None:
+        self._run, self._pause = run, pause
+        self._seen = 0
+        self._fresh: dict[str, float] = {}
 
-        def on_epoch_begin(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
-            """Open an epoch's window."""
-            with quiet("measuring an epoch"):
-                run.begin_epoch()
+    @property
+    def footprint(self) -> Footprint | None:
+        """What the last run used; None before one ended."""
+        return self._run.footprint
 
-        def on_epoch_end(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
-            """Close it; the next log has its figures."""
-            with quiet("measuring an epoch"):
-                self._fresh.update(run.end_epoch())
+    def on_train_begin(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Open the run's window."""
+        with quiet("beginning to measure a training"):
+            self._fresh = {}
+            self._seen = _count(args, state, self._run.per) or 0
+            self._run.begin()
 
-        def on_log(self, args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
-            """Add what ended since the last log."""
-            with quiet("telling of a training"):
-                if logs is None or not run.is_open:
-                    return
-                if _LAST in logs:
-                    self._fresh.update(self._ended(args, state))
-                fresh, self._fresh = self._fresh, {}
-                logs.update(fresh)
-                if state.log_history:
-                    state.log_history[-1].update(fresh)
+    def on_epoch_begin(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
+        """Open an epoch's window."""
+        with quiet("measuring an epoch"):
+            self._run.begin_epoch()
 
-        def on_train_end(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
-            """Close what a Trainer that logs nothing left open."""
-            with quiet("ending to measure a training"):
-                self._ended(args, state)
+    def on_epoch_end(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
+        """Close it; the next log has its figures."""
+        with quiet("measuring an epoch"):
+            self._fresh.update(self._run.end_epoch())
 
-        def _ended(self, args: Any, state: Any) -> dict[str, float]:
-            counted = _count(args, state, per)
-            done = 1 if per == RUN else None if counted is None else counted - self._seen
-            # Of several processes, each of which is measured, one counts: the counts are of all.
-            if not state.is_world_process_zero:
-                done = 0
-            return run.end(done, paused=bool(getattr(pause, "paused", False)))
+    def on_log(self, args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+        """Add what ended since the last log."""
+        with quiet("telling of a training"):
+            if logs is None or not self._run.is_open:
+                return
+            if _LAST in logs:
+                self._fresh.update(self._ended(args, state))
+            fresh, self._fresh = self._fresh, {}
+            logs.update(fresh)
+            if state.log_history:
+                state.log_history[-1].update(fresh)
 
-    return Run()
+    def on_train_end(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Close what the last log did not."""
+        with quiet("ending to measure a training"):
+            self._ended(args, state)
+
+    def _ended(self, args: Any, state: Any) -> dict[str, float]:
+        counted = _count(args, state, self._run.per)
+        done = 1 if self._run.per == RUN else None if counted is None else counted - self._seen
+        # Of several processes, each of which is measured, one counts: the counts are of all.
+        if not state.is_world_process_zero:
+            done = 0
+        return self._run.end(done, paused=bool(getattr(self._pause, "paused", False)))
 
 
 def _count(args: Any, state: Any, per: str) -> int | None:

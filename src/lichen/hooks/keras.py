@@ -20,6 +20,7 @@ from lichen.ledger.errors import MissingExtra
 
 if TYPE_CHECKING:
     from lichen.ledger.book import Book
+    from lichen.ledger.footprint import Footprint
 
 __all__ = ["training_run"]
 
@@ -41,50 +42,55 @@ def training_run(
     except ImportError as error:
         raise MissingExtra("training_run", "keras and a back end for it", "keras") from error
 
-    run = TrainingRun(book, name, per, epochs=epochs, counts=("step",))
+    class Run(_Events, Callback):  # type: ignore[misc]
+        """Ours, and theirs for every event that we do not hear."""
 
-    class Run(Callback):  # type: ignore[misc]
-        """Opens a window when a fit begins; closes it at its end."""
+    return Run(TrainingRun(book, name, per, epochs=epochs, counts=("step",)))
 
-        def __init__(self) -> None:
-            super().__init__()
+
+class _Events:
+    """Opens a window when a fit begins; closes it at its end."""
+
+    model: Any  # Keras sets it
+
+    def __init__(self, run: TrainingRun) -> None:
+        super().__init__()
+        self._run = run
+        self._steps = self._last = 0
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """What the last run used; None before one ended."""
+        return self._run.footprint
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 (Keras' name)
+        """Open the run's window."""
+        with quiet("beginning to measure a training"):
             self._steps = self._last = 0
+            self._run.begin()
 
-        @property
-        def footprint(self) -> Any:
-            """What the last run used; None before one ended."""
-            return run.footprint
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Open an epoch's window."""
+        with quiet("measuring an epoch"):
+            self._run.begin_epoch()
 
-        def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 (Keras' name)
-            """Open the run's window."""
-            with quiet("beginning to measure a training"):
-                self._steps = self._last = 0
-                run.begin()
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Count: `batch` is the place of the last one done in its epoch."""
+        self._last = batch + 1
 
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            """Open an epoch's window."""
-            with quiet("measuring an epoch"):
-                run.begin_epoch()
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Close the epoch's window, and log it."""
+        with quiet("measuring an epoch"):
+            self._steps, self._last = self._steps + self._last, 0
+            told = self._run.end_epoch()
+            if logs is not None:
+                logs.update(told)
 
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            """Count: `batch` is how many of the epoch are done, less one."""
-            self._last = batch + 1
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            """Close the epoch's window, and log it."""
-            with quiet("measuring an epoch"):
-                self._steps, self._last = self._steps + self._last, 0
-                told = run.end_epoch()
-                if logs is not None:
-                    logs.update(told)
-
-        def on_train_end(self, logs: Any = None) -> None:
-            """Close the run's window, and write it into the history."""
-            with quiet("ending to measure a training"):
-                told = run.end(1 if per == RUN else self._steps)
-                if logs is not None:
-                    logs.update(told)
-                for key, value in told.items():
-                    self.model.history.history[key] = [value]
-
-    return Run()
+    def on_train_end(self, logs: Any = None) -> None:
+        """Close the run's window, and write it into the history."""
+        with quiet("ending to measure a training"):
+            told = self._run.end(1 if self._run.per == RUN else self._steps)
+            if logs is not None:
+                logs.update(told)
+            for key, value in told.items():
+                self.model.history.history[key] = [value]

@@ -20,6 +20,7 @@ from lichen.ledger.errors import MissingExtra
 
 if TYPE_CHECKING:
     from lichen.ledger.book import Book
+    from lichen.ledger.footprint import Footprint
 
 __all__ = ["training_run"]
 
@@ -47,55 +48,56 @@ def training_run(
     except ImportError as error:
         raise MissingExtra("training_run", "lightning", "lightning") from error
 
-    run = TrainingRun(book, name, per, epochs=epochs, counts=("step",))
+    class Run(_Events, Callback):  # type: ignore[misc]
+        """Ours, and theirs for every event that we do not hear."""
 
-    class Run(Callback):  # type: ignore[misc]
-        """Opens a window when a fit begins; closes it at its end, or at what broke it off."""
+    return Run(TrainingRun(book, name, per, epochs=epochs, counts=("step",)), pause)
 
-        def __init__(self) -> None:
-            super().__init__()
-            self._seen = 0
 
-        @property
-        def footprint(self) -> Any:
-            """What the last run used; None before one ended."""
-            return run.footprint
+class _Events:
+    """Opens a window when a fit begins; closes it at its end, or at what broke it off."""
 
-        def on_train_start(self, trainer: Any, _module: Any) -> None:
-            """Open the run's window."""
-            with quiet("beginning to measure a training"):
-                self._seen = int(trainer.global_step)
-                run.begin()
+    def __init__(self, run: TrainingRun, pause: Any) -> None:
+        self._run, self._pause = run, pause
+        self._seen = 0
 
-        def on_train_epoch_start(self, _trainer: Any, _module: Any) -> None:
-            """Open an epoch's window."""
-            with quiet("measuring an epoch"):
-                run.begin_epoch()
+    @property
+    def footprint(self) -> Footprint | None:
+        """What the last run used; None before one ended."""
+        return self._run.footprint
 
-        def on_train_epoch_end(self, _trainer: Any, pl_module: Any) -> None:
-            """Close it, and log it."""
-            with quiet("measuring an epoch"):
-                for key, value in run.end_epoch().items():
-                    pl_module.log(key, value, rank_zero_only=True)
+    def on_train_start(self, trainer: Any, _module: Any) -> None:
+        """Open the run's window."""
+        with quiet("beginning to measure a training"):
+            self._seen = int(trainer.global_step)
+            self._run.begin()
 
-        def on_train_end(self, trainer: Any, _module: Any) -> None:
-            """Close the run's window, and tell the loggers."""
-            with quiet("ending to measure a training"):
-                told = self._ended(trainer)
-                for logger in trainer.loggers:
-                    logger.log_metrics(told, step=trainer.global_step)
+    def on_train_epoch_start(self, _trainer: Any, _module: Any) -> None:
+        """Open an epoch's window."""
+        with quiet("measuring an epoch"):
+            self._run.begin_epoch()
 
-        def on_exception(self, trainer: Any, _module: Any, exception: BaseException) -> None:
-            """Close it: what was used was used, and the work was not done."""
-            with quiet("ending to measure a training"):
-                self._ended(trainer, type(exception))
+    def on_train_epoch_end(self, _trainer: Any, pl_module: Any) -> None:
+        """Close it, and log it."""
+        with quiet("measuring an epoch"):
+            for key, value in self._run.end_epoch().items():
+                pl_module.log(key, value, rank_zero_only=True)
 
-        def _ended(
-            self, trainer: Any, raised: type[BaseException] | None = None
-        ) -> dict[str, float]:
-            done = 1 if per == RUN else int(trainer.global_step) - self._seen
-            # Of several processes, each of which is measured, one counts the run.
-            done *= bool(trainer.is_global_zero)
-            return run.end(done, paused=bool(getattr(pause, "paused", False)), raised=raised)
+    def on_train_end(self, trainer: Any, _module: Any) -> None:
+        """Close the run's window, and tell the loggers."""
+        with quiet("ending to measure a training"):
+            told = self._ended(trainer)
+            for logger in trainer.loggers:
+                logger.log_metrics(told, step=trainer.global_step)
 
-    return Run()
+    def on_exception(self, trainer: Any, _module: Any, exception: BaseException) -> None:
+        """Close it: what was used was used, and the work was not done."""
+        with quiet("ending to measure a training"):
+            self._ended(trainer, type(exception))
+
+    def _ended(self, trainer: Any, raised: type[BaseException] | None = None) -> dict[str, float]:
+        done = 1 if self._run.per == RUN else int(trainer.global_step) - self._seen
+        # Of several processes, each of which is measured, one counts the run.
+        done *= bool(trainer.is_global_zero)
+        paused = bool(getattr(self._pause, "paused", False))
+        return self._run.end(done, paused=paused, raised=raised)

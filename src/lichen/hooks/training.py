@@ -47,6 +47,7 @@ class TrainingRun:
     """One training after the other, each in a window; nothing that fails here reaches it.
 
     Attributes:
+        per: the functional unit of its work.
         footprint: what the last one that ended used, all in; None before.
 
     Raises:
@@ -56,11 +57,11 @@ class TrainingRun:
     def __init__(
         self, book: Book | None, name: str, per: str, *, epochs: bool, counts: Collection[str]
     ) -> None:
-        """Measure into `book`, the one of the settings by default; `counts` are units beside RUN."""
+        """Measure into a book, the settings' one by default; `counts` are units beside RUN."""
         if per not in (RUN, *counts):
             known = ", ".join(repr(unit) for unit in (RUN, *counts))
             raise InputError(f"this trainer's work is counted in one of {known}, got {per!r}")
-        self._per, self._name, self._by_epoch = per, name, epochs
+        self.per, self._name, self._by_epoch = per, name, epochs
         self._whole = Windows(book, name, Work(0, per), sync=_device)
         self._epochs: Windows | None = None
         self.footprint: Footprint | None = None
@@ -105,10 +106,10 @@ class TrainingRun:
             with quiet("telling the work of a training"):
                 if paused:
                     window.gaps.append(PAUSED)
-                    done = 0 if self._per == RUN else done
+                    done = 0 if self.per == RUN else done
                 if done is None:
                     window.gaps.append(UNCOUNTED)
-                window.work = Work(max(done or 0, 0), self._per)
+                window.work = Work(max(done or 0, 0), self.per)
         closed = self._whole.close(raised)
         if closed is not None:
             with quiet("pricing a training"):
