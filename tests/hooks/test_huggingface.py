@@ -106,7 +106,7 @@ def test_a_reporter_after_the_hook_is_told_the_figures_too(book: Book, trainer: 
 
     told: list[dict[str, float]] = []
 
-    class Reporter(TrainerCallback):  # type: ignore[misc, unused-ignore]
+    class Reporter(TrainerCallback):  # type: ignore[misc]
         def on_log(self, *_: Any, logs: Any, **__: Any) -> None:
             told.append(dict(logs))
 
@@ -145,7 +145,7 @@ def test_only_the_steps_since_the_checkpoint_are_counted(book: Book, trainer: An
 def test_a_training_that_raises_is_booked_when_the_next_begins(book: Book, trainer: Any) -> None:
     from transformers import TrainerCallback
 
-    class Fault(TrainerCallback):  # type: ignore[misc, unused-ignore]
+    class Fault(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
             raise RuntimeError("out of memory")
 

@@ -35,7 +35,7 @@ def fit(tmp_path: Path) -> Any:
     import torch
     from lightning.pytorch import LightningModule, Trainer
 
-    class Linear(LightningModule):  # type: ignore[misc, unused-ignore]
+    class Linear(LightningModule):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.layer = torch.nn.Linear(4, 1)
@@ -107,7 +107,7 @@ def test_epochs_are_windows_inside_it_and_sum_up_to_it(book: Book, fit: Any) -> 
 def test_a_fit_that_raises_is_booked_and_raises(book: Book, fit: Any) -> None:
     from lightning.pytorch.callbacks import Callback
 
-    class Fault(Callback):  # type: ignore[misc, unused-ignore]
+    class Fault(Callback):  # type: ignore[misc]
         def on_train_batch_end(self, *_: Any) -> None:
             raise RuntimeError("out of memory")
 

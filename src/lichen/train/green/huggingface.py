@@ -12,6 +12,7 @@ trainer_utils.get_last_checkpoint.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from lichen.ledger.errors import MissingExtra
@@ -56,6 +57,27 @@ def pause_callback() -> Any:
             self._asked.__exit__()
 
     return PauseCallback()
+
+
+def resume_from(folder: str | Path) -> str | None:
+    """The newest checkpoint in the Trainer's `output_dir`; None at a first start, or without one.
+
+    The Trainer itself raises where it is told to resume and finds none, as after a machine that
+    went down before the first was written.
+
+    Raises:
+        MissingExtra: transformers is not installed.
+    """
+    try:
+        from transformers.trainer_utils import (  # noqa: PLC0415 (heavy, and on use only)
+            get_last_checkpoint,
+        )
+    except ImportError as error:
+        raise MissingExtra("resume_from", "transformers", "huggingface") from error
+    if not Pausable(_nothing).resumed or not Path(folder).is_dir():
+        return None
+    found: str | None = get_last_checkpoint(str(folder))
+    return found
 
 
 def exit_if_paused(callback: Any) -> None:

@@ -51,11 +51,7 @@ def pause_callback(folder: str | Path | None = None) -> Any:
 
         def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
             """Between two steps: do what was asked."""
-            asked = self._asked
-            if (asked.pause_asked and not self.paused) or asked.checkpoint_asked:
-                trainer.save_checkpoint(self._path)
-            asked.checkpoint_asked = False
-            trainer.should_stop = self.paused = asked.pause_asked or trainer.should_stop
+            self.paused = _between(trainer, self._asked, self._path)
 
         def on_train_end(self, _trainer: Any, _module: Any) -> None:
             """Hear them as before."""
@@ -72,6 +68,18 @@ def exit_if_paused(callback: Any) -> None:
     """
     if callback.paused:
         raise SystemExit(_RESUME_ME)
+
+
+def _between(trainer: Any, asked: Pausable, path: Path) -> bool:
+    """Do what was asked; whether it was to pause. Early stopping by others is no pause."""
+    if asked.pause_asked or asked.checkpoint_asked:
+        trainer.save_checkpoint(path)
+        asked.checkpoint_asked = False
+    if asked.pause_asked:
+        # The least epochs and steps are those of the whole training, not of this stretch.
+        trainer.fit_loop.min_epochs = trainer.fit_loop.epoch_loop.min_steps = None
+        trainer.should_stop = True
+    return asked.pause_asked
 
 
 def _nothing() -> None:
