@@ -7,7 +7,7 @@ ledger/   the book: what every piece of work used and what it avoided, SCI = (E 
 calls/    strategy 1 · calling LLM APIs: a drop-in gateway
 train/    strategy 3 · from scratch: start, pause and resume a training when the grid is clean
 operate/  strategy 4 · the whole stack: the dashboard and the metrics
-hooks/    where other people's frameworks call: pytest, IPython, Optuna, scikit-learn, boosting
+hooks/    where other people's frameworks call: pytest, IPython, Optuna, scikit-learn, trainers
 serve     the service: gateway and dashboard on one port
 assemble  open(): puts meters, grids and stores together
 
