@@ -13,7 +13,7 @@ from lichen.ledger.show import count
 from lichen.operate.watch import chart, headline, lists
 from lichen.operate.watch.markup import Markup, el, join
 from lichen.operate.watch.page import Frame, Page, html_page, own_weight
-from lichen.operate.watch.scale import told
+from lichen.operate.watch.scale import held
 from lichen.operate.watch.span import SPANS
 from lichen.operate.watch.words import DOCS
 
@@ -43,7 +43,7 @@ def own(view: View) -> Markup:
     part = f", {share:.2g} % of what it avoided" if share else ""
     rest = f"{part}. It is part of what was used, and net is after it."
     return join(
-        (el("b", told(used.carbon)), f" and {told(used.energy)} in the {view.span.title}", rest)
+        (el("b", held(used.carbon)), f" and {held(used.energy)} in the {view.span.title}", rest)
     )
 
 

@@ -117,6 +117,9 @@ GAPS = {
         "lines not written", "The ledger could not keep up or be written: `lichen doctor` says why."
     ),
     "entries lost": Said("lines lost", "A hard stop took at most the last quarter of a second."),
+    "calls under way": Said(
+        "calls broken off", "The service was killed while they ran: what they used is not known."
+    ),
     "entries refused": Said("lines refused", "Their id was taken by another line."),
 }
 
