@@ -34,6 +34,7 @@ PUBLIC = [
     "Window",
     "Work",
     "open",
+    "pausable",
 ]
 
 _LOADED = """
