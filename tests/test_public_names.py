@@ -33,6 +33,7 @@ PUBLIC = [
     "Window",
     "Work",
     "open",
+    "pausable",
 ]
 
 _LOADED = """

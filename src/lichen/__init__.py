@@ -2,8 +2,10 @@
 
 meter/    E · reads energy
 grid/     I · reads the grid
+plan/     when, where and how many: pure functions over signals
 ledger/   the book: what every piece of work used and what it avoided, SCI = (E × I + M) / R
 calls/    strategy 1 · calling LLM APIs: a drop-in gateway
+train/    strategy 3 · from scratch: start, pause and resume a training when the grid is clean
 operate/  strategy 4 · the whole stack: the dashboard and the metrics
 serve     the service: gateway and dashboard on one port
 assemble  open(): puts meters, grids and stores together
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from lichen.ledger.signal import GridSignal
     from lichen.ledger.tokens import Tokens
     from lichen.ledger.window import Window, Work
+    from lichen.train.green.pausable import pausable
 
 __version__ = "0.1.0"
 
@@ -56,6 +59,7 @@ _HOMES = {
     "Window": "ledger.window",
     "Work": "ledger.window",
     "open": "assemble",
+    "pausable": "train.green.pausable",
 }
 
 __all__ = [
@@ -80,6 +84,7 @@ __all__ = [
     "Window",
     "Work",
     "open",
+    "pausable",
 ]
 
 

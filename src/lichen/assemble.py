@@ -1,13 +1,15 @@
 """Assemble: the only place that puts meters, grids, stores and strategies together.
 
-Built-ins and plug-ins come in by the same door, the entry points `lichen.store`, `lichen.meter` and
-`lichen.grid`; everything else meets through the protocols in `lichen.ledger.ports`.
+Built-ins and plug-ins come in by the same door, the entry points `lichen.store`, `lichen.meter`,
+`lichen.grid` and `lichen.executor`; everything else meets through the protocols in
+`lichen.ledger.ports`.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from lichen.ledger.errors import LedgerError
     from lichen.ledger.ports import CallMeter, CallReading, ForecastSource, IntensitySource, Store
     from lichen.ledger.signal import SignalKind
+    from lichen.train.green.executor import Executor
+    from lichen.train.green.planning import Planner
+    from lichen.train.green.queue import Queue
+    from lichen.train.green.runner import Runner
 
 
 def open(  # noqa: A001 (lichen.open reads as what it is)
@@ -271,3 +277,43 @@ def open_pipeline(
     exact = ExactCache(answers, booker, Rules(settings.rules), upstream=name)
     steps: list[Step] = [exact, Coalesce(booker, limit=limit), Keeping(answers, entry_limit=limit)]
     return pipeline(steps, Metered(upstream, booker, warn)), exact
+
+
+def open_queue(settings: Settings) -> Queue:
+    """The queue of jobs in the ledger's file.
+
+    Raises:
+        InputError: the ledger is no file.
+        StoreUnavailable: it cannot be opened.
+    """
+    from lichen.train.green.queue import Queue  # noqa: PLC0415 (strategies are put together here)
+
+    return Queue(settings.ledger)
+
+
+def make_planner(settings: Settings) -> Planner:
+    """Plans over what the grid's sources say of the time ahead.
+
+    Raises:
+        MissingExtra: numpy is not installed.
+    """
+    from lichen.train.green.planning import OfIntensity, Planner  # noqa: PLC0415 (as above)
+
+    return Planner(source=OfIntensity(make_grid(settings)))
+
+
+def make_executor(name: str) -> Executor:
+    """The executor of that name.
+
+    Raises:
+        InputError: nothing installed provides it.
+    """
+    made: Executor = _plugin("lichen.executor", name)()
+    return made
+
+
+def make_runner(settings: Settings, queue: Queue, *, shown: bool = False) -> Runner:
+    """A runner of the queue's jobs; `shown` lets their commands write to this terminal."""
+    from lichen.train.green.runner import Runner  # noqa: PLC0415 (strategies are put together here)
+
+    return Runner(queue, make_planner(settings), cache(make_executor), shown=shown)

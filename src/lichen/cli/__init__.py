@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # In the order a newcomer meets them; each is a module of this package and a function in it.
-VERBS = ("demo", "serve", "report", "sci", "prove", "recompute", "doctor")
+VERBS = (
+    "demo",
+    "serve",
+    "plan",
+    "run",
+    "status",
+    "release",
+    "cancel",
+    "report",
+    "sci",
+    "prove",
+    "recompute",
+    "doctor",
+)
 FINE, FINDING, FAILED, STOPPED = 0, 1, 2, 130
 _FINDINGS = (NoWorkDone, UnprovenSaving)
 

@@ -4,8 +4,11 @@ LichenError
 ├── UnitError (TypeError)        unlike quantities were added, compared or divided
 ├── InputError (ValueError)      a value from outside makes no sense
 │   ├── NaiveTime                a datetime without a time zone
+│   ├── NoCommand                a job's command that is not there or cannot be run
+│   ├── NoJob                    no such job in the queue
 │   └── UnknownZone              no such grid zone; carries the nearest known ones
 ├── SourceError                  something we read from gave nothing
+│   ├── ExecutorUnavailable      jobs cannot be run there; carries why and the way out
 │   ├── MeterUnavailable         a meter cannot be read here; carries why and the way out
 │   ├── SignalUnavailable        no carbon intensity for that zone and time
 │   └── UpstreamError            the model's service refused, broke off or timed out
@@ -50,6 +53,25 @@ class NaiveTime(InputError):  # noqa: N818 (named for what it is; the tree above
         self.moment = moment
 
 
+class NoCommand(InputError):  # noqa: N818
+    """A command that is not there, or that this user may not run."""
+
+    def __init__(self, command: str, why: str) -> None:
+        """Name the `command` and say `why` it cannot be run."""
+        super().__init__(f"{command!r} cannot be run: {why}; nothing was queued")
+        self.command = command
+
+
+class NoJob(InputError):  # noqa: N818
+    """No such job in the queue."""
+
+    def __init__(self, job: str, where: str, known: Sequence[str] = ()) -> None:
+        """Name the `job` asked for, `where` it was looked for, and the newest `known` ones."""
+        hint = f"the newest are {', '.join(known)}" if known else "no job was ever queued there"
+        super().__init__(f"there is no job {job!r} in {where}: {hint} (see `lichen status`)")
+        self.job = job
+
+
 class UnknownZone(InputError):  # noqa: N818
     """No such grid zone."""
 
@@ -70,6 +92,15 @@ class MeterUnavailable(SourceError):  # noqa: N818
 
     def __init__(self, what: str, why: str, mend: str) -> None:
         """Say `what` meter, `why` it cannot be read, and how to `mend` it."""
+        super().__init__(f"{what} is unavailable: {why}; {mend}")
+        self.what, self.why, self.mend = what, why, mend
+
+
+class ExecutorUnavailable(SourceError):  # noqa: N818
+    """Jobs cannot be run there."""
+
+    def __init__(self, what: str, why: str, mend: str) -> None:
+        """Say `what` executor, `why` it cannot be used, and how to `mend` it."""
         super().__init__(f"{what} is unavailable: {why}; {mend}")
         self.what, self.why, self.mend = what, why, mend
 

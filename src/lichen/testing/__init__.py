@@ -4,6 +4,7 @@ stores      StoreContract: what every store must keep
 samples     entries to test with, and a price list that changes
 prices      a call meter and a grid to check in the head
 strategies  hypothesis strategies for every type of the ledger
+executors   ExecutorContract: what every executor of jobs must keep
 grids       IntensityContract: what every source of carbon intensity must keep
 following   following a plan hour by hour, as a runner would
 policies    PolicyContract: what every policy that plans jobs must keep
@@ -14,6 +15,9 @@ postgres    a real PostgreSQL server for as long as the tests run
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
 scenarios   published scenarios of planning, to hold a planner against
 questions   chat calls that nobody has made before
+kubernetes_api  a local server that keeps the rules of the Kubernetes API for Jobs
+jobs        a queue of jobs, forecasts by the second, runners on this machine
+slurm       a real Slurm of one node for as long as the tests run
 service     a real `lichen serve` for as long as a test needs it
 waiting     looking until something holds, instead of sleeping
 

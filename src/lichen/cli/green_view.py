@@ -1,0 +1,166 @@
+"""Green view: jobs, plans and the forecast's curve, for a terminal and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from lichen.ledger.signal import GridSignal
+    from lichen.train.green.issued import Planning
+    from lichen.train.green.record import Record
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+_PLAIN_LEVELS = "_.-=+*#@"
+_WIDEST = 96
+_STATES = {"done": "gain", "failed": "loss", "lost": "loss", "running": "gained", "paused": "warn"}
+
+
+def when(moment: datetime) -> str:
+    """A moment as a clock here shows it."""
+    return moment.astimezone().strftime("%a %d %b %H:%M")
+
+
+def curve(
+    signal: GridSignal, spans: Sequence[tuple[datetime, datetime]], until: datetime, width: int
+) -> tuple[str, str]:
+    """A signal as a line of blocks up to a time, and a line that marks the chosen windows."""
+    end = min(until, signal.end)
+    width = max(1, min(width, _WIDEST, (end - signal.start) // signal.step or 1))
+    each = (end - signal.start) / width
+    means = [
+        _mean(signal, signal.start + each * n, signal.start + each * (n + 1)) for n in range(width)
+    ]
+    low, high = min(means), max(means)
+    scale = (len(_LEVELS) - 1) / (high - low) if high > low else 0.0
+    blocks = "".join(_LEVELS[round((mean - low) * scale)] for mean in means)
+    middles = [signal.start + each * (n + 0.5) for n in range(width)]
+    marks = "".join("━" if _inside(middle, spans, each) else " " for middle in middles)
+    return blocks, marks
+
+
+def _mean(signal: GridSignal, start: datetime, end: datetime) -> float:
+    first = max((start - signal.start) // signal.step, 0)
+    last = min(max(-((signal.start - end) // signal.step), first + 1), len(signal.values))
+    some = signal.values[first:last]
+    return sum(some) / len(some)
+
+
+def _inside(middle: datetime, spans: Sequence[tuple[datetime, datetime]], each: timedelta) -> bool:
+    """Whether a column lies in a window; a window narrower than one is seen all the same."""
+    return any(start - each / 2 < middle <= end + each / 2 for start, end in spans)
+
+
+def plain_record(record: Record, planning: Planning | None, *, driven: bool) -> dict[str, Any]:
+    """A job as JSON: its record, whether a runner drives it, and the last plan's figures."""
+    said = record.to_plain()
+    said["driven"] = driven
+    said["plan"] = planning.to_plain()["plan"] if planning else None
+    return said
+
+
+def show_planning(planning: Planning, deadline: datetime) -> None:
+    """Draw a plan: the forecast's curve with the chosen windows, and what it is worth."""
+    from lichen.cli.screen import clean, figure, screen, sentence, table
+
+    console = screen(stderr=True)
+    if planning.plan is None:
+        console.print(sentence(planning.why, "warn"))
+        return
+    plan = planning.plan
+    for signal in planning.signals:
+        spans = [(one.start, one.end) for one in plan.segments if one.zone == signal.zone]
+        if signal.zone == plan.zone:
+            _draw(console, signal, spans, deadline)
+    made = table("from", "to", "zone", "runs", right=(3,))
+    for one in plan.segments:
+        made.add_row(when(one.start), when(one.end), one.zone, str(one.duration).partition(".")[0])
+    facts = table("", "")
+    facts.show_header = False
+    facts.add_row("expected", figure(plan.expected))
+    facts.add_row("run now", figure(plan.run_now))
+    facts.add_row("avoided", figure(plan.avoided, "gain").append(f"  {plan.share:.0%}"))
+    facts.add_row("latest safe start", when(plan.latest_safe_start))
+    facts.add_row("by", clean(f"{plan.method} on {', '.join(plan.sources)}"))
+    for part in (made, "", facts, ""):
+        console.print(part)
+
+
+def _draw(
+    console: Any, signal: GridSignal, spans: Sequence[tuple[datetime, datetime]], until: datetime
+) -> None:
+    from lichen.cli.screen import sentence
+
+    blocks, marks = curve(signal, spans, until, console.width - 4)
+    if not (console.encoding or "").lower().startswith("utf"):
+        blocks = blocks.translate(str.maketrans(_LEVELS, _PLAIN_LEVELS))
+        marks = marks.replace("━", "^")
+    seen = signal.values[: max(1, (until - signal.start) // signal.step)]
+    console.print("")
+    console.print(
+        sentence(
+            f"{signal.zone}, {min(seen):.0f} to {max(seen):.0f} gCO₂e/kWh, "
+            f"{when(signal.start)} to {when(min(until, signal.end))}",
+            "quiet",
+        )
+    )
+    console.print(sentence(blocks))
+    if marks.strip():
+        console.print(sentence(marks, "gained"))
+    console.print("")
+
+
+def show_jobs(rows: Sequence[tuple[Record, bool]]) -> None:
+    """Draw a table of jobs, each with whether a runner drives it."""
+    from rich.text import Text
+
+    from lichen.cli.screen import clean, screen, table
+
+    made = table("job", "state", "starts", "finish by", "zone", "command", "")
+    for record, driven in rows:
+        starts = (
+            record.stretches[0].start
+            if record.stretches
+            else record.segments[0][0]
+            if record.segments
+            else None
+        )
+        state = record.state.value
+        note = "" if driven or record.state.ended else "no runner: lichen run --adopt"
+        made.add_row(
+            record.id,
+            Text(state, style=_STATES.get(state, "")),
+            when(starts) if starts else "now",
+            when(record.order.deadline),
+            record.zone,
+            clean(" ".join(record.order.argv))[:40],
+            note,
+        )
+    screen().print(made)
+
+
+def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None:
+    """Draw one job: what was asked, what ran, what happened last."""
+    from lichen.cli.screen import clean, screen, sentence, table, title
+
+    console = screen()
+    console.print(title(f"Job {record.id}", f"{record.state.value} · {record.order.executor}"))
+    console.print(sentence(" ".join(record.order.argv)))
+    console.print(sentence(record.note or "", "quiet"))
+    made = table("ran from", "to", "for", "ended by", "exit code")
+    for one in record.stretches:
+        made.add_row(
+            when(one.start),
+            when(one.end) if one.end else "now",
+            f"{one.ran_s:.0f} s" if one.ran_s is not None else "unknown",
+            clean(one.how or "running"),
+            "" if one.exit_code is None else str(one.exit_code),
+        )
+    if record.stretches:
+        console.print(made)
+    if planning and not record.state.ended:
+        show_planning(planning, record.order.deadline)
+    if not driven and not record.state.ended:
+        console.print(sentence("No runner drives it: lichen run --adopt", "warn"))

@@ -1,0 +1,44 @@
+"""`lichen plan`: when and where a job would run, and what that would be worth; starts nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lichen.cli.flags import json_flag, settings_flags
+from lichen.cli.order_flags import order_flags
+
+
+@click.command(
+    short_help="Show when a job would run, and start nothing.",
+    context_settings={"allow_interspersed_args": False},
+)
+@click.argument("command", nargs=-1, metavar="[-- CMD]", type=click.UNPROCESSED)
+@order_flags
+@settings_flags("zone", "trace")
+@json_flag
+def plan(
+    *, command: tuple[str, ...], as_json: bool, zone: str | None, trace: str | None, **said: Any
+) -> None:
+    """Show when and where a job would run, and what that would be worth. Nothing is started.
+
+    Takes what `lichen run` takes; the command may be left out. The curve is the forecast, the line
+    below it the chosen windows.
+    """
+    from datetime import UTC, datetime
+
+    from lichen.assemble import make_planner
+    from lichen.cli import plain
+    from lichen.cli.green_view import show_planning
+    from lichen.cli.order_flags import order_of
+    from lichen.settings import load
+
+    settings = load(zone=zone, trace=trace)
+    now = datetime.now(UTC)
+    order = order_of(command or ("true",), settings, now, said)
+    planning = make_planner(settings).plan(order, now)
+    if as_json:
+        plain.echo({"order": order.to_plain(), **planning.to_plain()})
+    else:
+        show_planning(planning, order.deadline)

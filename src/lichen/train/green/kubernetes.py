@@ -1,0 +1,341 @@
+"""Kubernetes: a Job a task, paused and resumed by `spec.suspend`, or by Kueue where it has a queue.
+
+    pause    spec.suspend: true    pods get SIGTERM, and SIGKILL after terminationGracePeriodSeconds
+    thaw     spec.suspend: false   a new pod, LICHEN_RESUME=1
+    Kueue    label kueue.x-k8s.io/queue-name; pause and thaw by the Workload's spec.active
+
+The Job's name is the task's, so that a second submission is refused by the API itself. Every change
+names the resourceVersion it was made from, and is made again where somebody was quicker (409). A
+pod cannot be stopped in memory, nor be sent SIGUSR1 by this API: a checkpoint is asked for by
+pausing alone. Was tested against a local server that keeps the API's rules, not a live cluster.
+
+Source: Kubernetes API batch/v1 Job (suspend, backoffLimit, conditions Complete, Failed, Suspended);
+Kueue API v1beta1 Workload (spec.active, label kueue.x-k8s.io/job-uid).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lichen.ledger.errors import ExecutorUnavailable, InputError, MissingExtra
+from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OPTIONS = ("image", "namespace", "queue", "pvc", "mount", "workdir", "gpus", "cpus", "memory",
+            "service-account")  # fmt: skip
+_QUEUE = "kueue.x-k8s.io/queue-name"
+_PAUSED, _VOID = "lichen/paused", "lichen/void"
+_TIMEOUT_S = 30
+_TRIES = 6
+_NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
+# Says by a mark in the checkpoints' folder whether the job ran before; then it is the command.
+_WRAP = (
+    'mkdir -p "$LICHEN_CHECKPOINT_DIR"; m="$LICHEN_CHECKPOINT_DIR/.lichen-ran"; '
+    '[ -e "$m" ] && export LICHEN_RESUME=1; : > "$m"; exec "$@"'
+)
+
+
+class _Apis(NamedTuple):
+    """Clients of one cluster."""
+
+    jobs: Any
+    pods: Any
+    custom: Any
+
+
+class Kubernetes:
+    """The cluster of the current kubeconfig; a task's place is a context of it."""
+
+    queues = False
+    places = True
+    freezes = False
+
+    def check(self, task: Task) -> None:
+        """Have the cluster look at the Job, and create nothing.
+
+        Raises:
+            InputError: an option is unknown or missing, or the cluster finds the Job invalid.
+            ExecutorUnavailable: the cluster does not answer, or does not let this user.
+            MissingExtra: the client is not installed.
+        """
+        known_options(task, _OPTIONS, "Kubernetes")
+        if "image" not in task.options:
+            raise InputError("Kubernetes needs to know what to run it in: --option image=NAME")
+        if task.requeue and "pvc" not in task.options:
+            raise InputError(
+                "a job that is paused needs a volume for its checkpoints: --option pvc=NAME (its "
+                "claim), or leave out --interruptible"
+            )
+        try:
+            with _translated():
+                _apis(task.place).jobs.create_namespaced_job(
+                    _namespace(task), _job(task), dry_run="All", _request_timeout=_TIMEOUT_S
+                )
+        except _Refused as error:
+            if error.status == _INVALID:
+                raise InputError(f"Kubernetes finds the job invalid: {error.why}") from error
+            raise
+
+    def submit(self, task: Task) -> str:
+        """Create the Job; a Job of that name is the same task, submitted before.
+
+        Raises:
+            ExecutorUnavailable: the cluster did not take it.
+        """
+        self._create(task, _job(task))
+        return json.dumps([task.place, _namespace(task), task.name])
+
+    def find(self, task: Task) -> str | None:
+        """The Job of that name; where there is none, one that never runs takes the name."""
+        void = _job(task)
+        void["metadata"]["annotations"] = {_VOID: "true"}
+        void["metadata"]["labels"].pop(_QUEUE, None)
+        void["spec"]["suspend"] = True
+        self._create(task, void)
+        handle = json.dumps([task.place, _namespace(task), task.name])
+        return None if self.look(handle).phase is Phase.VOID else handle
+
+    @staticmethod
+    def _create(task: Task, body: dict[str, Any]) -> None:
+        try:
+            with _translated():
+                _apis(task.place).jobs.create_namespaced_job(
+                    _namespace(task), body, _request_timeout=_TIMEOUT_S
+                )
+        except _Refused as error:
+            if error.status != _CONFLICT:
+                raise
+
+    def look(self, handle: str) -> Sight:
+        """How the Job stands, by its conditions and its pod's exit code.
+
+        Raises:
+            ExecutorUnavailable: the cluster does not answer.
+        """
+        apis, namespace, name = _of(handle)
+        job = _read(apis, namespace, name)
+        if job is None:
+            return Sight(phase=Phase.GONE, note="the Job was deleted")
+        status = job.status
+        started = status.start_time.astimezone(UTC) if status.start_time else None
+        ended = {each.type: each for each in status.conditions or () if each.status == "True"}
+        for kind in ("Complete", "Failed"):
+            if kind in ended:
+                at = status.completion_time or ended[kind].last_transition_time
+                code = 0 if kind == "Complete" else _exit_code(apis, namespace, name)
+                note = "" if kind == "Complete" else ended[kind].reason or ""
+                return Sight(
+                    phase=Phase.ENDED, started_at=started, ended_at=at, exit_code=code, note=note
+                )
+        marks = job.metadata.annotations or {}
+        if marks.get(_VOID):
+            return Sight(phase=Phase.VOID)
+        if status.active or (started and not job.spec.suspend):
+            return Sight(phase=Phase.RUNNING, started_at=started)
+        phase = Phase.FROZEN if marks.get(_PAUSED) == "true" else Phase.WAITING
+        return Sight(phase=phase, started_at=started)
+
+    def move(self, handle: str, begin: datetime) -> None:
+        """Nothing: here the runner keeps the time."""
+
+    def ask(self, handle: str, what: Ask) -> None:
+        """Suspend it, let it go on, or delete it; a checkpoint cannot be asked for alone.
+
+        Raises:
+            ExecutorUnavailable: the cluster did not do it, or a pod was to be frozen in memory.
+        """
+        if what is Ask.FREEZE:
+            raise ExecutorUnavailable(
+                "freezing on Kubernetes", "suspending a Job ends its pod", "leave out --freeze"
+            )
+        if what is Ask.CHECKPOINT or self.look(handle).phase in (Phase.ENDED, Phase.GONE):
+            return
+        apis, namespace, name = _of(handle)
+        if what is Ask.CANCEL:
+            with _translated():
+                apis.jobs.delete_namespaced_job(
+                    name, namespace, propagation_policy="Background", _request_timeout=_TIMEOUT_S
+                )
+        else:
+            _suspend(apis, namespace, name, "true" if what is Ask.PAUSE else "false")
+
+
+class _Refused(ExecutorUnavailable):
+    """The API said no; with its status."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__("Kubernetes", f"it answers {status}: {why}", "it is asked again")
+        self.status = status
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    from kubernetes.client.exceptions import ApiException  # noqa: PLC0415 (heavy, and an extra)
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415 (comes with it)
+
+    try:
+        yield
+    except ApiException as error:
+        try:
+            why = json.loads(error.body)["message"]
+        except (TypeError, ValueError, KeyError):
+            why = str(error.reason)
+        raise _Refused(error.status or 0, why) from error
+    except (HTTPError, OSError) as error:
+        raise ExecutorUnavailable("Kubernetes", str(error), "it is asked again") from error
+
+
+@cache
+def _apis(context: str) -> _Apis:
+    try:
+        from kubernetes import client, config  # noqa: PLC0415 (heavy, and an extra)
+    except ImportError as error:
+        raise MissingExtra("the executor kubernetes", "kubernetes", "kubernetes") from error
+    try:
+        api = config.new_client_from_config(
+            # Read now: the client's own default is the environment at its import.
+            config_file=os.environ.get("KUBECONFIG"),
+            context=context or None,
+            persist_config=False,
+        )
+    except config.ConfigException as error:
+        if context or "KUBERNETES_SERVICE_HOST" not in os.environ:
+            raise ExecutorUnavailable(
+                "Kubernetes", str(error), "set KUBECONFIG, or see `kubectl config get-contexts`"
+            ) from error
+        config.load_incluster_config()
+        api = client.ApiClient()
+    return _Apis(client.BatchV1Api(api), client.CoreV1Api(api), client.CustomObjectsApi(api))
+
+
+def _of(handle: str) -> tuple[_Apis, str, str]:
+    place, namespace, name = json.loads(handle)
+    return _apis(place), namespace, name
+
+
+def _namespace(task: Task) -> str:
+    return task.options.get("namespace", "default")
+
+
+def _read(apis: _Apis, namespace: str, name: str) -> Any:
+    """The Job, None if there is none."""
+    try:
+        with _translated():
+            return apis.jobs.read_namespaced_job(name, namespace, _request_timeout=_TIMEOUT_S)
+    except _Refused as error:
+        if error.status != _NOT_FOUND:
+            raise
+        return None
+
+
+def _exit_code(apis: _Apis, namespace: str, name: str) -> int | None:
+    """What its pod exited with; None where the pod is gone."""
+    with _translated():
+        pods = apis.pods.list_namespaced_pod(
+            namespace, label_selector=f"job-name={name}", _request_timeout=_TIMEOUT_S
+        ).items
+    for pod in sorted(pods, key=lambda each: each.metadata.creation_timestamp, reverse=True):
+        for status in pod.status.container_statuses or ():
+            if status.state and status.state.terminated:
+                code: int = status.state.terminated.exit_code
+                return code
+    return None
+
+
+def _suspend(apis: _Apis, namespace: str, name: str, paused: str) -> None:
+    """Pause or go on, from the version that was seen; where somebody was quicker, once more."""
+    for attempt in range(_TRIES):
+        job = _read(apis, namespace, name)
+        if job is None:
+            return
+        queued = _QUEUE in (job.metadata.labels or {})
+        body: dict[str, Any] = {
+            "metadata": {
+                "resourceVersion": job.metadata.resource_version,
+                "annotations": {_PAUSED: paused},
+            }
+        }
+        if not queued:
+            body["spec"] = {"suspend": paused == "true"}
+        try:
+            with _translated():
+                apis.jobs.patch_namespaced_job(name, namespace, body, _request_timeout=_TIMEOUT_S)
+                if queued:
+                    _activate(apis, namespace, job.metadata.uid, paused == "false")
+        except _Refused as error:
+            if error.status != _CONFLICT or attempt == _TRIES - 1:
+                raise
+        else:
+            return
+
+
+def _activate(apis: _Apis, namespace: str, uid: str, active: bool) -> None:  # noqa: FBT001 (its name)
+    """Kueue suspends and resumes the Job itself: tell it by the Job's Workload."""
+    where = ("kueue.x-k8s.io", "v1beta1", namespace, "workloads")
+    found = apis.custom.list_namespaced_custom_object(
+        *where, label_selector=f"kueue.x-k8s.io/job-uid={uid}", _request_timeout=_TIMEOUT_S
+    )
+    for workload in found["items"]:
+        body = {"spec": {"active": active}}
+        apis.custom.patch_namespaced_custom_object(
+            *where, workload["metadata"]["name"], body, _request_timeout=_TIMEOUT_S
+        )
+
+
+def _job(task: Task) -> dict[str, Any]:
+    """The Job of a task: one pod, never tried again by Kubernetes itself."""
+    labels = {"app.kubernetes.io/managed-by": "lichen", "lichen/job": task.job}
+    if "queue" in task.options:
+        labels[_QUEUE] = task.options["queue"]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": task.name, "labels": labels},
+        "spec": {
+            "backoffLimit": 0,
+            # Kueue lets a Job go when there is room for it.
+            "suspend": "queue" in task.options,
+            "template": {"metadata": {"labels": {"lichen/job": task.job}}, "spec": _pod(task)},
+        },
+    }
+
+
+def _pod(task: Task) -> dict[str, Any]:
+    given = task.options
+    mount = given.get("mount", "/lichen")
+    environ = {**task.env, "LICHEN_CHECKPOINT_DIR": f"{mount}/{task.job}"}
+    container: dict[str, Any] = {
+        "name": "command",
+        "image": given.get("image", ""),
+        "command": ["sh", "-c", _WRAP, "lichen", *task.argv],
+        "env": [{"name": name, "value": value} for name, value in environ.items()],
+    }
+    limits = {"gpus": "nvidia.com/gpu", "cpus": "cpu", "memory": "memory"}
+    asked = {kind: given[name] for name, kind in limits.items() if name in given}
+    if asked:
+        container["resources"] = {"limits": asked, "requests": asked}
+    if "workdir" in given:
+        container["workingDir"] = given["workdir"]
+    volume: dict[str, Any] = {"name": "checkpoints", "emptyDir": {}}
+    if "pvc" in given:
+        volume = {
+            "name": "checkpoints",
+            "persistentVolumeClaim": {"claimName": given["pvc"]},
+        }
+    container["volumeMounts"] = [{"name": "checkpoints", "mountPath": mount}]
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": max(1, round(task.grace.total_seconds())),
+        "containers": [container],
+        "volumes": [volume],
+    }
+    if "service-account" in given:
+        pod["serviceAccountName"] = given["service-account"]
+    return pod

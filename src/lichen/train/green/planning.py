@@ -1,0 +1,222 @@
+"""Planning: a forecast asked for with a limit, looked at, and planned over.
+
+    no forecast, or none that can be believed  →  no plan: run now, and say why
+
+A source that hangs is left behind in its thread; one that raises, is out of date, is of another
+zone or in another unit is named in a gap. None of this moves the deadline.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from lichen.ledger.errors import InputError, LichenError, SignalUnavailable, UnknownZone
+from lichen.ledger.window import Window
+from lichen.train.green.issued import Planning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lichen.ledger.ports import ForecastSource, IntensitySource
+    from lichen.ledger.signal import GridSignal
+    from lichen.plan.job import Job
+    from lichen.plan.plan import Plan
+    from lichen.plan.policy import Policy
+    from lichen.plan.replan import Progress
+    from lichen.train.green.order import Order
+    from lichen.train.green.record import Record
+
+# How long a forecast may take: a runner goes on looking after its jobs meanwhile.
+LIMIT = timedelta(seconds=20)
+# A forecast issued longer ago says little about the next days.
+STALE = timedelta(hours=48)
+# What clocks of two machines may differ by.
+_SKEW = timedelta(minutes=10)
+# Coal alone emits 740 to 1,370 gCO₂e/kWh over its life cycle (IPCC AR5 WG3, table A.III.2): more
+# than twice that is another unit, and so is a whole forecast below 1.
+_MOST, _LEAST = 3_000.0, 1.0
+# How far ahead a source is asked to see, the farthest first: no forecast goes beyond that.
+_REACHES = (timedelta(days=14), timedelta(days=3), timedelta(days=1))
+_NONE = timedelta(0)
+
+
+class Replanning(Protocol):
+    """A policy that can also change its mind: `lichen.plan.replan.Replan` keeps it."""
+
+    def plan(self, job: Job, signals: Sequence[GridSignal]) -> Plan:
+        """The plan of a job."""
+        ...
+
+    def again(
+        self,
+        job: Job,
+        plan: Plan,
+        signals: Sequence[GridSignal],
+        *,
+        now: datetime,
+        progress: Progress | None = None,
+    ) -> Plan:
+        """The plan for what is left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OfIntensity:
+    """A source of intensity as one of forecasts: a recorded trace, a zone's average."""
+
+    source: IntensitySource
+
+    def forecast(
+        self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
+    ) -> GridSignal:
+        """What the source says of the time ahead. [gCO₂e/kWh]
+
+        Raises:
+            UnknownZone: no such zone.
+            SignalUnavailable: it does not reach that far.
+        """
+        start = issued_at or datetime.now(UTC)
+        signal = self.source.intensity(zone, Window(start, start + horizon, zone))
+        # A recording that goes on past now was played back, not issued in times to come.
+        return replace(signal, issued_at=min(signal.issued_at, start))
+
+
+def _replan() -> Replanning:
+    from lichen.plan.replan import Replan  # noqa: PLC0415 (numpy, when it is needed)
+
+    return Replan()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Plans orders over the forecasts of a source; None: there is none."""
+
+    source: ForecastSource | None
+    limit: timedelta = LIMIT
+    policy: Replanning = field(default_factory=_replan)
+
+    def plan(self, order: Order, now: datetime) -> Planning:
+        """The first plan of an order.
+
+        Raises:
+            UnknownZone: the source knows no such zone; that is the user's to mend.
+        """
+        try:
+            # The order is a moment older than this planning, and its release with it.
+            signals = self.signals(order, min(now, order.release))
+            return Planning(
+                now, "submitted", self._policy(order).plan(order.job(), signals), signals
+            )
+        except UnknownZone:
+            raise
+        except LichenError as error:
+            return Planning(now, f"run now: {error}", None, ())
+
+    def again(self, record: Record, before: Planning, now: datetime) -> Planning | None:
+        """A plan for what is left of a job, where it is another one; None: keep the old one."""
+        from lichen.plan.replan import Progress  # noqa: PLC0415 (numpy, when it is needed)
+
+        order = record.order
+        if before.plan is None or order.places:
+            return None
+        try:
+            signals = self.signals(order, now)
+            progress = Progress(record.done(now), running=record.open is not None)
+            plan = self.policy.again(order.job(), before.plan, signals, now=now, progress=progress)
+        except LichenError:
+            return None
+        return None if plan is before.plan else Planning(now, "planned anew", plan, signals)
+
+    def signals(self, order: Order, now: datetime) -> tuple[GridSignal, ...]:
+        """The forecast of each of an order's zones.
+
+        Raises:
+            UnknownZone: the source knows no such zone.
+            SignalUnavailable: there is none that can be believed.
+        """
+        zones = tuple(dict.fromkeys((order.zone, *order.place)))
+        return tuple(self._signal(zone, order, now) for zone in zones)
+
+    def _signal(self, zone: str, order: Order, now: datetime) -> GridSignal:
+        least = max(order.release - now, _NONE) + order.p90
+        whole = max(order.deadline - now, least)
+        # A source that does not reach the deadline may still reach some way.
+        for horizon in dict.fromkeys(max(min(whole, reach), least) for reach in _REACHES):
+            try:
+                signal = _within(self.source, zone, horizon, now, self.limit)
+            except SignalUnavailable as error:
+                failure = error
+            else:
+                believed(signal, zone, now)
+                return signal
+        raise failure
+
+    def _policy(self, order: Order) -> Policy:
+        if not order.places:
+            return self.policy
+        from lichen.plan.where import Place, Site  # noqa: PLC0415 (numpy, when it is needed)
+
+        # What the machines there are is not known: the same everywhere, so it does not choose.
+        sites = {
+            zone: Site(name=zone, zone=zone, pue=1.0, pue_low=1.0, pue_high=1.0)
+            for zone in dict.fromkeys((order.zone, *order.place))
+        }
+        allowed = tuple(sites[zone] for zone in order.place)
+        return Place(sites=allowed, home=sites[order.zone], data_gb=order.data_gb)
+
+
+def believed(signal: GridSignal, zone: str, now: datetime) -> None:
+    """See that a forecast can be what it says.
+
+    Raises:
+        SignalUnavailable: it is of another zone or time, out of date, or in another unit.
+    """
+    what = f"the forecast of {zone} by {signal.source}"
+    mend = "run now, or see what the source sends (`lichen doctor`)"
+    top = max(signal.values)
+    why = ""
+    if not signal.start <= now + _SKEW or signal.end <= now:
+        why = f"it covers {signal.start.isoformat()} to {signal.end.isoformat()}, not now"
+    elif signal.issued_at > now + _SKEW:
+        why = f"it says that it was issued at {signal.issued_at.isoformat()}, which is to come"
+    elif min(signal.values) < top and now - signal.issued_at > STALE:
+        why = f"it was issued {signal.issued_at.isoformat()}, more than {STALE} ago"
+    elif not _LEAST <= top <= _MOST:
+        why = f"its highest value is {top:g} gCO₂e/kWh, which is likely another unit"
+    if why:
+        raise SignalUnavailable(what, why, mend)
+
+
+def _within(
+    source: ForecastSource | None, zone: str, horizon: timedelta, now: datetime, limit: timedelta
+) -> GridSignal:
+    """Ask the source, for so long and no longer."""
+    if source is None:
+        raise SignalUnavailable(f"a forecast of {zone}", "no source is configured", "run now")
+    got: list[GridSignal] = []
+    failed: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            got.append(source.forecast(zone, horizon, issued_at=now))
+        except BaseException as error:  # noqa: BLE001 (a stranger's code: whatever it is, run now)
+            failed.append(error)
+
+    thread = threading.Thread(target=ask, name=f"forecast of {zone}", daemon=True)
+    thread.start()
+    thread.join(limit.total_seconds())
+    if got:
+        return got[0]
+    if not failed:
+        raise SignalUnavailable(
+            f"a forecast of {zone}", f"its source did not answer within {limit}", "run now"
+        )
+    error = failed[0]
+    if isinstance(error, (SignalUnavailable, UnknownZone, InputError)):
+        raise error
+    raise SignalUnavailable(
+        f"a forecast of {zone}", f"its source failed: {type(error).__name__}: {error}", "run now"
+    ) from error

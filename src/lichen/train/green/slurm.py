@@ -1,0 +1,239 @@
+"""Slurm: jobs go to `sbatch --begin`, and Slurm keeps the start time, runner or no runner.
+
+    move      scontrol update StartTime          freeze, thaw   scontrol suspend, resume
+    pause     scancel --signal=TERM --full       look           scontrol show job
+
+A job that exits with 75 ended itself after its checkpoint and is submitted again. One that can be
+paused is submitted with --requeue: after a failure of its node Slurm starts it anew, with
+LICHEN_RESUME=1; any other with --no-requeue. Accounting (sacct) is not needed: how a job ended is read from its
+script's own file once Slurm has forgotten it (MinJobAge). Times are handed over as local time, as
+Slurm reads them. Suspending needs an operator's rights in Slurm.
+
+Source: sbatch(1), scontrol(1), scancel(1) of Slurm 22.05; environment SLURM_RESTART_COUNT.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lichen.ledger.errors import ExecutorUnavailable
+from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
+from lichen.train.green.script import script
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PATIENCE_S = 60.0
+_OPTIONS = ("partition", "account", "qos", "gres", "nodes", "ntasks", "cpus-per-task", "mem",
+            "constraint", "time", "reservation", "clusters")  # fmt: skip
+# Source: squeue(1), JOB STATE CODES.
+_WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD", "CONFIGURING"}
+_RUNNING = {"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "RESIZING", "REQUEUE_FED"}
+_FROZEN = {"SUSPENDED", "STOPPED"}
+_MACHINE = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
+# What scontrol says of a job it has forgotten.
+_FORGOTTEN = "Invalid job id"
+# Room for the checkpoint, and for a p90 that was guessed too low.
+_TIME_FACTOR = 2
+
+
+class Slurm:
+    """The Slurm cluster that this machine is configured for."""
+
+    queues = True
+    places = True
+    freezes = True
+
+    def check(self, task: Task) -> None:
+        """See that Slurm answers. The command is looked for on its nodes, when it runs.
+
+        Raises:
+            ExecutorUnavailable: its programs are not here, or its controller does not answer.
+            InputError: an option is unknown.
+        """
+        known_options(task, _OPTIONS, "Slurm")
+        if shutil.which("sbatch") is None:
+            raise ExecutorUnavailable(
+                "Slurm", "there is no sbatch here", "run this on a login node, or install slurm-wlm"
+            )
+        answer = _tell(["scontrol", "ping"])
+        if "is UP" not in answer:
+            raise ExecutorUnavailable("Slurm", answer.strip(), "see that slurmctld runs")
+
+    def submit(self, task: Task) -> str:
+        """Hand it over; Slurm's job id, and the task's folder.
+
+        Raises:
+            ExecutorUnavailable: Slurm did not take it.
+        """
+        task.folder.mkdir(parents=True, exist_ok=True)
+        path = task.folder / "job.sh"
+        path.write_text(script(task, restarts="${SLURM_RESTART_COUNT:-0}"), encoding="utf-8")
+        given = dict(task.options)
+        if task.place:
+            given["partition"] = task.place
+        given.setdefault("time", str(max(1, round(task.lasts.total_seconds() / 60) * _TIME_FACTOR)))
+        flags = [f"--{name}={value}" for name, value in given.items()]
+        if task.begin is not None:
+            flags.append(f"--begin={_local(task.begin)}")
+        said = _tell(
+            [
+                "sbatch",
+                "--parsable",
+                f"--job-name={task.name}",
+                f"--output={task.folder}/output.log",
+                "--open-mode=append",
+                f"--chdir={task.cwd}",
+                "--requeue" if task.requeue else "--no-requeue",
+                *flags,
+                str(path),
+            ]
+        )
+        return f"{said.strip().partition(';')[0]} {task.folder}"
+
+    def find(self, task: Task) -> str | None:
+        """The job of that name; where there is none, its script is made to run nothing."""
+        said = _tell(["squeue", "--noheader", f"--name={task.name}", "--states=all", "--format=%i"])
+        jobs = said.split()
+        if jobs:
+            return f"{jobs[-1]} {task.folder}"
+        task.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            # As the script does: whoever is first.
+            (task.folder / "began.0").mkdir()
+        except FileExistsError:
+            return f"0 {task.folder}"
+        return None
+
+    def look(self, handle: str) -> Sight:
+        """How it stands, by Slurm, and by its own file once Slurm has forgotten it.
+
+        Raises:
+            ExecutorUnavailable: the controller does not answer.
+        """
+        job, _, folder = handle.partition(" ")
+        said = _tell(["scontrol", "show", "job", "--oneliner", job], fine=(_FORGOTTEN,))
+        if _FORGOTTEN in said:
+            return _by_file(Path(folder))
+        fields = dict(re.findall(r"(\S+?)=(\S*)", said))
+        state = fields["JobState"]
+        started = _moment(fields.get("StartTime", ""))
+        if state in _WAITING:
+            return Sight(phase=Phase.WAITING)
+        if state in _RUNNING or state in _FROZEN:
+            phase = Phase.FROZEN if state in _FROZEN else Phase.RUNNING
+            return Sight(phase=phase, started_at=started)
+        return _ended(fields, state, started)
+
+    def move(self, handle: str, begin: datetime) -> None:
+        """Have it start at another time.
+
+        Raises:
+            ExecutorUnavailable: Slurm did not do it.
+        """
+        if self.look(handle).phase is Phase.WAITING:
+            _tell(["scontrol", "update", f"JobId={_id(handle)}", f"StartTime={_local(begin)}"])
+
+    def ask(self, handle: str, what: Ask) -> None:
+        """Pass it on.
+
+        Raises:
+            ExecutorUnavailable: Slurm did not do it.
+        """
+        job = _id(handle)
+        commands: dict[Ask, list[list[str]]] = {
+            Ask.CHECKPOINT: [["scancel", "--signal=USR1", "--full", job]],
+            Ask.PAUSE: [["scancel", "--signal=TERM", "--full", job]],
+            Ask.FREEZE: [["scontrol", "suspend", job]],
+            Ask.THAW: [["scontrol", "resume", job]],
+            # SIGCONT and SIGTERM, and SIGKILL after the cluster's own KillWait.
+            Ask.CANCEL: [["scancel", job]],
+        }
+        for command in commands[what]:
+            _tell(command, fine=(_FORGOTTEN, "already", "finished"))
+
+
+def _id(handle: str) -> str:
+    return handle.partition(" ")[0]
+
+
+def _tell(command: Sequence[str], fine: Sequence[str] = ()) -> str:
+    """What a program of Slurm's says.
+
+    Raises:
+        ExecutorUnavailable: it is not here, failed, or did not answer.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 (Slurm's own programs)
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ExecutorUnavailable("Slurm", str(error), "it is asked again") from error
+    said = done.stdout + done.stderr
+    if done.returncode and not any(text in said for text in fine):
+        raise ExecutorUnavailable(
+            f"Slurm's {command[0]}", said.strip()[-500:] or f"exit code {done.returncode}",
+            "it is asked again",
+        )  # fmt: skip
+    return said if done.returncode else done.stdout
+
+
+def _local(moment: datetime) -> str:
+    """A moment as Slurm reads it: local time, whole seconds."""
+    return moment.astimezone().strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _moment(text: str) -> datetime | None:
+    with suppress(ValueError):
+        return datetime.fromisoformat(text).astimezone(UTC)
+    return None
+
+
+def _ended(fields: dict[str, str], state: str, started: datetime | None) -> Sight:
+    code, _, by = fields.get("ExitCode", "0:0").partition(":")
+    exit_code = 128 + int(by) if by not in ("", "0") else int(code)
+    if state in ("CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE") and exit_code == 0:
+        exit_code = 143
+    ended = _moment(fields.get("EndTime", ""))
+    ran_s = None
+    if found := re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):(\d+)", fields.get("RunTime", "")):
+        days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        ran_s = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+    if state in _MACHINE:
+        return Sight(
+            phase=Phase.GONE, started_at=started, ended_at=ended, ran_s=ran_s, machine_down=True,
+            note=f"Slurm says {state}",
+        )  # fmt: skip
+    return Sight(
+        phase=Phase.ENDED,
+        started_at=started,
+        ended_at=ended,
+        exit_code=exit_code,
+        ran_s=ran_s,
+        note="" if state in ("COMPLETED", "FAILED") else f"Slurm says {state}",
+    )
+
+
+def _by_file(folder: Path) -> Sight:
+    """How a job ended that Slurm has forgotten."""
+    began = sorted(folder.glob("began.*"))
+    try:
+        code = int((folder / "exit").read_text(encoding="ascii"))
+        ended = datetime.fromtimestamp((folder / "exit").stat().st_mtime, UTC)
+    except (OSError, ValueError):
+        if not began:
+            return Sight(phase=Phase.VOID)
+        return Sight(phase=Phase.GONE, note="Slurm has forgotten it, and it left no exit code")
+    started = datetime.fromtimestamp(began[-1].stat().st_mtime, UTC) if began else None
+    return Sight(phase=Phase.ENDED, started_at=started, ended_at=ended, exit_code=code)
