@@ -31,7 +31,9 @@ every estimate is `{"value", "low", "high", "basis"}`. Keys are only ever added.
 | 0 | fine |
 | 1 | a finding: a saving that does not hold, no work to divide by, something broken |
 | 2 | wrong usage, or a tool that failed: the message says what, which value, and the way out |
-| 130 | stopped by Ctrl-C |
+| 130 | stopped by Ctrl-C, or a job that was cancelled |
+
+`run` ends with the exit code of its command; see [Train](train.md).
 
 On a terminal there is colour, unless `NO_COLOR` is set; in a pipe there is none, and no progress.
 """
@@ -42,6 +44,8 @@ What stands at the top of each verb's `--json`, for `jq` and the like:
 
 | verb | keys |
 |---|---|
+| `plan` | `order`, `at`, `why`, `plan`, `signals` |
+| `status` | `jobs` |
 | `report` | `ledger`, `since`, `until`, `calls`, `hits`, `hit_rate`, `withheld_hits`, `tokens`, \
 `tokens_spared`, `used`, `overhead`, `avoided`, `net`, `sci`, `by`, `gaps`, `entries` |
 | `sci` | `per`, `carbon_g_per_unit`, `carbon_g`, `work`, `energy_j`, `operational_carbon_g`, \

@@ -69,11 +69,11 @@ class TestKubernetes(ExecutorContract):
 
     @pytest.fixture
     def make(self, tmp_path: Path) -> Make:
-        return partial(shell_task, tmp_path, **{"options": options(tmp_path)})
+        return partial(shell_task, tmp_path, options=options(tmp_path))
 
 
 def drive(yard: Yard, order: Order, *values: float) -> Record:
-    executor = Kubernetes()
+    executor = Kubernetes(SECOND / 4)
     record, _ = submit(yard.queue, yard.planner(*values), executor, order)
     return Runner(yard.queue, yard.planner(), lambda _: executor).run([record.id])[0]
 

@@ -9,15 +9,19 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lichen.ledger.errors import InputError, NaiveTime, NoCommand
+from lichen.ledger.estimate import Estimate
+from lichen.ledger.quantities import Energy
 from lichen.testing.jobs import SECOND, pausing
 from lichen.testing.waiting import until
+from lichen.train.green.clock import Clock
 from lichen.train.green.local import _identity
 from lichen.train.green.queue import Queue, Taken, Wish
 from lichen.train.green.record import State
@@ -110,7 +114,7 @@ def test_at_the_latest_safe_start_it_runs_whatever_the_grid(yard: Yard) -> None:
     record = yard.submit(order, *[900.0] * 60)
     far = datetime.now(UTC) + timedelta(days=1)
     segments = ((far, far + SECOND, "DE"),)
-    yard.queue.put(type(record)(**{**_fields(record), "segments": segments}))
+    yard.queue.put(replace(record, segments=segments))
 
     ended = yard.runner().run([record.id])[0]
 
@@ -118,10 +122,6 @@ def test_at_the_latest_safe_start_it_runs_whatever_the_grid(yard: Yard) -> None:
     assert ended.committed
     assert ended.ended_at is not None
     assert ended.ended_at <= order.deadline
-
-
-def _fields(record: object) -> dict[str, object]:
-    return {name: getattr(record, name) for name in record.__slots__}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -283,8 +283,7 @@ def test_after_a_reboot_a_job_is_resumed_if_it_can_be_and_else_lost(
         (folder / name).write_text('{"boot": "another", "pid": 1, "start": 1}')
     checkpoint = yard.queue.folder / record.id / "checkpoint"
     (checkpoint / "count").write_text("3")
-    changes = {"attempt": 1, "handle": str(folder), "handed": True}
-    yard.queue.put(type(record)(**{**_fields(record), **changes}))
+    yard.queue.put(replace(record, attempt=1, handle=str(folder), handed=True))
 
     ended = yard.runner().adopt()[0]
 
@@ -298,7 +297,7 @@ def test_after_a_reboot_a_job_is_resumed_if_it_can_be_and_else_lost(
 
 def test_a_start_that_was_written_down_and_never_made_is_made_once(yard: Yard) -> None:
     record = yard.submit(yard.python("open('ran', 'a').write('once ')"))
-    yard.queue.put(type(record)(**{**_fields(record), "attempt": 1}))
+    yard.queue.put(replace(record, attempt=1))
 
     ended = yard.runner().adopt()[0]
 
@@ -351,6 +350,38 @@ def test_a_checkpoint_is_asked_for_as_often_as_the_order_says(yard: Yard) -> Non
     assert int(count.read_text()) > 5
 
 
+def test_a_clock_that_is_set_meanwhile_is_a_gap_of_the_job(yard: Yard) -> None:
+    late = timedelta(0)
+    clock = Clock(wall=lambda: datetime.now(UTC) + late)
+    late = timedelta(hours=1)
+    record = yard.submit(yard.python("import time; time.sleep(1)"))
+
+    ended = yard.runner(clock=clock).run([record.id])[0]
+
+    assert ended.state is State.DONE
+    assert "clock-set" in ended.gaps
+
+
+class Counting:
+    """A meter whose reading grows by a joule at each look."""
+
+    def __init__(self) -> None:
+        self.joules = 0.0
+
+    def read(self) -> Estimate[Energy]:
+        self.joules += 1.0
+        return Estimate.exact(Energy.joules(self.joules))
+
+
+def test_energy_is_kept_by_stretch_where_a_meter_is_given(yard: Yard) -> None:
+    meter = Counting()
+    record = yard.submit(yard.python("import time; time.sleep(1)"))
+
+    ended = yard.runner(meter=lambda _: meter).run([record.id])[0]
+
+    assert ended.stretches[0].energy == Estimate.exact(Energy.joules(1.0))
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -361,9 +392,7 @@ def test_a_checkpoint_is_asked_for_as_often_as_the_order_says(yard: Yard) -> Non
         ({"argv": ()}, "there is no command"),
     ],
 )
-def test_an_order_that_cannot_be_is_refused(
-    yard: Yard, changes: dict[str, object], says: str
-) -> None:
+def test_an_order_that_cannot_be_is_refused(yard: Yard, changes: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         yard.order("true", **changes)
 

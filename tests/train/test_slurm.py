@@ -13,7 +13,7 @@ import pytest
 from lichen.ledger.errors import ExecutorUnavailable
 from lichen.ledger.quantities import Power
 from lichen.testing.executors import ExecutorContract, ended, shell_task
-from lichen.testing.jobs import Yard, pausing
+from lichen.testing.jobs import SECOND, Yard, pausing
 from lichen.testing.slurm import SlurmCluster, why_not
 from lichen.testing.waiting import until
 from lichen.train.green.executor import Ask, Phase
@@ -69,7 +69,7 @@ class TestSlurm(ExecutorContract):
 
 
 def drive(yard: Yard, order: Order, *values: float) -> Record:
-    slurm = Slurm()
+    slurm = Slurm(SECOND / 2)
     record, _ = submit(yard.queue, yard.planner(*values), slurm, order)
     return Runner(yard.queue, yard.planner(), lambda _: slurm).run([record.id])[0]
 
@@ -114,18 +114,18 @@ def test_a_job_that_can_pause_is_checkpointed_and_submitted_again(yard: Yard) ->
 
 def test_a_frozen_job_is_suspended_by_slurm_and_goes_on(yard: Yard) -> None:
     order = yard.python(
-        "import time\nfor _ in range(50): time.sleep(0.1)\nopen('ran', 'a').write('once ')",
+        "import time\nfor _ in range(60): time.sleep(0.1)\nopen('ran', 'a').write('once ')",
         executor="slurm",
         lasts=8,
-        within=19,
-        pausing=pausing(freeze=True, idle=Power.watts(30)),
+        within=16,
+        pausing=pausing(freeze=True, idle=Power.watts(1)),
     )
 
     record = drive(yard, order, *[50.0] * 5, *[900.0] * 5, 50.0)
 
     assert record.state is State.DONE, record
     assert yard.text("ran") == "once "
-    assert [stretch.how for stretch in record.stretches] == ["frozen", "ended"]
+    assert [stretch.how for stretch in record.stretches] == ["frozen", "ended"], record
 
 
 def test_a_job_that_slurm_requeues_is_told_to_resume_and_keeps_its_number(

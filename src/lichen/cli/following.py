@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,14 +14,14 @@ import click
 from lichen.ledger.errors import LichenError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from lichen.settings import Settings
     from lichen.train.green.queue import Queue, Wish
     from lichen.train.green.record import Record
+    from lichen.train.green.runner import Runner
 
 # How long a runner may take to be up. [s]
 _PATIENCE_S = 20.0
+_LOOK_S = 0.5
 _STOPPED, _TERMINATED, _FINDING = 130, 143, 1
 
 
@@ -108,7 +109,7 @@ class Follower:
 
             before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
             try:
-                record = runner.run([self._job], Progress())[0]
+                record = self._drive(runner)
             finally:
                 for each, handler in before.items():
                     signal.signal(each, handler)
@@ -117,6 +118,19 @@ class Follower:
             code = self._asked()
             if code is not None:
                 return code
+
+    def _drive(self, runner: Runner) -> Record:
+        """Drive the job, or watch it where another runner was quicker to take it."""
+        from lichen.train.green.queue import Taken
+
+        progress = Progress()
+        try:
+            return runner.run([self._job], progress)[0]
+        except Taken:
+            while not (record := self._queue.get(self._job)).state.ended and not runner.stopped:
+                progress(record, datetime.now(UTC))
+                time.sleep(_LOOK_S)
+            return record
 
     def _asked(self) -> int | None:
         """What a signal means: None to go on following."""

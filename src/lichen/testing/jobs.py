@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lichen.ledger.estimate import Basis
@@ -100,12 +101,15 @@ class Yard:
         path = self.folder / name
         return path.read_text() if path.exists() else ""
 
+    def _ended(self, job: str) -> bool:
+        return self.queue.get(job).state.ended
+
     def end_all(self) -> None:
         """Cancel every job that has not ended."""
         for record in self.queue.living():
             self.queue.wish(record.id, Wish.CANCEL)
             if self.queue.driven(record.id):
-                until(lambda job=record.id: self.queue.get(job).state.ended)
+                until(partial(self._ended, record.id))
             else:
                 self.runner().run([record.id])
 

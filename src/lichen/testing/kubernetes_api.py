@@ -3,7 +3,7 @@
 A Job's pod is a real process here: its container's command, started when the Job is not suspended,
 sent SIGTERM when it is, and SIGKILL after its grace. Kept are: names taken (409), a resourceVersion
 that is not the newest (409), what is not there (404), what is invalid or cannot be changed (422),
-dry runs, the conditions Suspended, Complete and Failed, backoffLimit 0, pods with exit codes; and of
+dry runs, the conditions Suspended, Complete and Failed, backoffLimit 0, pods with exit codes; of
 Kueue the Workload of a queued Job with `spec.active`. Images and volumes are not looked at.
 
 Source: Kubernetes API reference, batch/v1 and core/v1; Kueue API v1beta1.
@@ -13,34 +13,22 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import threading
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, urlsplit
+
+from lichen.testing.kubernetes_rules import No, Plain, condition, now, pod_of, validate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Plain = dict[str, Any]
 _QUEUE = "kueue.x-k8s.io/queue-name"
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-class _No(Exception):  # noqa: N818 (what the API says)
-    def __init__(self, status: HTTPStatus, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.reason = status, reason
 
 
 @dataclass
@@ -66,12 +54,12 @@ class Cluster:
     def create(self, body: Plain, *, dry: bool) -> Plain:
         """A new Job."""
         name = body.get("metadata", {}).get("name", "")
-        _validate(body, name)
+        validate(body, name)
         if name in self.jobs:
-            raise _No(HTTPStatus.CONFLICT, "AlreadyExists", f'jobs.batch "{name}" already exists')
+            raise No(HTTPStatus.CONFLICT, "AlreadyExists", f'jobs.batch "{name}" already exists')
         body["metadata"] |= {
             "uid": str(uuid.uuid4()),
-            "creationTimestamp": _now(),
+            "creationTimestamp": now(),
             "namespace": "default",
         }
         body["status"] = {}
@@ -100,9 +88,9 @@ class Cluster:
             self._touch(job)
         seen = change.get("metadata", {}).get("resourceVersion")
         if seen not in (None, job.body["metadata"]["resourceVersion"]):
-            raise _No(HTTPStatus.CONFLICT, "Conflict", "the object has been modified")
+            raise No(HTTPStatus.CONFLICT, "Conflict", "the object has been modified")
         if "template" in change.get("spec", {}):
-            raise _No(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", "spec.template: is immutable")
+            raise No(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", "spec.template: is immutable")
         notes = job.body["metadata"].setdefault("annotations", {})
         notes |= change.get("metadata", {}).get("annotations", {})
         job.body["spec"] |= change.get("spec", {})
@@ -121,7 +109,7 @@ class Cluster:
     def get(self, name: str) -> _Job:
         """A Job."""
         if name not in self.jobs:
-            raise _No(HTTPStatus.NOT_FOUND, "NotFound", f'jobs.batch "{name}" not found')
+            raise No(HTTPStatus.NOT_FOUND, "NotFound", f'jobs.batch "{name}" not found')
         return self.jobs[name]
 
     def delete(self, name: str) -> Plain:
@@ -141,11 +129,11 @@ class Cluster:
         self._touch(job)
         if any(each["type"] in ("Complete", "Failed") for each in status.get("conditions", [])):
             return
-        status["conditions"] = [_condition("Suspended", holds=suspend)]
+        status["conditions"] = [condition("Suspended", holds=suspend)]
         if suspend:
             self._end(job)
         elif job.process is None:
-            status |= {"startTime": _now(), "active": 1}
+            status |= {"startTime": now(), "active": 1}
             container = job.body["spec"]["template"]["spec"]["containers"][0]
             job.process = subprocess.Popen(  # noqa: S603 (a test's own command)
                 container["command"] + container.get("args", []),
@@ -172,12 +160,12 @@ class Cluster:
         with self.lock:
             job.process = None
             job.body["status"]["active"] = 0
-            job.pods.append(_pod(name, code))
+            job.pods.append(pod_of(name, code))
             if not job.body["spec"].get("suspend"):
                 kind = "Failed" if code else "Complete"
-                job.body["status"]["conditions"] = [_condition(kind, holds=True)]
+                job.body["status"]["conditions"] = [condition(kind, holds=True)]
                 if not code:
-                    job.body["status"]["completionTime"] = _now()
+                    job.body["status"]["completionTime"] = now()
             elif name in self.jobs:
                 job.body["status"].pop("startTime", None)
             self._touch(job)
@@ -190,43 +178,8 @@ class Cluster:
                 process.wait()
 
 
-def _condition(kind: str, *, holds: bool) -> Plain:
-    status = "True" if holds else "False"
-    reason = "BackoffLimitExceeded" if kind == "Failed" else f"Job{kind}"
-    return {"type": kind, "status": status, "reason": reason, "lastTransitionTime": _now()}
-
-
-def _pod(name: str, code: int) -> Plain:
-    ended = {"exitCode": code, "finishedAt": _now(), "reason": "Error" if code else "Completed"}
-    status = {
-        "name": "command", "state": {"terminated": ended}, "image": "", "imageID": "",
-        "ready": False, "restartCount": 0,
-    }  # fmt: skip
-    return {
-        "metadata": {
-            "name": f"{name}-{uuid.uuid4().hex[:5]}",
-            "labels": {"job-name": name},
-            "creationTimestamp": _now(),
-        },
-        "status": {"phase": "Failed" if code else "Succeeded", "containerStatuses": [status]},
-    }
-
-
-def _validate(body: Plain, name: str) -> None:
-    pod = body.get("spec", {}).get("template", {}).get("spec", {})
-    wrong = ""
-    if not _NAME.fullmatch(name):
-        wrong = f'metadata.name: Invalid value: "{name}"'
-    elif pod.get("restartPolicy") not in ("Never", "OnFailure"):
-        wrong = "spec.template.spec.restartPolicy: Required value"
-    elif not pod.get("containers") or not pod["containers"][0].get("image"):
-        wrong = "spec.template.spec.containers[0].image: Required value"
-    if wrong:
-        raise _No(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", f"Job.batch is invalid: {wrong}")
-
-
 class KubernetesApi:
-    """A server to use in a `with`; `cluster` is what it keeps, `write_config` a kubeconfig for it."""
+    """A server to use in a `with`; `cluster` is what it keeps, `write_config` tells of it."""
 
     def __init__(self) -> None:
         self.cluster = Cluster()
@@ -276,7 +229,7 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
                     cluster.requests.append(f"{self.command} {split.path}")
                     found = _route(cluster, self.command, split.path, (split.query, body))
                     said, status = json.dumps(found), HTTPStatus.OK
-            except _No as no:
+            except No as no:
                 status = no.status
                 said = json.dumps(
                     {
@@ -300,6 +253,8 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
 
 def _route(cluster: Cluster, verb: str, path: str, said: tuple[str, Plain]) -> Plain:
     query, body = parse_qs(said[0]), said[1]
+    if "/kueue.x-k8s.io/" in path and "/v1beta1/" not in path:
+        raise No(HTTPStatus.NOT_FOUND, "NotFound", f"the server has no {path}")
     kind, _, name = path.partition("/namespaces/default/")[2].partition("/")
     selector = dict([query.get("labelSelector", ["="])[0].split("=", 1)])
     if kind == "jobs":
@@ -315,8 +270,9 @@ def _route(cluster: Cluster, verb: str, path: str, said: tuple[str, Plain]) -> P
     if kind == "pods":
         pods = [pod for job in cluster.jobs.values() for pod in job.pods]
         return {"kind": "PodList", "items": [pod for pod in pods if _has(pod, selector)]}
-    raise _No(HTTPStatus.NOT_FOUND, "NotFound", f"the server has no {path}")
+    raise No(HTTPStatus.NOT_FOUND, "NotFound", f"the server has no {path}")
 
 
 def _has(thing: Plain, labels: dict[str, str]) -> bool:
-    return labels.items() <= thing["metadata"].get("labels", {}).items()
+    has: dict[str, str] = thing["metadata"].get("labels", {})
+    return labels.items() <= has.items()

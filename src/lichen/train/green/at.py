@@ -41,6 +41,7 @@ class At:
     queues = True
     places = False
     freezes = True
+    look_every = timedelta(seconds=5)
 
     def __init__(self) -> None:
         self._local = Local()

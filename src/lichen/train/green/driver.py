@@ -1,11 +1,8 @@
 """Driver: one job, step by step: look at it, decide, do one thing, write it down.
 
-    run     in a planned segment, past the last one, past the latest safe moment, or released
-    pause   between two segments, where checkpoint, restart and the rest still fit in time
-
-A start is written down before it happens and found again after a crash, so none happens twice. From
-the moment a job has to run whatever the grid, it is never paused: that is kept, whatever the clock
-does later.
+A start is written down before it happens and found again after a crash, so none happens twice. What
+was asked of a command is written down before it is asked. Each step leaves the job as another
+driver could take it over.
 """
 
 from __future__ import annotations
@@ -15,7 +12,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lichen.ledger.errors import ExecutorUnavailable
-from lichen.train.green.executor import RESUME_ME, Ask, Phase, Sight, Task
+from lichen.train.green.decide import may_pause, wants_to_run
+from lichen.train.green.ending import CANCELLED, Ended
+from lichen.train.green.executor import Ask, Phase, Sight, Task
 from lichen.train.green.order import GRACE
 from lichen.train.green.queue import Wish
 from lichen.train.green.record import Record, State, Stretch
@@ -30,33 +29,8 @@ if TYPE_CHECKING:
     from lichen.train.green.executor import Executor
     from lichen.train.green.queue import Queue
 
-_NONE = timedelta(0)
-_CANCELLED = "cancelled"
-# A command that asks to be resumed this often without having run is not going to.
-_MOST_IDLE_RESUMES = 5
-_BRIEF = timedelta(seconds=1)
 # Until an executor that refused is asked again.
 _AGAIN = timedelta(seconds=5)
-
-
-def wants_to_run(record: Record, now: datetime) -> bool:
-    """Whether the job should be running now."""
-    if record.committed or now >= record.must_run_from(now):
-        return True
-    if now < record.order.release:
-        return False
-    if any(start <= now < end for start, end, _ in record.segments):
-        return True
-    return all(end <= now for _, end, _ in record.segments)
-
-
-def may_pause(record: Record, now: datetime) -> bool:
-    """Whether a running job can be paused and still be done in time."""
-    pausing = record.order.pausing
-    if pausing is None or record.committed:
-        return False
-    grace = _NONE if pausing.freeze else pausing.grace
-    return now + grace < record.order.must_run_from(record.done(now), resuming=not pausing.freeze)
 
 
 class Driver:
@@ -80,6 +54,8 @@ class Driver:
         self._told: datetime | None = None
         self._not_before: datetime | None = None
         self._moved = False
+        self._looked: datetime | None = None
+        self._seen = (False, False, False)
 
     def step(self, now: datetime) -> Record:
         """Look once and do what is to be done; the job as it then is.
@@ -115,6 +91,8 @@ class Driver:
             self._find()
         cancel = Wish.CANCEL in wishes
         if self.record.handle:
+            if not self._due(now, cancel=cancel):
+                return
             sight = self._executor.look(self.record.handle)
             self._with(sight, now, cancel=cancel)
         elif cancel:
@@ -123,6 +101,20 @@ class Driver:
             return
         elif self._executor.queues or wants_to_run(self.record, now):
             self._start(now)
+
+    def _due(self, now: datetime, *, cancel: bool) -> bool:
+        """Whether it is time to look: something has changed, or the executor's time has passed."""
+        seen = (cancel, self.record.committed, wants_to_run(self.record, now))
+        changed, self._seen = seen != self._seen, seen
+        if changed or self._looked is None or now - self._looked >= self._executor.look_every:
+            self._looked = now
+            return True
+        return False
+
+    def mark(self, gap: str) -> None:
+        """Note something that was missing or amiss, once."""
+        if gap not in self.record.gaps and not self.record.state.ended:
+            self._keep(replace(self.record, gaps=(*self.record.gaps, gap)))
 
     def _find(self) -> None:
         """After a crash between writing a start down and starting: was it started?"""
@@ -254,87 +246,26 @@ class Driver:
 
     def _ask_once(self, what: Ask, now: datetime) -> None:
         record = self.record
-        if what is Ask.CANCEL and record.note != _CANCELLED:
+        if what is Ask.CANCEL and record.note != CANCELLED:
             self._executor.ask(record.handle, what)
-            self._keep(replace(record, asked_at=now, note=_CANCELLED))
+            self._keep(replace(record, asked_at=now, note=CANCELLED))
         elif what is not Ask.CANCEL and record.asked_at is None:
             # Written down first: an end that follows is then known to have been asked for.
             self._keep(replace(record, asked_at=now, note="asked to pause"))
-            self._executor.ask(record.handle, what)
+            try:
+                self._executor.ask(record.handle, what)
+            except ExecutorUnavailable:
+                # Not asked, then: it is tried again.
+                self._keep(replace(self.record, asked_at=None))
+                raise
 
     def _close(self, sight: Sight, now: datetime, *, cancel: bool) -> None:
         """Its attempt has ended: what that means for the job."""
-        record = self.record
         if sight.phase is Phase.VOID:
-            self._keep(replace(record, handle="", handed=True))
-            return
-        paused = self._resumes(sight) and not cancel
-        kept = sight.exit_code == RESUME_ME or (sight.exit_code == 0 and not cancel)
-        record = replace(record, stretches=self._closed(sight, now, kept=kept))
-        ended = {"ended_at": sight.ended_at or now, "exit_code": sight.exit_code, "handle": ""}
-        if paused:
-            self._keep(self._paused(record, sight, kept=kept))
-        elif cancel and sight.exit_code != 0:
-            self._keep(record.to(State.CANCELLED, note=_CANCELLED, **ended))
-        elif sight.phase is Phase.GONE:
-            self._keep(record.to(State.LOST, note=sight.note, **ended))
-        elif sight.exit_code == 0:
-            self._keep(record.to(State.DONE, note="done", **ended))
+            self._keep(replace(self.record, handle="", handed=True))
         else:
-            note = sight.note or f"it ended with exit code {sight.exit_code}"
-            self._keep(record.to(State.FAILED, note=note, **ended))
-
-    @staticmethod
-    def _paused(record: Record, sight: Sight, *, kept: bool) -> Record:
-        note, committed = "paused", record.committed
-        if not kept:
-            # It lost what it had done since its last checkpoint. Once is enough.
-            note = f"not paused again: {sight.note or 'asked to pause, it left no checkpoint'}"
-            committed = committed or not sight.machine_down
-        return record.to(State.PAUSED, handle="", asked_at=None, note=note, committed=committed)
-
-    def _resumes(self, sight: Sight) -> bool:
-        """Whether a job whose attempt ended so is to be started again."""
-        record = self.record
-        if sight.exit_code == 0:
-            return False
-        if sight.exit_code == RESUME_ME:
-            last = record.stretches[-_MOST_IDLE_RESUMES:]
-            return sum(one.lasted(one.start) < _BRIEF for one in last) < _MOST_IDLE_RESUMES
-        # Asked to pause, it was killed after its grace or ended some other way; or its machine went
-        # down. Its last checkpoint is what there is.
-        asked = record.asked_at is not None and sight.phase is Phase.ENDED
-        return record.order.pausing is not None and (asked or sight.machine_down)
-
-    def _closed(self, sight: Sight, now: datetime, *, kept: bool) -> tuple[Stretch, ...]:
-        record = self.record
-        before, open_ = record.stretches, record.open
-        if open_ is not None:
-            before = before[:-1]
-        elif record.state is State.PAUSED and before[-1].attempt == record.attempt:
-            return before
-        else:
-            open_ = Stretch(attempt=record.attempt, start=sight.started_at or now, zone=record.zone)
-        end = max(sight.ended_at or now, open_.start)
-        ran_s = sight.ran_s
-        if ran_s is not None:
-            # From the attempt's start: what came before a freeze stands in stretches before.
-            same = (each for each in before if each.attempt == record.attempt)
-            ran_s = max(ran_s - sum(each.lasted(now).total_seconds() for each in same), 0.0)
-        how = {Phase.GONE: "lost"}.get(sight.phase, "checkpoint" if kept else "ended")
-        if sight.exit_code == 0:
-            how = "ended"
-        closed = replace(
-            open_,
-            end=end,
-            ran_s=ran_s,
-            cpu_s=sight.cpu_s,
-            exit_code=sight.exit_code,
-            kept=kept,
-            how=how,
-            energy=self._energy(),
-        )
-        return (*before, closed)
+            ended = Ended(self.record, sight, now, cancelled=cancel, energy=self._energy())
+            self._keep(ended.record())
 
     def _energy(self) -> Estimate[Energy] | None:
         if self._reading is None:

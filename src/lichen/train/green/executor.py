@@ -111,13 +111,15 @@ def known_options(task: Task, known: Iterable[str], who: str) -> None:
 class Executor(Protocol):
     """Runs tasks.
 
-    One that has `places` can run them elsewhere, by the name of a place; one that `freezes` can stop
-    them in memory.
+    One that has `places` can run them elsewhere, by the name of a place; one that `freezes` can
+    stop them in memory. `look_every` is how often a runner looks at a task, where nothing is to be
+    done: whoever answers for a whole cluster is not asked four times a second.
     """
 
     queues: bool
     places: bool
     freezes: bool
+    look_every: timedelta
 
     def check(self, task: Task) -> None:
         """See that a task could run.

@@ -28,9 +28,9 @@ def pause_callback() -> Any:
     try:
         from transformers import TrainerCallback  # noqa: PLC0415 (heavy, and on use only)
     except ImportError as error:
-        raise MissingExtra("pause_callback", "transformers", "train") from error
+        raise MissingExtra("pause_callback", "transformers", "huggingface") from error
 
-    class PauseCallback(TrainerCallback):  # type: ignore[misc, unused-ignore]
+    class PauseCallback(TrainerCallback):  # type: ignore[misc]
         """Saves at SIGUSR1; saves and stops at SIGTERM."""
 
         def __init__(self) -> None:

@@ -10,7 +10,7 @@ pod cannot be stopped in memory, nor be sent SIGUSR1 by this API: a checkpoint i
 pausing alone. Was tested against a local server that keeps the API's rules, not a live cluster.
 
 Source: Kubernetes API batch/v1 Job (suspend, backoffLimit, conditions Complete, Failed, Suspended);
-Kueue API v1beta1 Workload (spec.active, label kueue.x-k8s.io/job-uid).
+Kueue API v1beta2 and v1beta1, Workload (spec.active, label kueue.x-k8s.io/job-uid).
 """
 
 from __future__ import annotations
@@ -18,28 +18,26 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.ledger.errors import ExecutorUnavailable, InputError, MissingExtra
 from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
+from lichen.train.green.kubernetes_job import QUEUE, job_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _OPTIONS = ("image", "namespace", "queue", "pvc", "mount", "workdir", "gpus", "cpus", "memory",
             "service-account")  # fmt: skip
-_QUEUE = "kueue.x-k8s.io/queue-name"
 _PAUSED, _VOID = "lichen/paused", "lichen/void"
 _TIMEOUT_S = 30
+_LOOK_EVERY = timedelta(seconds=5)
 _TRIES = 6
+# The newest first; a cluster without it answers 404.
+_KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 _NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
-# Says by a mark in the checkpoints' folder whether the job ran before; then it is the command.
-_WRAP = (
-    'mkdir -p "$LICHEN_CHECKPOINT_DIR"; m="$LICHEN_CHECKPOINT_DIR/.lichen-ran"; '
-    '[ -e "$m" ] && export LICHEN_RESUME=1; : > "$m"; exec "$@"'
-)
 
 
 class _Apis(NamedTuple):
@@ -56,6 +54,9 @@ class Kubernetes:
     queues = False
     places = True
     freezes = False
+
+    def __init__(self, look_every: timedelta = _LOOK_EVERY) -> None:
+        self.look_every = look_every
 
     def check(self, task: Task) -> None:
         """Have the cluster look at the Job, and create nothing.
@@ -76,7 +77,7 @@ class Kubernetes:
         try:
             with _translated():
                 _apis(task.place).jobs.create_namespaced_job(
-                    _namespace(task), _job(task), dry_run="All", _request_timeout=_TIMEOUT_S
+                    _namespace(task), job_of(task), dry_run="All", _request_timeout=_TIMEOUT_S
                 )
         except _Refused as error:
             if error.status == _INVALID:
@@ -89,14 +90,14 @@ class Kubernetes:
         Raises:
             ExecutorUnavailable: the cluster did not take it.
         """
-        self._create(task, _job(task))
+        self._create(task, job_of(task))
         return json.dumps([task.place, _namespace(task), task.name])
 
     def find(self, task: Task) -> str | None:
         """The Job of that name; where there is none, one that never runs takes the name."""
-        void = _job(task)
+        void = job_of(task)
         void["metadata"]["annotations"] = {_VOID: "true"}
-        void["metadata"]["labels"].pop(_QUEUE, None)
+        void["metadata"]["labels"].pop(QUEUE, None)
         void["spec"]["suspend"] = True
         self._create(task, void)
         handle = json.dumps([task.place, _namespace(task), task.name])
@@ -184,7 +185,7 @@ def _translated() -> Iterator[None]:
         yield
     except ApiException as error:
         try:
-            why = json.loads(error.body)["message"]
+            why = json.loads(error.body or "")["message"]
         except (TypeError, ValueError, KeyError):
             why = str(error.reason)
         raise _Refused(error.status or 0, why) from error
@@ -199,7 +200,7 @@ def _apis(context: str) -> _Apis:
     except ImportError as error:
         raise MissingExtra("the executor kubernetes", "kubernetes", "kubernetes") from error
     try:
-        api = config.new_client_from_config(
+        api = config.new_client_from_config(  # type: ignore[no-untyped-call]
             # Read now: the client's own default is the environment at its import.
             config_file=os.environ.get("KUBECONFIG"),
             context=context or None,
@@ -210,7 +211,7 @@ def _apis(context: str) -> _Apis:
             raise ExecutorUnavailable(
                 "Kubernetes", str(error), "set KUBECONFIG, or see `kubectl config get-contexts`"
             ) from error
-        config.load_incluster_config()
+        config.load_incluster_config()  # type: ignore[no-untyped-call]
         api = client.ApiClient()
     return _Apis(client.BatchV1Api(api), client.CoreV1Api(api), client.CustomObjectsApi(api))
 
@@ -255,7 +256,7 @@ def _suspend(apis: _Apis, namespace: str, name: str, paused: str) -> None:
         job = _read(apis, namespace, name)
         if job is None:
             return
-        queued = _QUEUE in (job.metadata.labels or {})
+        queued = QUEUE in (job.metadata.labels or {})
         body: dict[str, Any] = {
             "metadata": {
                 "resourceVersion": job.metadata.resource_version,
@@ -278,64 +279,22 @@ def _suspend(apis: _Apis, namespace: str, name: str, paused: str) -> None:
 
 def _activate(apis: _Apis, namespace: str, uid: str, active: bool) -> None:  # noqa: FBT001 (its name)
     """Kueue suspends and resumes the Job itself: tell it by the Job's Workload."""
-    where = ("kueue.x-k8s.io", "v1beta1", namespace, "workloads")
-    found = apis.custom.list_namespaced_custom_object(
-        *where, label_selector=f"kueue.x-k8s.io/job-uid={uid}", _request_timeout=_TIMEOUT_S
-    )
-    for workload in found["items"]:
-        body = {"spec": {"active": active}}
-        apis.custom.patch_namespaced_custom_object(
-            *where, workload["metadata"]["name"], body, _request_timeout=_TIMEOUT_S
-        )
-
-
-def _job(task: Task) -> dict[str, Any]:
-    """The Job of a task: one pod, never tried again by Kubernetes itself."""
-    labels = {"app.kubernetes.io/managed-by": "lichen", "lichen/job": task.job}
-    if "queue" in task.options:
-        labels[_QUEUE] = task.options["queue"]
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": task.name, "labels": labels},
-        "spec": {
-            "backoffLimit": 0,
-            # Kueue lets a Job go when there is room for it.
-            "suspend": "queue" in task.options,
-            "template": {"metadata": {"labels": {"lichen/job": task.job}}, "spec": _pod(task)},
-        },
-    }
-
-
-def _pod(task: Task) -> dict[str, Any]:
-    given = task.options
-    mount = given.get("mount", "/lichen")
-    environ = {**task.env, "LICHEN_CHECKPOINT_DIR": f"{mount}/{task.job}"}
-    container: dict[str, Any] = {
-        "name": "command",
-        "image": given.get("image", ""),
-        "command": ["sh", "-c", _WRAP, "lichen", *task.argv],
-        "env": [{"name": name, "value": value} for name, value in environ.items()],
-    }
-    limits = {"gpus": "nvidia.com/gpu", "cpus": "cpu", "memory": "memory"}
-    asked = {kind: given[name] for name, kind in limits.items() if name in given}
-    if asked:
-        container["resources"] = {"limits": asked, "requests": asked}
-    if "workdir" in given:
-        container["workingDir"] = given["workdir"]
-    volume: dict[str, Any] = {"name": "checkpoints", "emptyDir": {}}
-    if "pvc" in given:
-        volume = {
-            "name": "checkpoints",
-            "persistentVolumeClaim": {"claimName": given["pvc"]},
-        }
-    container["volumeMounts"] = [{"name": "checkpoints", "mountPath": mount}]
-    pod: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": max(1, round(task.grace.total_seconds())),
-        "containers": [container],
-        "volumes": [volume],
-    }
-    if "service-account" in given:
-        pod["serviceAccountName"] = given["service-account"]
-    return pod
+    for version in _KUEUE_VERSIONS:
+        where = ("kueue.x-k8s.io", version, namespace, "workloads")
+        try:
+            with _translated():
+                found = apis.custom.list_namespaced_custom_object(
+                    *where,
+                    label_selector=f"kueue.x-k8s.io/job-uid={uid}",
+                    _request_timeout=_TIMEOUT_S,
+                )
+        except _Refused as error:
+            if error.status != _NOT_FOUND or version == _KUEUE_VERSIONS[-1]:
+                raise
+            continue
+        for workload in found["items"]:
+            name, body = workload["metadata"]["name"], {"spec": {"active": active}}
+            apis.custom.patch_namespaced_custom_object(
+                *where, name, body, _request_timeout=_TIMEOUT_S
+            )
+        return

@@ -29,9 +29,9 @@ def pause_callback(folder: str | Path | None = None) -> Any:
     try:
         from lightning.pytorch.callbacks import Callback  # noqa: PLC0415 (heavy, and on use only)
     except ImportError as error:
-        raise MissingExtra("pause_callback", "lightning", "train") from error
+        raise MissingExtra("pause_callback", "lightning", "lightning") from error
 
-    class PauseCallback(Callback):  # type: ignore[misc, unused-ignore]
+    class PauseCallback(Callback):  # type: ignore[misc]
         """Saves at SIGUSR1; saves and stops at SIGTERM."""
 
         def __init__(self) -> None:
@@ -51,12 +51,11 @@ def pause_callback(folder: str | Path | None = None) -> Any:
 
         def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
             """Between two steps: do what was asked."""
-            if self._asked.pause_asked and not self.paused:
+            asked = self._asked
+            if (asked.pause_asked and not self.paused) or asked.checkpoint_asked:
                 trainer.save_checkpoint(self._path)
-                trainer.should_stop = self.paused = True
-            elif self._asked.checkpoint_asked:
-                self._asked.checkpoint_asked = False
-                trainer.save_checkpoint(self._path)
+            asked.checkpoint_asked = False
+            trainer.should_stop = self.paused = asked.pause_asked or trainer.should_stop
 
         def on_train_end(self, _trainer: Any, _module: Any) -> None:
             """Hear them as before."""

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ class Local:
     queues = False
     places = False
     freezes = True
+    look_every = timedelta(0)
 
     def check(self, task: Task) -> None:
         """See that command and folder are there.

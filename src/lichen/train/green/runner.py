@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 REPLAN = timedelta(hours=1)
 # Between two looks; a job on this machine ends unseen for no longer. [s]
 LOOK_S = 0.25
+# A gap: the wall clock was set while the job was driven, so its times are off by as much.
+CLOCK_SET = "clock-set"
 
 
 def submit(
@@ -135,6 +137,11 @@ class Runner:
         """End `run` soon, and leave the jobs as they are for another runner; safe in a handler."""
         self._stopped.set()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped.is_set()
+
     def run(self, jobs: Iterable[str], on_step: OnStep | None = None) -> list[Record]:
         """Drive these jobs until they have ended or `stop` is called; as they then are.
 
@@ -178,6 +185,8 @@ class Runner:
         if one.driver.record.state.ended:
             return
         one.driver.step(now)
+        if self._clock.jump():
+            one.driver.mark(CLOCK_SET)
         self._replan(one, now)
 
     def _replan(self, one: _Driven, now: datetime) -> None:

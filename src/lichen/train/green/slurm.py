@@ -4,10 +4,10 @@
     pause     scancel --signal=TERM --full       look           scontrol show job
 
 A job that exits with 75 ended itself after its checkpoint and is submitted again. One that can be
-paused is submitted with --requeue: after a failure of its node Slurm starts it anew, with
-LICHEN_RESUME=1; any other with --no-requeue. Accounting (sacct) is not needed: how a job ended is read from its
-script's own file once Slurm has forgotten it (MinJobAge). Times are handed over as local time, as
-Slurm reads them. Suspending needs an operator's rights in Slurm.
+paused is submitted with --requeue: after a failure of its node Slurm starts it anew and tells it to
+resume; any other with --no-requeue. Accounting (sacct) is not needed: how a job ended is read from
+its script's own file once Slurm has forgotten it (MinJobAge). Times are handed over as local time,
+as Slurm reads them. Suspending needs an operator's rights in Slurm.
 
 Source: sbatch(1), scontrol(1), scancel(1) of Slurm 22.05; environment SLURM_RESTART_COUNT.
 """
@@ -18,7 +18,7 @@ import re
 import shutil
 import subprocess
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PATIENCE_S = 60.0
+_LOOK_EVERY = timedelta(seconds=15)
 _OPTIONS = ("partition", "account", "qos", "gres", "nodes", "ntasks", "cpus-per-task", "mem",
             "constraint", "time", "reservation", "clusters")  # fmt: skip
 # Source: squeue(1), JOB STATE CODES.
@@ -44,11 +45,14 @@ _TIME_FACTOR = 2
 
 
 class Slurm:
-    """The Slurm cluster that this machine is configured for."""
+    """The Slurm cluster that this machine is configured for; looked at every `look_every`."""
 
     queues = True
     places = True
     freezes = True
+
+    def __init__(self, look_every: timedelta = _LOOK_EVERY) -> None:
+        self.look_every = look_every
 
     def check(self, task: Task) -> None:
         """See that Slurm answers. The command is looked for on its nodes, when it runs.

@@ -1,0 +1,266 @@
+"""`lichen run` and its kin, as a user runs them: real processes, real signals, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lichen.testing.waiting import until
+from lichen.train.green.queue import Queue, Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cli.conftest import Run
+
+LICHEN = [sys.executable, "-m", "lichen"]
+SOON = ("--finish-by", "in 5min", "--duration", "2s", "--zone", "DE")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(tmp_path: Path) -> Iterator[None]:
+    """Cancel whatever a test left behind, and wait for its runner to go."""
+    yield
+    if not (tmp_path / "lichen.db.jobs").exists():
+        return
+    with Queue(tmp_path / "lichen.db") as queue:
+        for record in queue.living():
+            queue.wish(record.id, Wish.CANCEL)
+        if queue.living():
+            subprocess.run([*LICHEN, "run", "--adopt"], check=True, capture_output=True)
+        until(lambda: not queue.living())
+        for record in queue.newest(9):
+            until(lambda job=record.id: not queue.driven(job))  # type: ignore[misc]
+
+
+@pytest.fixture
+def dirty_then_clean(tmp_path: Path) -> str:
+    """A trace of DE whose clean hours begin three hours from now."""
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    rows = [
+        f"{(start + timedelta(hours=n)).isoformat()},{100 if 3 <= n < 20 else 800}"
+        for n in range(-2, 60)
+    ]
+    (tmp_path / "trace.csv").write_text("time,gco2_per_kwh\n" + "\n".join(rows) + "\n")
+    return "trace.csv"
+
+
+def shell(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LICHEN, *words], capture_output=True, text=True, check=False, timeout=60, **more
+    )
+
+
+def status(*words: str) -> Any:
+    return json.loads(shell("status", "--json", *words).stdout)
+
+
+@pytest.mark.parametrize("code", [0, 5])
+def test_the_exit_code_and_the_output_are_the_commands_own(code: int) -> None:
+    done = shell("run", *SOON, "--", "sh", "-c", f"echo out; echo err >&2; exit {code}")
+
+    assert done.returncode == code
+    assert done.stdout == "out\n"
+    assert "err\n" in done.stderr
+
+
+def test_a_command_that_does_not_exist_ends_with_127_and_queues_nothing() -> None:
+    done = shell("run", *SOON, "--", "no-such-program-9d41")
+
+    assert done.returncode == 127
+    assert "nothing was queued" in done.stderr
+    assert status()["jobs"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--finish-by", "2020-01-01T00:00Z", "--duration", "1h"), "not after the earliest start"),
+        (("--finish-by", "in 1h", "--duration", "3h"), "give a deadline of"),
+        (("--finish-by", "2030-01-01T06:00", "--duration", "1h"), "has no time zone"),
+        (("--finish-by", "in 8h", "--duration", "1h", "--zone", "DEE"), "did you mean"),
+        (("--duration", "1h"), "--finish-by is needed"),
+        (("--finish-by", "in 8h"), "--duration is needed"),
+        (("--finish-by", "in 8h", "--duration", "1h", "--grace", "5s"), "--interruptible"),
+        (("--finish-by", "in 8h", "--duration", "1h", "--zones", "DE,FR"), "one place"),
+        (("--finish-by", "in 8h", "--duration", "1h", "--executor", "moon"), "known are"),
+        (("--finish-by", "in 8h", "--duration", "1h", "--power", "much"), "--power"),
+        (("--finish-by", "in 8h", "--duration", "1h", "--option", "image=x"), "no option 'image'"),
+        (("--finish-by", "in 8h", "--duration", "1h", "--ledger", "memory:"), "a file"),
+    ],
+)
+def test_bad_input_is_refused_with_the_way_out(run: Run, words: tuple[str, ...], says: str) -> None:
+    zone = () if "--zone" in words else ("--zone", "DE")
+
+    done = run("run", *words, *zone, "--", "true")
+
+    assert done.exit_code == 2
+    assert says in done.stderr
+
+
+def test_plan_has_no_side_effects_and_draws_the_curve(
+    run: Run, tmp_path: Path, dirty_then_clean: str
+) -> None:
+    before = sorted(tmp_path.iterdir())
+
+    done = run("plan", "--finish-by", "in 24h", "--duration", "4h", "--zone", "DE",
+               "--trace", dirty_then_clean)  # fmt: skip
+
+    assert done.exit_code == 0
+    assert sorted(tmp_path.iterdir()) == before
+    assert "━" in done.stderr
+    assert "latest safe start" in done.stderr
+
+
+def test_plan_tells_machines_all_of_it(run: Run, dirty_then_clean: str) -> None:
+    done = run("plan", "--json", "--finish-by", "in 24h", "--duration", "4h", "--zone", "DE",
+               "--trace", dirty_then_clean)  # fmt: skip
+
+    said = json.loads(done.stdout)
+    plan = said["plan"]
+    assert datetime.fromisoformat(plan["segments"][0]["start"]) > datetime.now(UTC)
+    assert plan["expected_g"]["value"] == pytest.approx(
+        plan["run_now_g"]["value"] * 100 / 800, rel=1
+    )
+    assert said["signals"][0]["zone"] == "DE"
+    assert said["order"]["p50_s"] == 4 * 3600
+
+
+def test_a_detached_job_is_run_by_a_runner_left_behind(tmp_path: Path) -> None:
+    done = shell("run", "--detach", *SOON, "--", "sh", "-c", "echo hello; exit 6")
+
+    job = done.stdout.strip()
+    said = until(lambda: (now := status(job))["state"] == "failed" and now)
+    assert done.returncode == 0
+    assert said["exit_code"] == 6
+    assert (tmp_path / f"lichen.db.jobs/{job}/1/output.log").read_text() == "hello\n"
+
+
+def test_release_runs_a_waiting_job_now_and_cancel_ends_it(
+    tmp_path: Path, dirty_then_clean: str
+) -> None:
+    words = ("--finish-by", "in 24h", "--duration", "1h", "--zone", "DE")
+    command = ("sh", "-c", "touch ran; sleep 60")
+    job = shell(
+        "run", "--detach", "--trace", dirty_then_clean, *words, "--", *command
+    ).stdout.strip()
+    waiting = status(job)
+
+    released = shell("release", job)
+    until((tmp_path / "ran").exists)
+    cancelled = shell("cancel", job[-6:])
+
+    assert (waiting["state"], waiting["driven"]) == ("waiting", True)
+    assert (released.returncode, cancelled.returncode) == (0, 0)
+    until(lambda: status(job)["state"] == "cancelled")
+    assert shell("cancel", job).returncode == 1
+    assert shell("release", "no-such-job").returncode == 2
+
+
+def test_ctrl_c_where_nobody_can_be_asked_cancels_the_job(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*LICHEN, "run", *SOON, "--", "sh", "-c", "touch up; sleep 60"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until((tmp_path / "up").exists)
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(20) == 130
+    assert status()["jobs"][0]["state"] == "cancelled"
+
+
+def test_ctrl_c_on_a_terminal_asks_and_leaves_the_job_to_a_runner_behind(tmp_path: Path) -> None:
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [*LICHEN, "run", *SOON, "--", "sh", "-c", "touch up; sleep 3; touch ended"],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+    )
+    os.close(child)
+    until((tmp_path / "up").exists)
+
+    process.send_signal(signal.SIGINT)
+    seen = b""
+    while b"(l)eave" not in seen:
+        seen += os.read(parent, 4096)
+    os.write(parent, b"l\n")
+    code = process.wait(30)
+    os.close(parent)
+
+    assert code == 0
+    until((tmp_path / "ended").exists)
+    until(lambda: status()["jobs"][0]["state"] == "done")
+
+
+def test_sigterm_leaves_the_job_as_it_is_and_adopt_goes_on(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*LICHEN, "run", *SOON, "--", "sh", "-c", "echo x >> starts; sleep 2; exit 3"],
+        stderr=subprocess.DEVNULL,
+    )
+    until((tmp_path / "starts").exists)
+    process.terminate()
+    code = process.wait(20)
+
+    adopted = shell("run", "--adopt")
+
+    job = status()["jobs"][0]
+    assert code == 143
+    assert adopted.returncode == 0
+    assert (job["state"], job["exit_code"]) == ("failed", 3)
+    assert (tmp_path / "starts").read_text() == "x\n"
+
+
+def test_a_killed_runner_is_named_by_status_and_adopted(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*LICHEN, "run", *SOON, "--", "sh", "-c", "echo x >> starts; sleep 2"],
+        stderr=subprocess.DEVNULL,
+    )
+    until((tmp_path / "starts").exists)
+    process.kill()
+    process.wait()
+
+    told = shell("status", env={**os.environ, "COLUMNS": "160"}).stdout
+    shell("run", "--adopt")
+
+    assert "lichen run --adopt" in told
+    assert status()["jobs"][0]["state"] == "done"
+    assert (tmp_path / "starts").read_text() == "x\n"
+
+
+def test_chosen_variables_are_kept_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_SECRET", "s3cret")
+    monkeypatch.setenv("CHOSEN", "yes")
+
+    done = shell("run", *SOON, "--env", "CHOSEN", "--env", "SEED=7", "--",
+                 "sh", "-c", "echo $CHOSEN $SEED $LICHEN_RESUME")  # fmt: skip
+
+    assert done.stdout == "yes 7 0\n"
+    assert status()["jobs"][0]["order"]["env"] == {"CHOSEN": "yes", "SEED": "7"}
+    assert b"s3cret" not in Path("lichen.db").read_bytes()
+
+
+def test_json_at_the_end_of_a_run_is_the_job(tmp_path: Path) -> None:
+    done = shell("run", "--json", *SOON, "--", "echo", "hidden")
+
+    said = json.loads(done.stdout)
+    assert said["state"] == "done"
+    assert said["stretches"][0]["how"] == "ended"
+    assert (tmp_path / f"lichen.db.jobs/{said['id']}/1/output.log").read_text() == "hidden\n"
+
+
+def test_a_ledger_with_jobs_opens_as_any_other(run: Run) -> None:
+    shell("run", *SOON, "--", "true")
+
+    assert run("report").exit_code in (0, 1)
