@@ -5,6 +5,7 @@
 `regions`  cloud regions: the zone each stands in and its PUE, from `regions.csv`
 `trace`    a recorded trace of one zone
 `chain`    several sources in order of preference, as one
+`forecast` what a zone will be, from what it was (numpy, by the extra `grid`)
 
 Live sources, asked over the network when they are configured:
 

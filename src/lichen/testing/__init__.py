@@ -6,6 +6,8 @@ prices      a call meter and a grid to check in the head
 strategies  hypothesis strategies for every type of the ledger
 executors   ExecutorContract: what every executor of jobs must keep
 grids       IntensityContract: what every source of carbon intensity must keep
+forecasts   ForecastContract: what every forecast of it must keep
+recordings  a signal of any values, and a grid that wanders as grids do
 following   following a plan hour by hour, as a runner would
 policies    PolicyContract: what every policy that plans jobs must keep
 live_grids  LiveContract: what a source must keep that is asked over the network, and

@@ -1,0 +1,1 @@
+"""How much of the oracle's saving a forecast from history alone keeps."""
