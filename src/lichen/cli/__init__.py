@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 VERBS = (
     "demo",
     "serve",
+    "forecast",
     "plan",
     "run",
     "status",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _PLAIN_LEVELS = "_.-=+*#@"
-_WIDEST = 96
+WIDEST = 96
 _STATES = {"done": "gain", "failed": "loss", "lost": "loss", "running": "gained", "paused": "warn"}
 
 
@@ -28,27 +28,42 @@ def curve(
 ) -> tuple[str, str]:
     """A signal as a line of blocks up to a time, and a line that marks the chosen windows."""
     end = min(until, signal.end)
-    width = max(1, min(width, _WIDEST, (end - signal.start) // signal.step or 1))
+    width = max(1, min(width, WIDEST, (end - signal.start) // signal.step or 1))
     each = (end - signal.start) / width
-    means = [
-        _mean(signal, signal.start + each * n, signal.start + each * (n + 1)) for n in range(width)
-    ]
-    low, high = min(means), max(means)
-    scale = (len(_LEVELS) - 1) / (high - low) if high > low else 0.0
-    blocks = "".join(_LEVELS[round((mean - low) * scale)] for mean in means)
+    means = means_of(signal, signal.values, each, width)
+    blocks = blocks_of(means, min(means), max(means))
     middles = [signal.start + each * (n + 0.5) for n in range(width)]
-    marks = "".join("━" if _inside(middle, spans, each) else " " for middle in middles)
+    marks = "".join("━" if inside(middle, spans, each) else " " for middle in middles)
     return blocks, marks
 
 
-def _mean(signal: GridSignal, start: datetime, end: datetime) -> float:
-    first = max((start - signal.start) // signal.step, 0)
-    last = min(max(-((signal.start - end) // signal.step), first + 1), len(signal.values))
-    some = signal.values[first:last]
-    return sum(some) / len(some)
+def means_of(
+    signal: GridSignal, values: Sequence[float], each: timedelta, width: int
+) -> list[float]:
+    """The mean of a signal's values, its own or its ends, in each of so many columns."""
+    made = []
+    for n in range(width):
+        first = min(each * n // signal.step, len(values) - 1)
+        last = min(max(-(-each * (n + 1) // signal.step), first + 1), len(values))
+        some = values[first:last]
+        made.append(sum(some) / len(some))
+    return made
 
 
-def _inside(middle: datetime, spans: Sequence[tuple[datetime, datetime]], each: timedelta) -> bool:
+def blocks_of(means: Sequence[float], low: float, high: float) -> str:
+    """Values as a line of blocks, on a scale from low to high."""
+    scale = (len(_LEVELS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_LEVELS[round((mean - low) * scale)] for mean in means)
+
+
+def plainer(blocks: str, encoding: str | None) -> str:
+    """The same for a terminal that cannot show blocks."""
+    if (encoding or "").lower().startswith("utf"):
+        return blocks
+    return blocks.translate(str.maketrans(_LEVELS + "━", _PLAIN_LEVELS + "^"))
+
+
+def inside(middle: datetime, spans: Sequence[tuple[datetime, datetime]], each: timedelta) -> bool:
     """Whether a column lies in a window; a window narrower than one is seen all the same."""
     return any(start - each / 2 < middle <= end + each / 2 for start, end in spans)
 
@@ -94,9 +109,7 @@ def _draw(
     from lichen.cli.screen import sentence
 
     blocks, marks = curve(signal, spans, until, console.width - 4)
-    if not (console.encoding or "").lower().startswith("utf"):
-        blocks = blocks.translate(str.maketrans(_LEVELS, _PLAIN_LEVELS))
-        marks = marks.replace("━", "^")
+    blocks, marks = (plainer(line, console.encoding) for line in (blocks, marks))
     seen = signal.values[: max(1, (until - signal.start) // signal.step)]
     console.print("")
     console.print(

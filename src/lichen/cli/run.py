@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Source: POSIX, Shell & Utilities 2.8.2.
 _NOT_FOUND = 127
+_SETTINGS = ("ledger", "zone", "trace", "grid")
 
 
 @click.command(
@@ -24,7 +25,7 @@ _NOT_FOUND = 127
 @order_flags
 @click.option("--detach", is_flag=True, help="Leave it to a runner in the background.")
 @click.option("--adopt", is_flag=True, help="Run nothing new: take over jobs without a runner.")
-@settings_flags("ledger", "zone", "trace")
+@settings_flags(*_SETTINGS)
 @json_flag
 def run(*, command: tuple[str, ...], detach: bool, adopt: bool, as_json: bool, **said: Any) -> int:
     """Run a command when the grid is clean, so that it is done by its deadline.
@@ -36,7 +37,7 @@ def run(*, command: tuple[str, ...], detach: bool, adopt: bool, as_json: bool, *
     from lichen.ledger.errors import NoCommand
     from lichen.settings import load
 
-    settings = load(**{name: said.pop(name) for name in ("ledger", "zone", "trace")})
+    settings = load(**{name: said.pop(name) for name in _SETTINGS})
     if adopt:
         return _adopt(settings)
     try:

@@ -9,18 +9,18 @@ zone or in another unit is named in a gap. None of this moves the deadline.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from lichen.ledger.errors import InputError, LichenError, SignalUnavailable, UnknownZone
-from lichen.ledger.window import Window
 from lichen.train.green.issued import Planning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-    from lichen.ledger.ports import ForecastSource, IntensitySource
+    from lichen.ledger.ports import ForecastSource
     from lichen.ledger.signal import GridSignal
     from lichen.plan.job import Job
     from lichen.plan.plan import Plan
@@ -61,27 +61,6 @@ class Replanning(Protocol):
     ) -> Plan:
         """The plan for what is left."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class OfIntensity:
-    """A source of intensity as one of forecasts: a recorded trace, a zone's average."""
-
-    source: IntensitySource
-
-    def forecast(
-        self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
-    ) -> GridSignal:
-        """What the source says of the time ahead. [gCO₂e/kWh]
-
-        Raises:
-            UnknownZone: no such zone.
-            SignalUnavailable: it does not reach that far.
-        """
-        start = issued_at or datetime.now(UTC)
-        signal = self.source.intensity(zone, Window(start, start + horizon, zone))
-        # A recording that goes on past now was played back, not issued in times to come.
-        return replace(signal, issued_at=min(signal.issued_at, start))
 
 
 def _replan() -> Replanning:
