@@ -2,11 +2,12 @@
 
     callback = pause_callback()
     trainer = Trainer(..., callbacks=[callback])
-    trainer.train(resume_from_checkpoint=os.environ.get("LICHEN_RESUME") == "1")
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(args.output_dir))
     exit_if_paused(callback)
 
 The callback asks the Trainer to save by its own `should_save`, so that what it saves is what the
-Trainer can resume from; then to stop. Source: transformers, TrainerCallback and TrainerControl.
+Trainer can resume from; then to stop. Source: transformers, TrainerCallback, TrainerControl and
+trainer_utils.get_last_checkpoint.
 """
 
 from __future__ import annotations
