@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from lichen.grid.trace import TraceSource
     from lichen.ledger.errors import LedgerError
     from lichen.ledger.ports import CallMeter, CallReading, ForecastSource, IntensitySource, Store
+    from lichen.ledger.proof import Prover
     from lichen.ledger.signal import SignalKind
     from lichen.train.green.executor import Executor
     from lichen.train.green.planning import Planner
     from lichen.train.green.queue import Queue
     from lichen.train.green.runner import Runner
+    from lichen.train.green.settle import Settler
 
 
 def open(  # noqa: A001 (lichen.open reads as what it is)
@@ -65,7 +67,8 @@ def open_book(settings: Settings, *, on_error: Callable[[LedgerError], None] | N
         path = getattr(store, "path", None)
         beside = path if isinstance(path, Path) else None
         writer = BulkWriter(store, beside=beside, on_error=on_error)
-    return Book(store, pricer, writer=writer, provers=PROVERS, zone=zone)
+    provers = {**PROVERS, **_settlement_provers(settings)}
+    return Book(store, pricer, writer=writer, provers=provers, zone=zone)
 
 
 def open_store(where: str) -> Store:
@@ -94,14 +97,17 @@ def open_store(where: str) -> Store:
 
 def make_pricer(settings: Settings) -> Pricer:
     """Today's prices: the token meter, the process meter's power, the grid."""
-    from lichen.meter.host import reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.train.green.account import reprice  # noqa: PLC0415
 
     def from_cpu(raw: Raw) -> CallReading | None:
         seconds = raw.raw.get(f"{raw.prefix}cpu_seconds")
         return None if seconds is None else reading_of_cpu(float(seconds))
 
     calls: CallMeter = _plugin("lichen.meter", "tokens")()
-    return Pricer(calls, make_grid(settings), {"process": from_cpu})
+    settlements = partial(reprice, reading=reading_of_cpu, factors=factors)
+    readers, whole = {"process": from_cpu}, {"settlement": settlements}
+    return Pricer(calls, make_grid(settings), readers, whole=whole)
 
 
 def make_grid(settings: Settings) -> IntensitySource:
@@ -322,6 +328,29 @@ def make_planner(settings: Settings) -> Planner:
     from lichen.train.green.planning import Planner  # noqa: PLC0415 (as above)
 
     return Planner(source=open_forecasts(settings))
+
+
+def make_settler(settings: Settings, store: Store) -> Settler:
+    """Settles jobs by what recordings and live sources say the grid emitted.
+
+    Raises:
+        InputError: as `open_history`.
+    """
+    from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.train.green.settle import Settler  # noqa: PLC0415
+
+    return Settler(store, open_history(settings), reading_of_cpu, factors=factors())
+
+
+def _settlement_provers(settings: Settings) -> dict[str, Prover]:
+    from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.train.green.account import RUN_NOW  # noqa: PLC0415
+    from lichen.train.green.proof import ProveSettlement  # noqa: PLC0415
+
+    made = ProveSettlement(
+        partial(open_queue, settings), partial(open_history, settings), reading_of_cpu, factors
+    )
+    return {RUN_NOW: made}
 
 
 def make_executor(name: str) -> Executor:

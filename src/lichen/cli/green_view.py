@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
+
+    from rich.text import Text
 
     from lichen.ledger.signal import GridSignal
     from lichen.train.green.issued import Planning
     from lichen.train.green.record import Record
+    from lichen.train.green.settle import Settlement
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _PLAIN_LEVELS = "_.-=+*#@"
@@ -125,13 +128,15 @@ def _draw(
     console.print("")
 
 
-def show_jobs(rows: Sequence[tuple[Record, bool]]) -> None:
-    """Draw a table of jobs, each with whether a runner drives it."""
+def show_jobs(
+    rows: Sequence[tuple[Record, bool]], settled: Mapping[str, Settlement] | None = None
+) -> None:
+    """Draw a table of jobs, each with whether a runner drives it and what its waiting avoided."""
     from rich.text import Text
 
     from lichen.cli.screen import clean, screen, table
 
-    made = table("job", "state", "starts", "finish by", "zone", "command", "")
+    made = table("job", "state", "starts", "finish by", "zone", "avoided", "command", "")
     for record, driven in rows:
         starts = (
             record.stretches[0].start
@@ -148,10 +153,28 @@ def show_jobs(rows: Sequence[tuple[Record, bool]]) -> None:
             when(starts) if starts else "now",
             when(record.order.deadline),
             record.zone,
+            _avoided(record, (settled or {}).get(record.id)),
             clean(" ".join(record.order.argv))[:40],
             note,
         )
     screen().print(made)
+
+
+def _avoided(record: Record, settlement: Settlement | None) -> Text:
+    """What a job avoided, best estimate, or that it is not settled; empty where it has not run."""
+    from rich.text import Text
+
+    from lichen.ledger.show import quantity
+
+    if not record.state.ended or not record.stretches:
+        return Text("")
+    if settlement is None or settlement.entry is None:
+        return Text("not settled", style="quiet")
+    saving = settlement.entry.saving
+    if saving is None:
+        return Text("none claimed", style="quiet")
+    carbon = saving.footprint.carbon.value
+    return Text(quantity(carbon), style="loss" if carbon.in_grams < 0 else "gain")
 
 
 def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None:

@@ -45,7 +45,8 @@ class Raw(NamedTuple):
 class Pricer:
     """Prices calls and measured energy; also a `Pricing` for history.
 
-    `readers` give energy and embodied carbon by method ("tokens", "process"), from raw quantities.
+    `readers` give energy and embodied carbon by method ("tokens", "process"), from raw quantities;
+    `whole` prices all of an entry by method, where its raw quantities say more than one time.
     """
 
     def __init__(
@@ -53,10 +54,13 @@ class Pricer:
         calls: CallMeter,
         grid: IntensitySource,
         readers: Mapping[str, Callable[[Raw], CallReading | None]] | None = None,
+        *,
+        whole: Mapping[str, Callable[[Figures, Entry], Figures]] | None = None,
     ) -> None:
         self.calls = calls
         self._grid = grid
         self._readers = {"tokens": self._from_tokens, **(readers or {})}
+        self._whole = dict(whole or {})
         self._minute: dict[str, tuple[int, Estimate[CarbonIntensity], tuple[str, ...]]] = {}
         self._last: tuple[Figures, Estimate[CarbonIntensity], tuple[str, ...], Figures] | None = (
             None
@@ -108,6 +112,9 @@ class Pricer:
 
     def __call__(self, figures: Figures, sample: Entry) -> Figures:
         """The figures under today's factors; the same object where nothing changes."""
+        whole = self._whole.get(figures.method.partition("/")[0])
+        if whole is not None:
+            return whole(figures, sample)
         intensity, gaps = self.intensity(figures.zone, sample.start_us)
         last = self._last
         if last is not None and last[0] is figures and last[1] is intensity and last[2] == gaps:

@@ -87,7 +87,7 @@ class Planner:
             # The order is a moment older than this planning, and its release with it.
             signals = self.signals(order, min(now, order.release))
             return Planning(
-                now, "submitted", self._policy(order).plan(order.job(), signals), signals
+                now, "submitted", policy_of(order, self.policy).plan(order.job(), signals), signals
             )
         except UnknownZone:
             raise
@@ -133,18 +133,20 @@ class Planner:
                 return signal
         raise failure
 
-    def _policy(self, order: Order) -> Policy:
-        if not order.places:
-            return self.policy
-        from lichen.plan.where import Place, Site  # noqa: PLC0415 (numpy, when it is needed)
 
-        # What the machines there are is not known: the same everywhere, so it does not choose.
-        sites = {
-            zone: Site(name=zone, zone=zone, pue=1.0, pue_low=1.0, pue_high=1.0)
-            for zone in dict.fromkeys((order.zone, *order.place))
-        }
-        allowed = tuple(sites[zone] for zone in order.place)
-        return Place(sites=allowed, home=sites[order.zone], data_gb=order.data_gb)
+def policy_of(order: Order, when: Policy) -> Policy:
+    """Who plans an order: `when` in its own zone, or the best of the places it may choose from."""
+    if not order.places:
+        return when
+    from lichen.plan.where import Place, Site  # noqa: PLC0415 (numpy, when it is needed)
+
+    # What the machines there are is not known: the same everywhere, so it does not choose.
+    sites = {
+        zone: Site(name=zone, zone=zone, pue=1.0, pue_low=1.0, pue_high=1.0)
+        for zone in dict.fromkeys((order.zone, *order.place))
+    }
+    allowed = tuple(sites[zone] for zone in order.place)
+    return Place(sites=allowed, home=sites[order.zone], data_gb=order.data_gb)
 
 
 def believed(signal: GridSignal, zone: str, now: datetime) -> None:
