@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOUR = timedelta(hours=1)
-START = datetime(2022, 3, 1, tzinfo=UTC)
+START = datetime(2025, 3, 1, tzinfo=UTC)
 LATER = START + timedelta(days=9)
 JOB = "0f5a0c1de2b34567"
 # Hour by hour; with the trace's interval of × / ÷ 1.2. [gCO₂e/kWh]
@@ -217,6 +217,14 @@ def test_settling_twice_adds_nothing() -> None:
     assert len(list(store.entries())) == 1
 
 
+def test_an_entry_is_found_by_when_the_job_ran() -> None:
+    store = MemoryStore()
+    settler(store).settle(record(stretch(3, 5)))
+
+    assert list(store.entries(since=START + 2 * HOUR, until=START + 4 * HOUR))
+    assert not list(store.entries(until=START + 3 * HOUR))
+
+
 def test_until_the_grid_is_known_a_job_is_not_settled_and_says_why() -> None:
     store = MemoryStore()
     for grid, now, why in (
@@ -282,10 +290,9 @@ def test_recompute_prices_cpu_seconds_by_todays_power_and_keeps_the_grid() -> No
     whole = {"settlement": lambda f, e: reprice(f, e, reading=twice, factors=lambda: "twenty")}
     book = Book(store, Pricer(TokenMeter(), StaticZones(), whole=whole))
     revision = book.recompute("twenty watts")
-    entry = store.entry(JOB)
+    [entry] = store.entries()
 
     assert revision.changed == 1
-    assert entry is not None
     assert entry.saving is not None
     assert entry.saving.footprint.operational.value.in_grams == pytest.approx(8.8)
     assert entry.figures.factors == "twenty"
@@ -351,7 +358,9 @@ class Proving:
         store = MemoryStore()
         pricer = Pricer(TokenMeter(), StaticZones(), whole={"settlement": lambda f, _: f})
         self.book = Book(store, pricer, provers={"run-now/1": prove})
-        settler(store).settle(self.job)
+        entry = settler(store).settle(self.job).entry
+        assert entry is not None
+        self.entry = entry.id
 
 
 @pytest.fixture
@@ -360,7 +369,7 @@ def proving(tmp_path: Path) -> Proving:
 
 
 def test_a_settlement_is_proved_from_the_record_and_the_grid(proving: Proving) -> None:
-    proof = proving.book.prove(JOB)
+    proof = proving.book.prove(proving.entry)
 
     assert proof.holds
     assert any("of it came" in step for step in proof.steps)
@@ -370,7 +379,7 @@ def test_a_settlement_is_proved_from_the_record_and_the_grid(proving: Proving) -
 def test_a_grid_that_says_something_else_now_disproves_it(proving: Proving) -> None:
     proving.grid = trace([value + 50 for value in GRID[:3]] + list(GRID[3:]))
 
-    proof = proving.book.prove(JOB)
+    proof = proving.book.prove(proving.entry)
 
     assert not proof.holds
     assert any(step.startswith("NOT so") for step in proof.steps)
@@ -379,8 +388,8 @@ def test_a_grid_that_says_something_else_now_disproves_it(proving: Proving) -> N
 def test_evidence_that_is_gone_proves_nothing(proving: Proving) -> None:
     proving.grid = trace(GRID[:2])
     with pytest.raises(UnprovenSaving, match="cannot be settled again"):
-        proving.book.prove(JOB)
+        proving.book.prove(proving.entry)
 
     proving.where = proving.where.with_name("other.db")
     with pytest.raises(UnprovenSaving, match="not here"):
-        proving.book.prove(JOB)
+        proving.book.prove(proving.entry)

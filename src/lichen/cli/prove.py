@@ -23,9 +23,9 @@ _FAILED = "NOT so"
 def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
     """Run the evidence of one saving again and show each step.
 
-    ID is what `lichen report --entries 10` and the x-lichen-id header of an answer show, and for a
-    job that was settled the job's own. The exit code is 1 where the saving does not hold, or its
-    evidence is gone.
+    ID is what `lichen report --entries 10` and the x-lichen-id header of an answer show; for a
+    job that was settled `lichen status JOB` shows it. The exit code is 1 where the saving does not
+    hold, or its evidence is gone.
     """
     from lichen.assemble import open_book
     from lichen.cli import plain

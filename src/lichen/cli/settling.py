@@ -92,7 +92,7 @@ def said(settlement: Settlement) -> str:
     carbon = saving.footprint.carbon
     if carbon.value.in_grams < 0:
         return f"used {used}: {carbon * -1.0} MORE than if it had run at once"
-    return f"used {used}, avoided {carbon}: `lichen prove {settlement.record.id}`"
+    return f"used {used}, avoided {carbon}: `lichen prove {entry.id}`"
 
 
 def show(settlement: Settlement, shares: Worth | None) -> None:
@@ -109,6 +109,7 @@ def show(settlement: Settlement, shares: Worth | None) -> None:
     facts = table("", "")
     facts.show_header = False
     figures = entry.figures
+    facts.add_row("entry", entry.id)
     facts.add_row("used", figure(figures.footprint.carbon))
     if entry.saving and figures.baseline:
         carbon = entry.saving.footprint.carbon

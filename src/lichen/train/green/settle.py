@@ -4,7 +4,7 @@
 
 What the grid emitted is asked of recordings and live sources alone: a yearly average
 has no hours, and would settle every job at nothing. Until it is known the job is not settled, and
-says why; never zero. A job is settled once, under its own id.
+says why; never zero. A job is settled once: its entry's id follows from the job.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.ledger.entry import Entry
 from lichen.ledger.errors import EntryConflict, LichenError, SignalUnavailable
+from lichen.ledger.ids import id_at
 from lichen.ledger.window import Window, microseconds
 from lichen.train.green.account import (
     BY_CPU,
@@ -93,13 +94,13 @@ class Settler:
         Raises:
             StoreUnavailable: the ledger cannot be read or written.
         """
-        had = self._store.entry(record.id)
-        if had is not None:
-            return Settlement(record, had)
         if not record.state.ended:
             return Settlement(record, None, f"it is {record.state.value}")
         if not any(_wall(one) for one in record.stretches):
             return Settlement(record, None, "it never ran: nothing was used")
+        had = self._store.entry(entry_id(record))
+        if had is not None:
+            return Settlement(record, had)
         try:
             entry = entry_of(record, self.account(record), self._reading, self._factors)
         except LichenError as error:
@@ -108,7 +109,7 @@ class Settler:
             self._store.append([entry])
         except EntryConflict:
             # Another process was quicker, and saw another answer of the grid's source.
-            return Settlement(record, self._store.entry(record.id))
+            return Settlement(record, self._store.entry(entry_id(record)))
         return Settlement(record, entry, new=True)
 
     def settle_all(self, records: Iterable[Record]) -> list[Settlement]:
@@ -154,13 +155,16 @@ def account(record: Record, actual: IntensitySource, now: datetime) -> Account:
     )
 
 
+def entry_id(record: Record) -> str:
+    """The id of a job's entry: of when it first ran and of the job, so that there is one alone."""
+    return id_at(microseconds(record.stretches[0].start), record.id)
+
+
 def entry_of(record: Record, made: Account, reading: CpuReading, factors: str) -> Entry:
-    """The line of the ledger, under the job's own id: there is one, whoever settles it."""
-    ends = [one.end for one in record.stretches if one.end]
-    start, end = record.stretches[0].start, max(ends)
-    return Entry(
-        record.id, microseconds(start), microseconds(end), "", made.figures(reading, factors)
-    )
+    """The line of the ledger of a job that ran, from its first start to its last end."""
+    start = microseconds(record.stretches[0].start)
+    end = max(microseconds(one.end) for one in record.stretches if one.end)
+    return Entry(entry_id(record), start, end, "", made.figures(reading, factors))
 
 
 def _intensity(
