@@ -49,9 +49,9 @@ def trace(values: Sequence[float] = GRID, zone: str = "DE") -> TraceSource:
 
 def watt_a_cpu(seconds: float) -> CallReading:
     """A processor of 10 W, 5 to 20, that took 0.001 g a second to make."""
-    ends = (Energy.joules(watts * seconds) for watts in (10.0, 5.0, 20.0))
+    value, low, high = (Energy.joules(watts * seconds) for watts in (10.0, 5.0, 20.0))
     made = Carbon.grams(0.001 * seconds)
-    return CallReading(Estimate(*ends, Basis.MODELLED), Estimate.exact(made))
+    return CallReading(Estimate(value, low, high, Basis.MODELLED), Estimate.exact(made))
 
 
 def stretch(first: float, last: float, attempt: int = 1, **changes: Any) -> Stretch:
