@@ -6,7 +6,7 @@ import http.client
 import os
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from lichen.cli.checkup_green import executors, forecasts, settlements
 from lichen.cli.reading import shown
+from lichen.cli.row import Row
 from lichen.ledger.errors import LichenError, MeterUnavailable, SignalUnavailable
 from lichen.ledger.rollup import Period
 from lichen.ledger.show import count
@@ -29,16 +31,6 @@ _SERVE = ("httptools", "orjson", "uvloop")
 _PROBE_S = 1.0
 
 
-@dataclass(frozen=True)
-class Row:
-    """One finding: `state` is ok, measured, modelled, assumed, gap, unavailable or broken."""
-
-    what: str
-    state: str
-    says: str
-    mend: str = ""
-
-
 def checkup(settings: Settings) -> Iterator[Row]:
     """All checks in the order a reader asks: the book, what reads E, what reads I, who answers."""
     checks: tuple[Callable[[Settings], Iterator[Row]], ...] = (
@@ -48,6 +40,9 @@ def checkup(settings: Settings) -> Iterator[Row]:
         _zone,
         _trace,
         _grid,
+        forecasts,
+        executors,
+        settlements,
         _gateway,
         _upstream,
         _service,

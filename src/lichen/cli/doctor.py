@@ -12,7 +12,7 @@ from lichen.cli.flags import json_flag, settings_flags
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lichen.cli.checkup import Row
+    from lichen.cli.row import Row
 
 # A mark and a style for each state; the word stands beside it, so that no colour is needed.
 _MARKS = {
