@@ -11,19 +11,19 @@ import hashlib
 import os
 import time
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lichen.ledger.book import Book
-from lichen.ledger.errors import InputError, SignalUnavailable, SourceError
+from lichen.ledger.errors import InputError, MissingExtra, SignalUnavailable, SourceError
 from lichen.ledger.pricing import Pricer, Raw
 from lichen.ledger.writer import BulkWriter
 from lichen.settings import Settings, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from lichen.calls.answers import AnswerStore
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lichen.calls.exact import ExactCache
     from lichen.calls.exchange import Onward, Step, Upstream
     from lichen.grid.chain import Chain
+    from lichen.grid.trace import TraceSource
     from lichen.ledger.errors import LedgerError
     from lichen.ledger.ports import (
         CallMeter,
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
         Store,
         WindowMeter,
     )
+    from lichen.ledger.proof import Prover
     from lichen.ledger.signal import SignalKind
     from lichen.meter.discovery import Found
     from lichen.train.green.executor import Executor
     from lichen.train.green.planning import Planner
     from lichen.train.green.queue import Queue
     from lichen.train.green.runner import Runner
+    from lichen.train.green.settle import Settler
 
 
 def open(  # noqa: A001 (lichen.open reads as what it is)
@@ -81,7 +84,8 @@ def open_book(
     if on_error is not None:
         writer = BulkWriter(store, beside=_beside(store), on_error=on_error)
     made = meter or make_window_meter
-    return Book(store, pricer, writer=writer, provers=PROVERS, zone=zone, meter=made)
+    provers = {**PROVERS, **_settlement_provers(settings)}
+    return Book(store, pricer, writer=writer, provers=provers, zone=zone, meter=made)
 
 
 def _beside(store: Store) -> Path | None:
@@ -127,8 +131,9 @@ def open_store(where: str) -> Store:
 
 def make_pricer(settings: Settings) -> Pricer:
     """Today's prices: the token meter, the process meter's power, the grid."""
-    from lichen.meter.host import reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415 (put together here)
     from lichen.meter.windows import reading_of_window  # noqa: PLC0415
+    from lichen.train.green.account import reprice  # noqa: PLC0415
 
     def from_cpu(raw: Raw) -> CallReading | None:
         seconds = raw.raw.get(f"{raw.prefix}cpu_seconds")
@@ -139,7 +144,8 @@ def make_pricer(settings: Settings) -> Pricer:
 
     calls = make_call_meter()
     readers = {"process": from_cpu, "window": from_window}
-    return Pricer(calls, make_grid(settings), readers, spans=("window",))
+    whole = {"settlement": partial(reprice, reading=reading_of_cpu, factors=factors)}
+    return Pricer(calls, make_grid(settings), readers, spans=("window",), whole=whole)
 
 
 def make_call_meter() -> CallMeter:
@@ -187,30 +193,50 @@ def open_grid(
     *,
     kind: SignalKind | None = None,
     forecaster: ForecastSource | None = None,
+    skipped: Sequence[tuple[str, SourceError]] = (),
     clock: Callable[[], datetime] | None = None,
 ) -> Chain:
-    """All that is known of grids, for plans and settlements: average unless `kind` is another.
+    """All that is known of grids, for plans and forecasts: average unless `kind` is another.
 
     In order: a recorded trace, the live sources that are configured, the forecaster, the zone's
-    average. What cannot be used is left out, and `tried` of the chain says why.
+    average. What cannot be used is left out, and `tried` of the chain says why, for those `skipped`
+    by whoever asks too.
 
     Raises:
         InputError: a setting names a source that is not there, or an address that is none.
     """
     from lichen.grid.chain import Chain  # noqa: PLC0415 (put together here)
+    from lichen.grid.playback import Playback  # noqa: PLC0415
     from lichen.ledger.signal import SignalKind  # noqa: PLC0415
 
     wanted = kind or SignalKind.AVERAGE
-    live, skipped = _live(settings, wanted, clock)
+    live, unusable = _live(settings, wanted, clock)
     average: Any = _plugin("lichen.grid", "zones")(kind=wanted)
     traces = _traces(settings) if wanted is SignalKind.AVERAGE else []
+    played = [Playback(trace, clock) if clock else Playback(trace) for trace in traces]
     ahead = [source for source in live if hasattr(source, "forecast")]
     return Chain(
         [*traces, *live, average],
-        forecasts=[*ahead, *([] if forecaster is None else [forecaster]), average],
-        skipped=skipped,
+        forecasts=[*played, *ahead, *([] if forecaster is None else [forecaster]), average],
+        skipped=[*unusable, *skipped],
         clock=clock,
     )
+
+
+def open_forecasts(settings: Settings, *, clock: Callable[[], datetime] | None = None) -> Chain:
+    """Who is asked of the time ahead, the built-in forecaster on recorded history among them.
+
+    Raises:
+        InputError: as `open_grid`.
+    """
+    try:
+        made: Any = _plugin("lichen.forecast", "history")
+        forecaster: ForecastSource = made(open_history(settings, clock=clock))
+    except MissingExtra as error:
+        mend = f"pip install 'lichen[{error.extra}]'"
+        missing = SignalUnavailable("a forecast from history", "numpy is not installed", mend)
+        return open_grid(settings, skipped=[("forecaster", missing)], clock=clock)
+    return open_grid(settings, forecaster=forecaster, clock=clock)
 
 
 def open_history(
@@ -293,7 +319,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
     return {name.strip(): url.strip() for name, _, url in pairs}
 
 
-def _traces(settings: Settings) -> list[IntensitySource]:
+def _traces(settings: Settings) -> list[TraceSource]:
     """The recorded trace, where one is configured.
 
     Raises:
@@ -365,11 +391,35 @@ def make_planner(settings: Settings) -> Planner:
     """Plans over what the grid's sources say of the time ahead.
 
     Raises:
+        InputError: as `open_grid`.
         MissingExtra: numpy is not installed.
     """
-    from lichen.train.green.planning import OfIntensity, Planner  # noqa: PLC0415 (as above)
+    from lichen.train.green.planning import Planner  # noqa: PLC0415 (as above)
 
-    return Planner(source=OfIntensity(make_grid(settings)))
+    return Planner(source=open_forecasts(settings))
+
+
+def make_settler(settings: Settings, store: Store) -> Settler:
+    """Settles jobs by what recordings and live sources say the grid emitted.
+
+    Raises:
+        InputError: as `open_history`.
+    """
+    from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.train.green.settle import Settler  # noqa: PLC0415
+
+    return Settler(store, open_history(settings), reading_of_cpu, factors=factors())
+
+
+def _settlement_provers(settings: Settings) -> dict[str, Prover]:
+    from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.train.green.account import RUN_NOW  # noqa: PLC0415
+    from lichen.train.green.proof import ProveSettlement  # noqa: PLC0415
+
+    made = ProveSettlement(
+        partial(open_queue, settings), partial(open_history, settings), reading_of_cpu, factors
+    )
+    return {RUN_NOW: made}
 
 
 def make_executor(name: str) -> Executor:

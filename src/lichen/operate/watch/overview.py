@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from lichen.operate.watch.span import Span
 
 
+# Where the page of the grid is.
+GRID = "/grid"
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """A piece of the page by its id."""
@@ -62,11 +66,15 @@ REGIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What the overview shows beside the book: its version, what waits, CPU time so far [ms]."""
+    """What the overview shows beside the book: its version, what waits, CPU time so far [ms].
+
+    `pages` is the way to other pages, where there are any.
+    """
 
     version: str
     waiting: Mapping[str, float]
     cpu_ms: Callable[[], float]
+    pages: tuple[Markup, ...] = ()
 
 
 def overview(view: View, beside: Beside) -> Page:
@@ -80,7 +88,7 @@ def overview(view: View, beside: Beside) -> Page:
         _latest(made),
         el("section", el("h2", "What could not be known"), el("div", made["gaps"], id="gaps")),
     )
-    top = (spans(view.span), live_button(view.span, beside.version))
+    top = (spans(view.span), *beside.pages, live_button(view.span, beside.version))
     return html_page(Frame("lichen", top, _foot(made, beside)), *main)
 
 
@@ -96,6 +104,12 @@ def spans(here: Span | None) -> Markup:
         for span in SPANS
     )
     return el("nav", *links, aria_label="Time span")
+
+
+def pages(here: str) -> Markup:
+    """The way to the other page."""
+    current = "page" if here == GRID else None
+    return el("nav", el("a", "Grid", href=GRID, aria_current=current), aria_label="Pages")
 
 
 def live_button(span: Span, version: str) -> Markup:
