@@ -53,5 +53,7 @@ class Playback:
             UnknownZone: the trace is of another zone.
             SignalUnavailable: it has ended.
         """
-        now = self.clock()
-        return self.forecast(zone, max(self.trace.signal.end - now, timedelta(0)), issued_at=now)
+        now, whole = self.clock(), self.trace.signal
+        left = whole.end - now
+        # Of one that has ended, a step is asked for that it does not have.
+        return self.forecast(zone, left if left > timedelta(0) else whole.step, issued_at=now)
