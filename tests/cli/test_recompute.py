@@ -21,7 +21,7 @@ from lichen.testing.samples import sample_figures
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Run
+    from tests.cli.conftest import Kinds, Make, Run
 
 MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -97,6 +97,31 @@ def test_a_dry_run_is_not_called_a_revision_and_says_that_zones_stay(
     assert "Dry run, nothing is written" in shown
     assert "Revision" not in shown
     assert "Entries keep the zone they were booked in" in shown
+
+
+def test_entries_of_the_world_are_moved_to_where_they_ran(
+    run: Run, make: Make, kinds: Kinds
+) -> None:
+    path = make([kinds.call(zone="WORLD", gaps=("zone-assumed",)), kinds.call(zone="DE")])
+    move = ("recompute", "--ledger", path, "--from-zone", "world", "--to-zone", "SE-SE3", "--json")
+
+    tried = json.loads(run(*move, "--dry-run").stdout)
+    untouched = json.loads(run("report", "--ledger", path, "--entries", "2", "--json").stdout)
+    made = json.loads(run(*move).stdout)
+
+    entries = json.loads(run("report", "--ledger", path, "--entries", "2", "--json").stdout)
+    assert [e["zone"] for e in untouched["entries"]] == ["DE", "WORLD"]
+    assert [e["zone"] for e in entries["entries"]] == ["DE", "SE-SE3"]
+    assert "zone-assumed" not in {gap["what"] for gap in entries["gaps"]["named"]}
+    assert tried["after"] == made["after"]
+    assert made["after"]["carbon_g"]["value"] != made["before"]["carbon_g"]["value"]
+
+
+def test_one_zone_alone_moves_nothing(run: Run, ledger: Path) -> None:
+    result = run("recompute", "--ledger", ledger, "--to-zone", "SE-SE3")
+
+    assert result.exit_code == 2
+    assert "given together" in result.stderr
 
 
 def test_an_unknown_zone_is_refused_before_anything_changes(run: Run, ledger: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_command_that_does_not_exist_ends_with_127_and_queues_nothing() -> Non
         (("--finish-by", "2020-01-01T00:00Z", "--duration", "1h"), "not after the earliest start"),
         (("--finish-by", "in 1h", "--duration", "3h"), "give a deadline of"),
         (("--finish-by", "2030-01-01T06:00", "--duration", "1h"), "has no time zone"),
-        (("--finish-by", "in 8h", "--duration", "1h", "--zone", "DEE"), "did you mean"),
+        (("--finish-by", "in 8h", "--duration", "1h", "--zone", "SE-SE9"), "did you mean"),
         (("--duration", "1h"), "--finish-by is needed"),
         (("--finish-by", "in 8h"), "--duration is needed"),
         (("--finish-by", "in 8h", "--duration", "1h", "--grace", "5s"), "--interruptible"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import openai
+
 from lichen.ledger.entry import OWN
-from lichen.ledger.tally import LOST_AT_STOP
+from lichen.ledger.tally import BROKEN_AT_STOP, LOST_AT_STOP
 from lichen.testing.provider import usual
 from lichen.testing.questions import question
 from lichen.testing.waiting import until
@@ -122,6 +125,35 @@ def test_kill_9_loses_at_most_the_last_flush_and_what_it_loses_is_counted(
     # An entry of the service's own use may have been among them.
     assert written + lost in (early + late, early + late + 1)
     assert service.gaps() == {LOST_AT_STOP: lost}
+
+
+def test_kill_9_in_the_middle_of_calls_counts_them(
+    serve: Serve, connect: Connect, upstream: ScriptedProvider
+) -> None:
+    release = threading.Event()
+    upstream.script = lambda call: usual(call, before=release)
+    service = serve()
+    client = connect(service)
+    callers = [
+        threading.Thread(target=gives_up, args=(client, question()), daemon=True) for _ in range(3)
+    ]
+    for caller in callers:
+        caller.start()
+    until(lambda: len(upstream.calls) == len(callers))
+    service.kill()
+    release.set()
+    for caller in callers:
+        caller.join(10)
+
+    service.start()
+
+    assert until(lambda: service.gaps().get(BROKEN_AT_STOP)) == len(callers)
+
+
+def gives_up(client: OpenAI, asked: dict[str, Any]) -> None:
+    """Ask, and take it that the service ends meanwhile."""
+    with suppress(openai.OpenAIError):
+        client.chat.completions.create(**asked)
 
 
 def test_without_the_store_s_file_answers_end_with_the_service(

@@ -18,7 +18,7 @@ import pytest
 from lichen.ledger.errors import EntryConflict, LedgerError, StoreUnavailable
 from lichen.ledger.memory import MemoryStore
 from lichen.ledger.sqlite import SqliteStore
-from lichen.ledger.tally import LOST_AT_STOP, Tally, count_lost
+from lichen.ledger.tally import BROKEN_AT_STOP, LOST_AT_STOP, Tally, count_lost
 from lichen.ledger.writer import LOST_BY_QUEUE, LOST_BY_REFUSAL, BulkWriter
 from lichen.testing.samples import sample_entries, sample_entry, sample_figures
 from lichen.testing.sums import assert_rolled_up
@@ -425,3 +425,16 @@ def test_after_kill_9_the_file_opens_and_every_lost_entry_is_counted_once(tmp_pa
     assert gaps(store).get(LOST_AT_STOP, 0) == lost
     assert_rolled_up(store, entries)
     store.close()
+
+
+def test_a_kill_counts_the_work_that_was_under_way(tmp_path: Path) -> None:
+    store, beside = MemoryStore(), tmp_path / "book.db"
+    killed = BulkWriter(store, beside=beside)
+    for change in (1, 1, 1, -1):
+        killed.under_way(change)
+    assert killed._tally is not None
+    killed._tally.close()  # as the kernel does with a dead process's files
+
+    count_lost(store, beside)
+
+    assert gaps(store) == {BROKEN_AT_STOP: 2}

@@ -254,3 +254,13 @@ def test_what_waits_to_be_written_is_said(calls: Calls, book: Book, clock: Clock
     assert page is not None
     assert "Entries to write: 7." in page.body.decode()
     assert "Nothing: 0" not in page.body.decode()
+
+
+def test_no_line_of_the_figures_ends_inside_an_interval(calls: Calls, read: Read) -> None:
+    calls.asked()
+
+    said = ["".join(amount.parts).strip() for amount in read().all("dd")]
+
+    intervals = [each.partition("(")[2] for each in said if "(" in each and "–" in each]
+    assert intervals
+    assert not any(" " in interval for interval in intervals)

@@ -66,6 +66,16 @@ class Booker:
                 self._book.note_gap(CLOCK_WRONG)
             return None
 
+    def begun(self) -> None:
+        """A call begins that will be booked: until then a kill is to count it."""
+        with suppress(Exception):
+            self._book.under_way(1)
+
+    def ended(self) -> None:
+        """It has been booked."""
+        with suppress(Exception):
+            self._book.under_way(-1)
+
     def upstream(self, exchange: Exchange, record: Record) -> Headers:
         """Book a call that the upstream answered; the headers that say what it used."""
         try:

@@ -115,6 +115,7 @@ class _Running:
         self._exchange, self._booker = exchange, booker
         self._share: Share | None = None
         self.record = record
+        booker.begun()
 
     def measure(self, share: Share, on_error: Callable[[object], None]) -> None:
         """Measure it from here on; what cannot be measured is modelled."""
@@ -144,6 +145,7 @@ class _Running:
         """Nobody can tell what it used."""
         self._ended()
         self._booker.unknown(self._exchange, self.record, gap)
+        self._booker.ended()
 
     def answered(self, kind: str, body: bytes) -> Headers:
         """It came whole."""
@@ -177,7 +179,9 @@ class _Running:
             tokens = estimated_usage(kind, exchange.body, body, frames)
             record.gaps += ("tokens-estimated",)
         record.tokens = tokens
-        return self._booker.upstream(exchange, record)
+        told = self._booker.upstream(exchange, record)
+        self._booker.ended()
+        return told
 
 
 def _read(record: Record, kind: str, body: bytes) -> Tokens | None:

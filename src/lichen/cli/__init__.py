@@ -25,6 +25,7 @@ VERBS = (
     "demo",
     "serve",
     "measure",
+    "forecast",
     "plan",
     "run",
     "status",

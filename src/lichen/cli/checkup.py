@@ -7,7 +7,7 @@ import http.client
 import os
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from lichen.cli.checkup_green import executors, forecasts, settlements
 from lichen.cli.reading import shown
+from lichen.cli.row import Row
 from lichen.ledger.errors import LichenError, MeterUnavailable, SignalUnavailable
 from lichen.ledger.rollup import Period
 from lichen.ledger.show import count
@@ -34,16 +36,6 @@ _REACH_S = 5.0
 OPENAI = "https://api.openai.com"
 
 
-@dataclass(frozen=True)
-class Row:
-    """One finding: `state` is ok, measured, modelled, assumed, gap, unavailable or broken."""
-
-    what: str
-    state: str
-    says: str
-    mend: str = ""
-
-
 def checkup(settings: Settings) -> Iterator[Row]:
     """All checks in the order a reader asks: the book, what reads E, what reads I, who answers."""
     checks: tuple[Callable[[Settings], Iterator[Row]], ...] = (
@@ -53,6 +45,9 @@ def checkup(settings: Settings) -> Iterator[Row]:
         _zone,
         _trace,
         _grid,
+        forecasts,
+        executors,
+        settlements,
         _gateway,
         _upstream,
         _service,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from lichen.cli.checkup import Row
+    from lichen.cli.row import Row
 
 # Narrower than this, what is said stands below. [characters]
 _BESIDE_WIDTH = 66

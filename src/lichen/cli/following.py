@@ -33,7 +33,7 @@ def start_runner(settings: Settings, queue: Queue, job: str) -> None:
     """
     queue.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = queue.folder / "runner.log"
-    told = {"--zone": settings.zone, "--trace": settings.trace}
+    told = {"--zone": settings.zone, "--trace": settings.trace, "--grid": settings.grid}
     flags = [word for flag, value in told.items() if value for word in (flag, value)]
     program = [
         sys.executable,

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
+
+    from rich.text import Text
 
     from lichen.ledger.signal import GridSignal
     from lichen.train.green.issued import Planning
     from lichen.train.green.record import Record
+    from lichen.train.green.settle import Settlement
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _PLAIN_LEVELS = "_.-=+*#@"
-_WIDEST = 96
+WIDEST = 96
 _STATES = {"done": "gain", "failed": "loss", "lost": "loss", "running": "gained", "paused": "warn"}
 
 
@@ -28,27 +31,42 @@ def curve(
 ) -> tuple[str, str]:
     """A signal as a line of blocks up to a time, and a line that marks the chosen windows."""
     end = min(until, signal.end)
-    width = max(1, min(width, _WIDEST, (end - signal.start) // signal.step or 1))
+    width = max(1, min(width, WIDEST, (end - signal.start) // signal.step or 1))
     each = (end - signal.start) / width
-    means = [
-        _mean(signal, signal.start + each * n, signal.start + each * (n + 1)) for n in range(width)
-    ]
-    low, high = min(means), max(means)
-    scale = (len(_LEVELS) - 1) / (high - low) if high > low else 0.0
-    blocks = "".join(_LEVELS[round((mean - low) * scale)] for mean in means)
+    means = means_of(signal, signal.values, each, width)
+    blocks = blocks_of(means, min(means), max(means))
     middles = [signal.start + each * (n + 0.5) for n in range(width)]
-    marks = "".join("━" if _inside(middle, spans, each) else " " for middle in middles)
+    marks = "".join("━" if inside(middle, spans, each) else " " for middle in middles)
     return blocks, marks
 
 
-def _mean(signal: GridSignal, start: datetime, end: datetime) -> float:
-    first = max((start - signal.start) // signal.step, 0)
-    last = min(max(-((signal.start - end) // signal.step), first + 1), len(signal.values))
-    some = signal.values[first:last]
-    return sum(some) / len(some)
+def means_of(
+    signal: GridSignal, values: Sequence[float], each: timedelta, width: int
+) -> list[float]:
+    """The mean of a signal's values, its own or its ends, in each of so many columns."""
+    made = []
+    for n in range(width):
+        first = min(each * n // signal.step, len(values) - 1)
+        last = min(max(-(-each * (n + 1) // signal.step), first + 1), len(values))
+        some = values[first:last]
+        made.append(sum(some) / len(some))
+    return made
 
 
-def _inside(middle: datetime, spans: Sequence[tuple[datetime, datetime]], each: timedelta) -> bool:
+def blocks_of(means: Sequence[float], low: float, high: float) -> str:
+    """Values as a line of blocks, on a scale from low to high."""
+    scale = (len(_LEVELS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_LEVELS[round((mean - low) * scale)] for mean in means)
+
+
+def plainer(blocks: str, encoding: str | None) -> str:
+    """The same for a terminal that cannot show blocks."""
+    if (encoding or "").lower().startswith("utf"):
+        return blocks
+    return blocks.translate(str.maketrans(_LEVELS + "━", _PLAIN_LEVELS + "^"))
+
+
+def inside(middle: datetime, spans: Sequence[tuple[datetime, datetime]], each: timedelta) -> bool:
     """Whether a column lies in a window; a window narrower than one is seen all the same."""
     return any(start - each / 2 < middle <= end + each / 2 for start, end in spans)
 
@@ -94,9 +112,7 @@ def _draw(
     from lichen.cli.screen import sentence
 
     blocks, marks = curve(signal, spans, until, console.width - 4)
-    if not (console.encoding or "").lower().startswith("utf"):
-        blocks = blocks.translate(str.maketrans(_LEVELS, _PLAIN_LEVELS))
-        marks = marks.replace("━", "^")
+    blocks, marks = (plainer(line, console.encoding) for line in (blocks, marks))
     seen = signal.values[: max(1, (until - signal.start) // signal.step)]
     console.print("")
     console.print(
@@ -112,13 +128,15 @@ def _draw(
     console.print("")
 
 
-def show_jobs(rows: Sequence[tuple[Record, bool]]) -> None:
-    """Draw a table of jobs, each with whether a runner drives it."""
+def show_jobs(
+    rows: Sequence[tuple[Record, bool]], settled: Mapping[str, Settlement] | None = None
+) -> None:
+    """Draw a table of jobs, each with whether a runner drives it and what its waiting avoided."""
     from rich.text import Text
 
     from lichen.cli.screen import clean, screen, table
 
-    made = table("job", "state", "starts", "finish by", "zone", "command", "")
+    made = table("job", "state", "starts", "finish by", "zone", "avoided", "command", "")
     for record, driven in rows:
         starts = (
             record.stretches[0].start
@@ -135,10 +153,28 @@ def show_jobs(rows: Sequence[tuple[Record, bool]]) -> None:
             when(starts) if starts else "now",
             when(record.order.deadline),
             record.zone,
+            _avoided(record, (settled or {}).get(record.id)),
             clean(" ".join(record.order.argv))[:40],
             note,
         )
     screen().print(made)
+
+
+def _avoided(record: Record, settlement: Settlement | None) -> Text:
+    """What a job avoided, best estimate, or that it is not settled; empty where it has not run."""
+    from rich.text import Text
+
+    from lichen.ledger.show import quantity
+
+    if not record.state.ended or not record.stretches:
+        return Text("")
+    if settlement is None or settlement.entry is None:
+        return Text("not settled", style="quiet")
+    saving = settlement.entry.saving
+    if saving is None:
+        return Text("none claimed", style="quiet")
+    carbon = saving.footprint.carbon.value
+    return Text(quantity(carbon), style="loss" if carbon.in_grams < 0 else "gain")
 
 
 def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None:

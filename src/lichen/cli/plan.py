@@ -16,29 +16,40 @@ from lichen.cli.order_flags import order_flags
 )
 @click.argument("command", nargs=-1, metavar="[-- CMD]", type=click.UNPROCESSED)
 @order_flags
-@settings_flags("zone", "trace")
+@settings_flags("zone", "trace", "grid")
 @json_flag
 def plan(
-    *, command: tuple[str, ...], as_json: bool, zone: str | None, trace: str | None, **said: Any
+    *,
+    command: tuple[str, ...],
+    as_json: bool,
+    zone: str | None,
+    trace: str | None,
+    grid: str | None,
+    **said: Any,
 ) -> None:
     """Show when and where a job would run, and what that would be worth. Nothing is started.
 
     Takes what `lichen run` takes; the command may be left out. The curve is the forecast, the line
-    below it the chosen windows.
+    below it the chosen windows, and the last table says who was asked and what came.
     """
     from datetime import UTC, datetime
 
-    from lichen.assemble import make_planner
+    from lichen.assemble import open_forecasts
     from lichen.cli import plain
     from lichen.cli.green_view import show_planning
+    from lichen.cli.grid_view import plain_tried, show_tried
     from lichen.cli.order_flags import order_of
     from lichen.settings import load
+    from lichen.train.green.planning import Planner
 
-    settings = load(zone=zone, trace=trace)
+    settings = load(zone=zone, trace=trace, grid=grid)
     now = datetime.now(UTC)
     order = order_of(command or ("true",), settings, now, said)
-    planning = make_planner(settings).plan(order, now)
+    sources = open_forecasts(settings)
+    planning = Planner(source=sources).plan(order, now)
     if as_json:
-        plain.echo({"order": order.to_plain(), **planning.to_plain()})
+        tried = plain_tried(sources.tried)
+        plain.echo({"order": order.to_plain(), **planning.to_plain(), "tried": tried})
     else:
         show_planning(planning, order.deadline)
+        show_tried(sources.tried)

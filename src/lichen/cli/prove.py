@@ -20,13 +20,14 @@ _FAILED = "NOT so"
 
 @click.command(short_help="Run the evidence of a saving again.")
 @click.argument("entry_id", metavar="ID")
-@settings_flags("ledger", "zone", "trace")
+@settings_flags("ledger", "zone", "trace", "grid")
 @json_flag
 def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
     """Run the evidence of one saving again and show each step.
 
-    ID is what `lichen report --entries 10` and the x-lichen-id header of an answer show. The exit
-    code is 1 where the saving does not hold, or its evidence is gone.
+    ID is what `lichen report --entries 10` and the x-lichen-id header of an answer show; for a
+    job that was settled `lichen status JOB` shows it. The exit code is 1 where the saving does not
+    hold, or its evidence is gone.
     """
     from lichen.assemble import open_book
     from lichen.cli import plain
@@ -72,7 +73,8 @@ def show(proof: Proof) -> None:
         failed = step.startswith(_FAILED)
         mark = Text("✘" if failed else "✔", style="loss" if failed else "gain")
         steps.add_row(Text(str(number), style="quiet"), mark, Held(clean(step)))
-    aside = f"{naming.strategy(figures.strategy)} · {figures.model} · {proof.claimed.method}"
+    said = (naming.strategy(figures.strategy), figures.model, proof.claimed.method)
+    aside = " · ".join(filter(None, said))
     verdict = (
         Text("The saving holds.", style="gained")
         if proof.holds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from lichen.ledger.book import Book
-    from lichen.ledger.recompute import Balance, Revision
+    from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.recompute import Balance, Pricing, Revision
 
 
 @click.command(short_help="Price history again with today's factors.")
@@ -26,16 +28,33 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--list", "listed", is_flag=True, help="List the revisions made so far, and stop.")
+@click.option(
+    "--from-zone",
+    metavar="ZONE",
+    help="Move the entries booked in this zone, such as WORLD where none was set ...",
+)
+@click.option("--to-zone", metavar="ZONE", help="... to this one. Lichen's own entries move too.")
 @settings_flags("ledger", "zone", "trace")
 @json_flag
-def recompute(*, reason: str, dry_run: bool, listed: bool, as_json: bool, **flags: Any) -> None:
+def recompute(
+    *,
+    reason: str,
+    dry_run: bool,
+    listed: bool,
+    from_zone: str | None,
+    to_zone: str | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
     """Price all history again from its raw quantities, and say by how much it changed.
 
     Entries keep their tokens, CPU seconds, zone and time, so a new factor applies to old calls as
     well. What was written stays: a revision is added, with the totals before and after.
 
-    --zone moves no entry to another zone: what was booked in WORLD stays there. It is the zone of
-    new calls, and that of a --trace.
+    --zone moves no entry to another zone: it is the zone of new calls, and that of a --trace. What
+    was booked in WORLD since nobody said where it ran is moved by --from-zone WORLD --to-zone ZONE.
+    Stop the service first and delete its stored answers (lichen.db.answers): they remember the zone
+    they were paid for in, and a hit on one could not be proven by a call that was moved.
     """
     from lichen.assemble import open_book
     from lichen.cli import plain
@@ -47,10 +66,10 @@ def recompute(*, reason: str, dry_run: bool, listed: bool, as_json: bool, **flag
     with open_book(settings) as book:
         if listed:
             revisions = book.store.revisions()
-        elif dry_run:
-            revisions = [_waited(lambda: _tried(book, reason))]
         else:
-            revisions = [_waited(lambda: book.recompute(reason))]
+            pricing = _moving(book.pricer, from_zone, to_zone)
+            run = _tried if dry_run else _done
+            revisions = [_waited(lambda: run(book, pricing, reason))]
     if as_json and listed:
         plain.echo({"revisions": [plain.revision(made) for made in revisions]})
     elif as_json:
@@ -59,8 +78,38 @@ def recompute(*, reason: str, dry_run: bool, listed: bool, as_json: bool, **flag
         _list(revisions)
     else:
         _show(revisions[0], dry_run=dry_run)
-        if settings.zone:
+        if settings.zone and not to_zone:
             _say_zones_stay(settings.zone)
+
+
+def _moving(pricing: Pricing, from_zone: str | None, to_zone: str | None) -> Pricing:
+    """The pricing, with the entries of one zone priced in another.
+
+    Raises:
+        UsageError: only one of the two is given.
+        UnknownZone: there is no such zone.
+    """
+    if from_zone is None and to_zone is None:
+        return pricing
+    if not from_zone or not to_zone:
+        raise click.UsageError("--from-zone and --to-zone are given together")
+    from lichen.grid.zones import default_zone
+    from lichen.settings import Settings
+
+    asked = Settings().with_(zone=from_zone, upstream_zone=to_zone)
+    left, (entered, _) = asked.zone, default_zone(asked.upstream_zone)
+
+    def moved(figures: Figures, sample: Entry) -> Figures:
+        if figures.zone == left != entered:
+            figures = replace(figures, zone=entered)
+        return pricing(figures, sample)
+
+    return moved
+
+
+def _done(book: Book, pricing: Pricing, reason: str) -> Revision:
+    book.flush()
+    return book.store.reprice(pricing, reason)
 
 
 def _waited(work: Callable[[], Revision]) -> Revision:
@@ -71,7 +120,7 @@ def _waited(work: Callable[[], Revision]) -> Revision:
         return work()
 
 
-def _tried(book: Book, reason: str) -> Revision:
+def _tried(book: Book, pricing: Pricing, reason: str) -> Revision:
     """What a recompute would give, from reading alone."""
     from datetime import UTC, datetime
 
@@ -80,7 +129,7 @@ def _tried(book: Book, reason: str) -> Revision:
     before, after = Balancing(), Balancing()
     entries = changed = 0
     for entry in book.store.entries():
-        now = book.pricer(entry.figures, entry)
+        now = pricing(entry.figures, entry)
         before.add(entry.figures, 1)
         after.add(now, 1)
         entries += 1
@@ -129,7 +178,7 @@ def _say_zones_stay(zone: str) -> None:
     console.print(
         sentence(
             f"Entries keep the zone they were booked in: {zone} moves none of them, it is where "
-            "new calls are booked.",
+            f"new calls are booked. To move them: --from-zone WORLD --to-zone {zone}",
             "quiet",
         )
     )

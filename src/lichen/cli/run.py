@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Source: POSIX, Shell & Utilities 2.8.2.
 _NOT_FOUND = 127
+_SETTINGS = ("ledger", "zone", "trace", "grid")
 
 
 @click.command(
@@ -24,7 +25,7 @@ _NOT_FOUND = 127
 @order_flags
 @click.option("--detach", is_flag=True, help="Leave it to a runner in the background.")
 @click.option("--adopt", is_flag=True, help="Run nothing new: take over jobs without a runner.")
-@settings_flags("ledger", "zone", "trace")
+@settings_flags(*_SETTINGS)
 @json_flag
 def run(*, command: tuple[str, ...], detach: bool, adopt: bool, as_json: bool, **said: Any) -> int:
     """Run a command when the grid is clean, so that it is done by its deadline.
@@ -36,7 +37,7 @@ def run(*, command: tuple[str, ...], detach: bool, adopt: bool, as_json: bool, *
     from lichen.ledger.errors import NoCommand
     from lichen.settings import load
 
-    settings = load(**{name: said.pop(name) for name in ("ledger", "zone", "trace")})
+    settings = load(**{name: said.pop(name) for name in _SETTINGS})
     if adopt:
         return _adopt(settings)
     try:
@@ -49,9 +50,11 @@ def run(*, command: tuple[str, ...], detach: bool, adopt: bool, as_json: bool, *
 def _adopt(settings: Settings) -> int:
     from lichen.assemble import make_runner, open_queue
     from lichen.cli.following import Progress
+    from lichen.cli.settling import settle
 
     with open_queue(settings) as queue:
         records = make_runner(settings, queue).adopt(Progress())
+        settle(settings, queue, records)
     click.echo(f"lichen: {len(records)} jobs were without a runner, all have ended", err=True)
     return 0
 
@@ -62,6 +65,7 @@ def _run(settings: Settings, command: tuple[str, ...], said: dict[str, Any]) -> 
     from lichen.cli.following import Follower, start_runner
     from lichen.cli.green_view import plain_record, show_planning
     from lichen.cli.order_flags import order_of
+    from lichen.cli.settling import settle, tell
     from lichen.train.green.clock import Clock
     from lichen.train.green.runner import submit
 
@@ -76,6 +80,7 @@ def _run(settings: Settings, command: tuple[str, ...], said: dict[str, Any]) -> 
             start_runner(settings, queue, record.id)
         else:
             code = Follower(settings, queue, record.id, shown=not as_json).follow()
+            tell(settle(settings, queue, [queue.get(record.id)]))
         if as_json:
             driven = queue.driven(record.id)
             plain.echo(plain_record(queue.get(record.id), queue.latest(record.id), driven=driven))

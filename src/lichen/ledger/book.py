@@ -67,6 +67,11 @@ class Book:
         else:
             self.store.append([entry])
 
+    def under_way(self, change: int) -> None:
+        """So many more, or fewer, pieces of work are under way, to be counted if we are killed."""
+        if self.writer is not None:
+            self.writer.under_way(change)
+
     def note_gap(self, what: str) -> None:
         """Count something that should be in the book and is not, by the same way."""
         if self.writer is not None:

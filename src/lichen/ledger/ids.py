@@ -30,10 +30,24 @@ def new_id(now_us: int | None = None) -> str:
 
 def new_number(now_us: int | None = None) -> int:
     """A new id as the number the stores keep."""
-    ms = (time.time_ns() // 1_000_000 if now_us is None else now_us // 1000) - _EPOCH_MS
+    ms = _since_epoch(time.time_ns() // 1000 if now_us is None else now_us)
+    return (ms << 22) | (next(_counter) & _MASK)
+
+
+def _since_epoch(now_us: int) -> int:
+    ms = now_us // 1000 - _EPOCH_MS
     if ms < 0:
         raise InputError(f"entries begin at 2024-01-01T00:00:00Z, got {now_us} µs since 1970")
-    return (ms << 22) | (next(_counter) & _MASK)
+    return ms
+
+
+def id_at(now_us: int, of: str) -> str:
+    """The one id, at `now_us` [µs since 1970], of what belongs to the thing with another id.
+
+    Raises:
+        InputError: that was before 2024, or `of` is no id.
+    """
+    return from_int((_since_epoch(now_us) << 22) | (to_int(of) & _MASK))
 
 
 def to_int(entry_id: str) -> int:

@@ -48,6 +48,7 @@ class Pricer:
 
     `readers` give energy and embodied carbon by method ("tokens", "process"), from raw quantities.
     Entries of the methods in `spans` last, and are priced over their whole window.
+    `whole` prices all of an entry by method, where its raw quantities say more than one time.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class Pricer:
         readers: Mapping[str, Callable[[Raw], CallReading | None]] | None = None,
         *,
         spans: Collection[str] = (),
+        whole: Mapping[str, Callable[[Figures, Entry], Figures]] | None = None,
     ) -> None:
         self.calls = calls
         self._spans = frozenset(spans)
         self._grid = grid
         self._readers = {"tokens": self._from_tokens, **(readers or {})}
+        self._whole = dict(whole or {})
         self._minute: dict[str, tuple[int, Estimate[CarbonIntensity], tuple[str, ...]]] = {}
         self._last: tuple[Figures, Estimate[CarbonIntensity], tuple[str, ...], Figures] | None = (
             None
@@ -128,6 +131,9 @@ class Pricer:
 
     def __call__(self, figures: Figures, sample: Entry) -> Figures:
         """The figures under today's factors; the same object where nothing changes."""
+        whole = self._whole.get(figures.method.partition("/")[0])
+        if whole is not None:
+            return whole(figures, sample)
         if figures.method.split("/")[0] in self._spans:
             return self._repriced(figures, sample.window)
         intensity, gaps = self.intensity(figures.zone, sample.start_us)

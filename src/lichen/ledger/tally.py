@@ -2,10 +2,11 @@
 
     lost = put − written        written counts the chunk in flight if its last entry is in the book
 
-Four numbers in a small memory-mapped file beside the ledger, or in the user's state folder where
+Five numbers in a small memory-mapped file beside the ledger, or in the user's state folder where
 the ledger is a database elsewhere: entries put, entries written, what written will be once the
-chunk in flight is, and the id of that chunk's last entry. A chunk goes in whole or not at all, so
-one id tells of all of it. A living writer holds the file's lock; the kernel drops a dead one's.
+chunk in flight is, the id of that chunk's last entry, and how many pieces of work are under way,
+whose entries are to come. A chunk goes in whole or not at all, so one id tells of all of it. A
+living writer holds the file's lock; the kernel drops a dead one's.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
     from lichen.ledger.ports import Store
 
 LOST_AT_STOP = "entries lost at a hard stop (at most one flush)"
+BROKEN_AT_STOP = "calls under way at a hard stop"
 # Native layout: each number is stored in one piece, so a kill never leaves half of one.
 _NUMBER = struct.Struct("@Q")
-_ALL = struct.Struct("@QQQQ")
-_PUT, _WRITTEN, _IN_FLIGHT, _LAST_ID = (place * _NUMBER.size for place in range(4))
+_ALL = struct.Struct("@QQQQQ")
+_PUT, _WRITTEN, _IN_FLIGHT, _LAST_ID, _UNDER_WAY = (place * _NUMBER.size for place in range(5))
 
 
 class Tally:
-    """The four numbers of one writer.
+    """The five numbers of one writer.
 
     Raises:
         StoreUnavailable: the file cannot be made.
@@ -48,7 +50,8 @@ class Tally:
         # Under another name until it is locked: an opening ledger would take it for a dead one's.
         making = ledger.with_name(f".{name}")
         try:
-            self._file = making.open("w+b")
+            made = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+            self._file = os.fdopen(made, "w+b")
             # Real zeros: writing through the map to a hole would kill the process on a full disk.
             self._file.write(bytes(_ALL.size))
             self._file.flush()
@@ -75,6 +78,10 @@ class Tally:
         """So many entries were written."""
         _NUMBER.pack_into(self._map, _WRITTEN, count)
 
+    def under_way(self, count: int) -> None:
+        """So many pieces of work have begun and are not booked yet."""
+        _NUMBER.pack_into(self._map, _UNDER_WAY, count)
+
     def close(self) -> None:
         """Release the file."""
         self._map.close()
@@ -98,19 +105,19 @@ def count_lost(store: Store, ledger: Path) -> int:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(file.fileno()).st_nlink == 0:
                 continue  # another opening counted it in between
-            lost = _lost(store, file.read(_ALL.size))
-            if lost:
-                store.note_gap(LOST_AT_STOP, lost, datetime.now(UTC))
-                total += lost
+            for what, lost in _lost(store, file.read(_ALL.size)).items():
+                if lost:
+                    store.note_gap(what, lost, datetime.now(UTC))
+                    total += lost
             path.unlink(missing_ok=True)
     return total
 
 
-def _lost(store: Store, content: bytes) -> int:
+def _lost(store: Store, content: bytes) -> dict[str, int]:
     if len(content) != _ALL.size:
-        return 0
-    numbers: tuple[int, int, int, int] = _ALL.unpack(content)
-    put, written, in_flight, last_id = numbers
+        return {}
+    numbers: tuple[int, int, int, int, int] = _ALL.unpack(content)
+    put, written, in_flight, last_id, under_way = numbers
     if in_flight > written and store.entry(from_int(last_id)) is not None:
         written = in_flight
-    return max(0, put - written)
+    return {LOST_AT_STOP: max(0, put - written), BROKEN_AT_STOP: under_way}

@@ -62,7 +62,7 @@ class BulkWriter:
         self._hurry = threading.Event()
         self._wake = threading.Event()
         self._idle = True
-        self._put = self._dropped = self._written = 0
+        self._put = self._dropped = self._written = self._under_way = 0
         self._unnoted: Counter[str] = Counter()
         self._pid = os.getpid()
         self._tally = self._open_tally(beside) if beside else None
@@ -109,6 +109,16 @@ class BulkWriter:
             if self._tally is not None:
                 self._tally.put(self._put)
         self._rouse()
+
+    def under_way(self, change: int) -> None:
+        """So many more, or fewer, pieces of work are under way, whose entries are to come.
+
+        After kill -9 the next start counts them as a gap: what they used is in no entry.
+        """
+        with self._lock:
+            self._under_way += change
+            if self._tally is not None:
+                self._tally.under_way(self._under_way)
 
     def note_gap(self, what: str) -> None:
         """Count something that should be in the book and is not; never waits and never raises."""

@@ -19,6 +19,7 @@ from lichen.ledger.pricing import WORLD
 from lichen.operate.watch import Watch
 from lichen.serve.embedded import EmbeddedUpstream
 from lichen.serve.guard import Guard
+from lichen.serve.lookout import GridLookout
 from lichen.serve.overhead import Overhead
 from lichen.serve.service import Service, make_server
 from lichen.serve.shares import OwnCpu
@@ -74,7 +75,7 @@ class Parts:
             )
         self.service = Service(
             Gateway(onward, exact),
-            Watch(self.book),
+            Watch(self.book, lookout=GridLookout(settings, self.book.store)),
             Guard(settings),
             health=self.health,
             gauges=self.gauges,

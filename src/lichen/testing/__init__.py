@@ -18,8 +18,11 @@ kubernetes_rules  what that API refuses
 jobs        a queue of jobs, forecasts by the second, runners on this machine
 postgres    a real PostgreSQL server for as long as the tests run
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
-questions   chat calls that nobody has made before
 scenarios   published scenarios of planning, to hold a planner against
+questions   chat calls that nobody has made before
+jobs        a queue of jobs, forecasts by the second, runners on this machine
+kubernetes_api    a local server that keeps the rules of the Kubernetes API for Jobs
+kubernetes_rules  what that API refuses
 slurm       a real Slurm of one node for as long as the tests run
 service     a real `lichen serve` for as long as a test needs it
 waiting     looking until something holds, instead of sleeping

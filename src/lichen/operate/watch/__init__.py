@@ -1,6 +1,7 @@
 """watch: the book for the eye and for monitoring.
 
     /             overview: used, avoided, net and SCI with their intervals, live
+    /grid         the grid now, its last day and next two, and the jobs that wait for it
     /entry/<id>   one entry explained: formula, inputs, sources
     /assets/...   one style sheet and one script, kept for ever under the hash of their contents
     /events       changes of the overview, while somebody looks (server-sent events)

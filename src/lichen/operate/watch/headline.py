@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lichen.ledger.show import count
 from lichen.ledger.summary import Line
 from lichen.operate.watch.markup import Markup, el, join, text
-from lichen.operate.watch.scale import Scale, plain, told
+from lichen.operate.watch.scale import Scale, held, plain, told
 from lichen.operate.watch.words import times
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _figure(title: str, tone: str, made: Footprint, note: str, end: float) -> Ma
         el("dt", title),
         _amount(carbon, tone),
         el("dd", _whisker(carbon, tone, end), class_="w"),
-        el("dd", told(made.energy)),
+        el("dd", held(made.energy)),
         el("dd", note, class_="s"),
     )
 
@@ -124,7 +124,7 @@ def _sci(view: View) -> Markup:
         el("dt", title, f" per {view.unit}"),
         _amount(carbon, ""),
         el("dd", _whisker(carbon, "", _end(carbon)), class_="w"),
-        el("dd", told(energy)),
+        el("dd", held(energy)),
         el("dd", "carbon ÷ work, ISO/IEC 21031", class_="s"),
         *(el("dd", f"{told(view.summary.sci(unit).per_unit)} per {unit}") for unit in others),
     )

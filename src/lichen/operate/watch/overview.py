@@ -13,7 +13,7 @@ from lichen.ledger.show import count
 from lichen.operate.watch import chart, headline, lists
 from lichen.operate.watch.markup import Markup, el, join
 from lichen.operate.watch.page import Frame, Page, html_page, own_weight
-from lichen.operate.watch.scale import told
+from lichen.operate.watch.scale import held
 from lichen.operate.watch.span import SPANS
 from lichen.operate.watch.words import DOCS
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from lichen.operate.watch.sight import View
     from lichen.operate.watch.span import Span
+
+
+# Where the page of the grid is.
+GRID = "/grid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def own(view: View) -> Markup:
     part = f", {share:.2g} % of what it avoided" if share else ""
     rest = f"{part}. It is part of what was used, and net is after it."
     return join(
-        (el("b", told(used.carbon)), f" and {told(used.energy)} in the {view.span.title}", rest)
+        (el("b", held(used.carbon)), f" and {held(used.energy)} in the {view.span.title}", rest)
     )
 
 
@@ -62,11 +66,15 @@ REGIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What the overview shows beside the book: its version, what waits, CPU time so far [ms]."""
+    """What the overview shows beside the book: its version, what waits, CPU time so far [ms].
+
+    `pages` is the way to other pages, where there are any.
+    """
 
     version: str
     waiting: Mapping[str, float]
     cpu_ms: Callable[[], float]
+    pages: tuple[Markup, ...] = ()
 
 
 def overview(view: View, beside: Beside) -> Page:
@@ -80,7 +88,7 @@ def overview(view: View, beside: Beside) -> Page:
         _latest(made),
         el("section", el("h2", "What could not be known"), el("div", made["gaps"], id="gaps")),
     )
-    top = (spans(view.span), live_button(view.span, beside.version))
+    top = (spans(view.span), *beside.pages, live_button(view.span, beside.version))
     return html_page(Frame("lichen", top, _foot(made, beside)), *main)
 
 
@@ -96,6 +104,12 @@ def spans(here: Span | None) -> Markup:
         for span in SPANS
     )
     return el("nav", *links, aria_label="Time span")
+
+
+def pages(here: str) -> Markup:
+    """The way to the other page."""
+    current = "page" if here == GRID else None
+    return el("nav", el("a", "Grid", href=GRID, aria_current=current), aria_label="Pages")
 
 
 def live_button(span: Span, version: str) -> Markup:

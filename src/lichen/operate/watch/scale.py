@@ -21,6 +21,7 @@ _WH = (
     *((1e-3, "mWh"), (1e-6, "µWh"), (1e-9, "nWh")),
 )
 _CARBON = ((1e6, "tCO₂e"), (1e3, "kgCO₂e"), (1.0, "gCO₂e"), (1e-3, "mgCO₂e"), (1e-6, "µgCO₂e"))
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _Units = tuple[tuple[float, str], ...]
 
 
@@ -70,3 +71,9 @@ def _pick(largest: float, units: _Units) -> tuple[float, str]:
 def told(known: Estimate[Energy] | Estimate[Carbon]) -> str:
     """One estimate by itself: value, unit and interval, as everywhere in lichen."""
     return str(known).replace("-", "−")
+
+
+def held(known: Estimate[Energy] | Estimate[Carbon]) -> str:
+    """As `told`, for a narrow column: no line ends inside the interval."""
+    value, there, interval = told(known).partition(" (")
+    return f"{value}{there}{interval.replace(' ', NO_BREAK)}"

@@ -12,9 +12,10 @@ from lichen.ledger.errors import InputError, LedgerError
 from lichen.operate.watch import assets, live
 from lichen.operate.watch.empty import empty
 from lichen.operate.watch.explain import explained, no_entry
+from lichen.operate.watch.grid_page import grid_page
 from lichen.operate.watch.markup import el
 from lichen.operate.watch.metrics import KIND, Metrics
-from lichen.operate.watch.overview import Beside, live_button, overview, spans
+from lichen.operate.watch.overview import GRID, Beside, live_button, overview, pages, spans
 from lichen.operate.watch.page import GUARDS, Frame, Page, html_page, plain_page
 from lichen.operate.watch.sight import Sight
 from lichen.operate.watch.span import BY_NAME, SPANS
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from lichen.ledger.book import Book
+    from lichen.operate.watch.grid import Lookout
+    from lichen.operate.watch.markup import Markup
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _ENTRY, _ASSET = "/entry/", "/assets/"
@@ -35,7 +38,11 @@ def here_and_now() -> datetime:
 
 
 class Watch:
-    """Makes the pages. `waiting` says what waits, by name, such as entries not yet written."""
+    """Makes the pages.
+
+    `waiting` says what waits, by name, such as entries not yet written; `lookout` brings what the
+    page at `/grid` shows, and without one there is no such page.
+    """
 
     def __init__(
         self,
@@ -43,10 +50,12 @@ class Watch:
         *,
         clock: Callable[[], datetime] = here_and_now,
         waiting: Callable[[], Mapping[str, float]] = dict,
+        lookout: Lookout | None = None,
     ) -> None:
         self._book = book
         self._clock = clock
         self._waiting = waiting
+        self._lookout = lookout
         self._sight = Sight(book, clock)
         self._metrics = Metrics(book.store, clock)
 
@@ -59,6 +68,9 @@ class Watch:
         try:
             if path == "/":
                 return self._overview(query, headers)
+            if path == GRID and self._lookout is not None:
+                top = (spans(None), pages(GRID))
+                return grid_page(self._lookout.seen(), self._clock(), top)
             if path.startswith(_ENTRY):
                 return self._entry(path.removeprefix(_ENTRY))
         except LedgerError as error:
@@ -93,9 +105,17 @@ class Watch:
         view = self._sight.view(span) if span else self._sight.first_with_work()
         if not view.has_work and not self._sight.has_any_work():
             host = {name.lower(): value for name, value in headers.items()}.get("host", "")
-            return empty(host, (live_button(SPANS[0], ""),))
-        beside = Beside(version, self._waiting(), lambda: 1000 * (time.thread_time() - began))
+            return empty(host, (*self._pages(), live_button(SPANS[0], "")))
+        beside = Beside(
+            version,
+            self._waiting(),
+            lambda: 1000 * (time.thread_time() - began),
+            self._pages(),
+        )
         return overview(view, beside)
+
+    def _pages(self) -> tuple[Markup, ...]:
+        return (pages("/"),) if self._lookout is not None else ()
 
     def _entry(self, entry_id: str) -> Page:
         nav = spans(None)

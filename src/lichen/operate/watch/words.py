@@ -51,6 +51,9 @@ STRATEGIES = {
     WINDOW: Said("measured window", "A piece of a program, or a command, measured as it ran."),
     "calls.exact": Said("stored answer", "The same call had been answered before."),
     "calls.coalesce": Said("shared answer", "The same call was under way: one answer for all."),
+    "train.green": Said(
+        "run when clean", "A job that waited for a cleaner grid, against running it at once."
+    ),
     OWN: Said("lichen itself", "CPU time of the service and this page."),
     OUTSIDE: Said("outside any call: loading and idle", "What the embedded model used then."),
 }
@@ -58,6 +61,16 @@ STRATEGIES = {
 _FAILURES = ("upstream-failed", "upstream-answered", "call-abandoned")
 
 GAPS = {
+    "energy-of-cpu-alone": Said(
+        "energy of the CPU alone",
+        "Nobody metered the job or named its power: accelerators are not in its energy.",
+    ),
+    "power-assumed": Said(
+        "power assumed", "Neither metered nor told: say what a job draws with --power."
+    ),
+    "embodied-unknown": Said(
+        "hardware's making unknown", "It is not known which hardware the job ran on."
+    ),
     "model-unknown": Said(
         "model not in the registry",
         "Priced as wide as its family or as all known models, never as zero.",
@@ -117,6 +130,9 @@ GAPS = {
         "lines not written", "The ledger could not keep up or be written: `lichen doctor` says why."
     ),
     "entries lost": Said("lines lost", "A hard stop took at most the last quarter of a second."),
+    "calls under way": Said(
+        "calls broken off", "The service was killed while they ran: what they used is not known."
+    ),
     "entries refused": Said("lines refused", "Their id was taken by another line."),
 }
 
@@ -127,6 +143,8 @@ METHODS = {
     "window": Method("measured window", "method/process"),
     "stored-call": Method("the stored call's own footprint", "method/savings", _WARM),
     "shared-call": Method("the shared call's own footprint", "method/savings", _WARM),
+    "settlement": Method("settled on the grid as it was", "method/savings"),
+    "run-now": Method("the same job, run at once", "method/savings"),
     "unknown": Method("not known", "method/uncertainty"),
 }
 

@@ -9,6 +9,10 @@ runner      drives jobs until they end, and takes over those whose runner died
 executor    the protocol of executors; local, slurm, kubernetes, at: one file each
 keeper      the small process between runner and command: writes its end down, whatever happens
 wait        `wait_until_green()`, for schedulers that have their own queue
+account     what a job used and would have used, priced; kept whole in its entry
+settle      what waiting was worth, once it is known what the grid emitted
+worth       its share of the promise and of the oracle
+proof       a settlement run again, for `lichen prove`
 pausable    `with pausable(save) as p`, inside a training; callbacks for Trainer and Lightning
 
 A job is started once. What is started, and how it ended, is on disk before anything relies on it.

@@ -9,18 +9,18 @@ zone or in another unit is named in a gap. None of this moves the deadline.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from lichen.ledger.errors import InputError, LichenError, SignalUnavailable, UnknownZone
-from lichen.ledger.window import Window
 from lichen.train.green.issued import Planning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-    from lichen.ledger.ports import ForecastSource, IntensitySource
+    from lichen.ledger.ports import ForecastSource
     from lichen.ledger.signal import GridSignal
     from lichen.plan.job import Job
     from lichen.plan.plan import Plan
@@ -63,27 +63,6 @@ class Replanning(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class OfIntensity:
-    """A source of intensity as one of forecasts: a recorded trace, a zone's average."""
-
-    source: IntensitySource
-
-    def forecast(
-        self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
-    ) -> GridSignal:
-        """What the source says of the time ahead. [gCO₂e/kWh]
-
-        Raises:
-            UnknownZone: no such zone.
-            SignalUnavailable: it does not reach that far.
-        """
-        start = issued_at or datetime.now(UTC)
-        signal = self.source.intensity(zone, Window(start, start + horizon, zone))
-        # A recording that goes on past now was played back, not issued in times to come.
-        return replace(signal, issued_at=min(signal.issued_at, start))
-
-
 def _replan() -> Replanning:
     from lichen.plan.replan import Replan  # noqa: PLC0415 (numpy, when it is needed)
 
@@ -108,7 +87,7 @@ class Planner:
             # The order is a moment older than this planning, and its release with it.
             signals = self.signals(order, min(now, order.release))
             return Planning(
-                now, "submitted", self._policy(order).plan(order.job(), signals), signals
+                now, "submitted", policy_of(order, self.policy).plan(order.job(), signals), signals
             )
         except UnknownZone:
             raise
@@ -154,18 +133,20 @@ class Planner:
                 return signal
         raise failure
 
-    def _policy(self, order: Order) -> Policy:
-        if not order.places:
-            return self.policy
-        from lichen.plan.where import Place, Site  # noqa: PLC0415 (numpy, when it is needed)
 
-        # What the machines there are is not known: the same everywhere, so it does not choose.
-        sites = {
-            zone: Site(name=zone, zone=zone, pue=1.0, pue_low=1.0, pue_high=1.0)
-            for zone in dict.fromkeys((order.zone, *order.place))
-        }
-        allowed = tuple(sites[zone] for zone in order.place)
-        return Place(sites=allowed, home=sites[order.zone], data_gb=order.data_gb)
+def policy_of(order: Order, when: Policy) -> Policy:
+    """Who plans an order: `when` in its own zone, or the best of the places it may choose from."""
+    if not order.places:
+        return when
+    from lichen.plan.where import Place, Site  # noqa: PLC0415 (numpy, when it is needed)
+
+    # What the machines there are is not known: the same everywhere, so it does not choose.
+    sites = {
+        zone: Site(name=zone, zone=zone, pue=1.0, pue_low=1.0, pue_high=1.0)
+        for zone in dict.fromkeys((order.zone, *order.place))
+    }
+    allowed = tuple(sites[zone] for zone in order.place)
+    return Place(sites=allowed, home=sites[order.zone], data_gb=order.data_gb)
 
 
 def believed(signal: GridSignal, zone: str, now: datetime) -> None:

@@ -1,0 +1,59 @@
+"""`lichen forecast ZONE`: a grid's carbon intensity over the next days, with its interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lichen.cli.flags import json_flag, settings_flags
+
+
+@click.command(short_help="Show a grid's carbon intensity ahead.")
+@click.argument("zone", metavar="ZONE")
+@click.option(
+    "--horizon", default="48h", metavar="LENGTH", show_default=True, help="How far to look ahead."
+)
+@click.option(
+    "--window",
+    default="4h",
+    metavar="LENGTH",
+    show_default=True,
+    help="Length of the cleanest window that is marked.",
+)
+@settings_flags("trace", "grid")
+@json_flag
+def forecast(*, zone: str, horizon: str, window: str, as_json: bool, **flags: Any) -> None:
+    """Show the carbon intensity of a grid zone over the next days, with its interval.
+
+    ZONE is a grid zone such as DE or SE-SE3, or a cloud region such as aws:eu-north-1. The line
+    below the curve marks the cleanest window; the last table says who was asked and what came.
+    """
+    from datetime import UTC, datetime
+
+    from lichen.assemble import open_forecasts
+    from lichen.cli import plain
+    from lichen.cli.grid_view import cleanest, plain_tried, show_forecast, show_tried
+    from lichen.cli.lengths import length
+    from lichen.settings import load
+    from lichen.train.green.issued import signal_to_plain
+
+    ahead, long = length(horizon), length(window)
+    settings = load(**flags)
+    if settings.trace and not settings.zone:
+        # A trace of which nobody said the zone is of the one that is asked for.
+        settings = load(**flags, zone=zone)
+    sources = open_forecasts(settings)
+    signal = sources.forecast(zone, ahead, issued_at=datetime.now(UTC))
+    best = cleanest(signal, long)
+    if as_json:
+        window_said = {
+            "start": best.start.isoformat(),
+            "end": best.end.isoformat(),
+            "mean_g_per_kwh": best.mean,
+        }
+        tried = plain_tried(sources.tried)
+        plain.echo({"forecast": signal_to_plain(signal), "cleanest": window_said, "tried": tried})
+    else:
+        show_forecast(signal, best)
+        show_tried(sources.tried)

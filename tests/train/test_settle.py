@@ -1,0 +1,395 @@
+"""What a job's waiting was worth, by numbers that can be checked in the head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lichen.grid.trace import TraceSource
+from lichen.grid.zones import StaticZones
+from lichen.ledger.book import Book
+from lichen.ledger.errors import UnprovenSaving
+from lichen.ledger.estimate import Basis, Estimate
+from lichen.ledger.memory import MemoryStore
+from lichen.ledger.ports import CallReading
+from lichen.ledger.pricing import Pricer
+from lichen.ledger.quantities import Carbon, Energy, Power
+from lichen.meter.tokens import TokenMeter
+from lichen.plan.plan import Plan, Segment
+from lichen.train.green.account import Account, reprice
+from lichen.train.green.issued import Planning
+from lichen.train.green.order import POWER, Order, Pausing
+from lichen.train.green.proof import ProveSettlement
+from lichen.train.green.queue import Queue
+from lichen.train.green.record import Record, State, Stretch
+from lichen.train.green.settle import Settler
+from lichen.train.green.worth import worth_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+HOUR = timedelta(hours=1)
+START = datetime(2025, 3, 1, tzinfo=UTC)
+LATER = START + timedelta(days=9)
+JOB = "0f5a0c1de2b34567"
+# Hour by hour; with the trace's interval of × / ÷ 1.2. [gCO₂e/kWh]
+GRID = (600.0, 500.0, 400.0, 120.0, 100.0, 140.0, 300.0, 700.0)
+KILOWATT = Estimate.exact(Power.watts(1000.0), Basis.ASSUMED)
+
+
+def trace(values: Sequence[float] = GRID, zone: str = "DE") -> TraceSource:
+    return TraceSource([(START + HOUR * n, value) for n, value in enumerate(values)], zone)
+
+
+def watt_a_cpu(seconds: float) -> CallReading:
+    """A processor of 10 W, 5 to 20, that took 0.001 g a second to make."""
+    value, low, high = (Energy.joules(watts * seconds) for watts in (10.0, 5.0, 20.0))
+    made = Carbon.grams(0.001 * seconds)
+    return CallReading(Estimate(value, low, high, Basis.MODELLED), Estimate.exact(made))
+
+
+def stretch(first: float, last: float, attempt: int = 1, **changes: Any) -> Stretch:
+    """A stretch from one hour to another after the start."""
+    given: dict[str, Any] = {
+        "attempt": attempt,
+        "start": START + HOUR * first,
+        "end": START + HOUR * last,
+        "zone": "DE",
+        "ran_s": (last - first) * 3600,
+        "how": "ended",
+    }
+    return Stretch(**{**given, **changes})
+
+
+def record(*stretches: Stretch, state: State = State.DONE, **order: Any) -> Record:
+    """A job submitted at the start, to be done within 8 h, that ran in these stretches."""
+    given: dict[str, Any] = {
+        "argv": ("train",),
+        "cwd": "/",
+        "release": START,
+        "deadline": START + 8 * HOUR,
+        "p50": 2 * HOUR,
+        "zone": "DE",
+        "power": KILOWATT,
+    }
+    segments = tuple((one.start, one.end or LATER, one.zone) for one in stretches)
+    return Record(
+        id=JOB,
+        order=Order(**{**given, **order}),
+        submitted_at=START,
+        state=state,
+        stretches=stretches,
+        segments=segments,
+        ended_at=stretches[-1].end if stretches else None,
+    )
+
+
+def settler(store: MemoryStore, grid: Any = None, now: datetime = LATER) -> Settler:
+    return Settler(store, grid or trace(), watt_a_cpu, factors="ten watts", clock=lambda: now)
+
+
+def settled(made: Record, grid: Any = None) -> Any:
+    """The saving of a job [g]: value, low, high."""
+    entry = settler(MemoryStore(), grid).settle(made).entry
+    assert entry is not None
+    assert entry.saving is not None
+    carbon = entry.saving.footprint.operational
+    return pytest.approx((carbon.value.in_grams, carbon.low.in_grams, carbon.high.in_grams))
+
+
+def test_a_shifted_job_avoids_its_energy_times_the_difference_of_intensities() -> None:
+    # 2 kWh; run now 600 and 500, mean 550; it ran at 120 and 100, mean 110.
+    assert settled(record(stretch(3, 5))) == (2 * 440.0, 2 * 440.0 / 1.2, 2 * 440.0 * 1.2)
+
+
+def test_a_job_that_ran_at_once_saves_exactly_nothing() -> None:
+    entry = settler(MemoryStore()).settle(record(stretch(0, 2))).entry
+
+    assert entry is not None
+    assert entry.saving is not None
+    carbon = entry.saving.footprint.carbon
+    assert (carbon.value, carbon.low, carbon.high) == (Carbon.zero(),) * 3
+
+
+def test_the_seconds_until_a_process_is_up_are_no_saving() -> None:
+    late = record(stretch(0.001, 2.001))
+
+    made = replace(late, segments=((START, START + 2 * HOUR, "DE"),))
+
+    assert settled(made) == (0.0, 0.0, 0.0)
+
+
+def test_a_loss_is_a_loss() -> None:
+    # It ran at 300 and 700, mean 500, where running now was 550; then at 700 and beyond is worse.
+    dirtier = trace((100.0, 100.0, 100.0, 100.0, 100.0, 100.0, 300.0, 700.0))
+
+    assert settled(record(stretch(6, 8)), dirtier) == (-800.0, -960.0, -800.0 / 1.2)
+
+
+def test_a_restart_is_debited_and_running_now_would_not_have_had_it() -> None:
+    # 1 h, then 1.5 h of which half an hour is the restart: running now takes 2 of these 2.5 h.
+    pausing = Pausing(restart=HOUR / 2)
+    made = record(
+        stretch(3, 4, how="checkpoint"),
+        stretch(4.5, 6, 2),
+        pausing=pausing,
+        deadline=START + 9 * HOUR,
+    )
+
+    # used: 120 + 0.5 × 100 + 140 = 310; run now: 600 + 500 = 1100
+    assert settled(made) == (1100 - 310, (1100 - 310) / 1.2, (1100 - 310) * 1.2)
+
+
+def test_work_that_was_lost_is_debited_too() -> None:
+    made = record(stretch(3, 4, kept=False, how="ended"), stretch(4, 6, 2), pausing=Pausing())
+
+    assert settled(made) == (1100 - 360, (1100 - 360) / 1.2, (1100 - 360) * 1.2)
+
+
+def test_a_job_stopped_in_memory_pays_for_what_it_drew_meanwhile() -> None:
+    pausing = Pausing(freeze=True, idle=Power.watts(100.0))
+    made = record(stretch(2, 3, how="frozen"), stretch(4, 5), pausing=pausing)
+
+    # used: 400 + 100, and 0.1 kWh at 120
+    assert settled(made) == (1100 - 512, (1100 - 512) / 1.2, (1100 - 512) * 1.2)
+
+
+def test_moving_data_to_a_clean_zone_is_debited() -> None:
+    class Two:
+        def intensity(self, zone: str, window: Any) -> Any:
+            clean = trace([20.0] * 8, "SE")
+            return (clean if zone == "SE" else trace()).intensity(zone, window)
+
+    made = record(stretch(0, 2, zone="SE"), places=(("DE", "a"), ("SE", "b")), data_gb=100.0)
+    entry = settler(MemoryStore(), Two()).settle(made).entry
+
+    # 1.1 kWh for 100 GB, half at 600 and half at 20; the run 2 × 20 in place of 1100
+    assert entry is not None
+    assert entry.saving is not None
+    assert entry.figures.zone == "SE"
+    assert entry.saving.footprint.operational.value.in_grams == pytest.approx(
+        1100 - 40 - 0.55 * 620
+    )
+
+
+def test_energy_that_nobody_named_or_metered_is_that_of_its_cpu_seconds() -> None:
+    entry = settler(MemoryStore()).settle(record(stretch(3, 5, cpu_s=3600.0), power=POWER)).entry
+
+    # 10 Wh, 5 to 20; made of it 3.6 g either way
+    assert entry is not None
+    assert entry.saving is not None
+    assert entry.figures.footprint.energy.value == Energy.wh(10)
+    assert entry.figures.footprint.embodied.value.in_grams == pytest.approx(3.6)
+    assert entry.saving.footprint.embodied.value.in_grams == 0
+    assert entry.saving.footprint.operational.value.in_grams == pytest.approx(4.4)
+    assert entry.figures.raw["energy_from"] == "cpu seconds"
+    assert entry.figures.gaps == ("energy-of-cpu-alone",)
+
+
+def test_measured_energy_comes_before_a_power_that_was_named() -> None:
+    measured = Estimate.exact(Energy.kwh(5.0))
+
+    assert settled(record(stretch(3, 5, energy=measured))) == (2200.0, 2200 / 1.2, 2200 * 1.2)
+
+
+def test_energy_of_which_nothing_is_known_is_assumed_and_says_so() -> None:
+    entry = settler(MemoryStore()).settle(record(stretch(3, 5), power=POWER)).entry
+
+    assert entry is not None
+    assert entry.figures.footprint.energy.basis is Basis.ASSUMED
+    assert "power-assumed" in entry.figures.gaps
+
+
+def test_settling_twice_adds_nothing() -> None:
+    store = MemoryStore()
+    made = record(stretch(3, 5))
+
+    first, second = settler(store).settle(made), settler(store).settle(made)
+
+    assert (first.new, second.new) == (True, False)
+    assert first.entry == second.entry
+    assert len(list(store.entries())) == 1
+
+
+def test_an_entry_is_found_by_when_the_job_ran() -> None:
+    store = MemoryStore()
+    settler(store).settle(record(stretch(3, 5)))
+
+    assert list(store.entries(since=START + 2 * HOUR, until=START + 4 * HOUR))
+    assert not list(store.entries(until=START + 3 * HOUR))
+
+
+def test_until_the_grid_is_known_a_job_is_not_settled_and_says_why() -> None:
+    store = MemoryStore()
+    for grid, now, why in (
+        (trace(GRID[:4]), LATER, "covers"),
+        (trace(), START + 4 * HOUR, "has not passed"),
+    ):
+        found = settler(store, grid, now).settle(record(stretch(3, 5)))
+
+        assert found.entry is None
+        assert why in found.why
+    assert list(store.entries()) == []
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED, State.LOST])
+def test_a_job_that_did_not_end_well_is_used_and_claims_nothing(state: State) -> None:
+    entry = settler(MemoryStore()).settle(record(stretch(3, 5, kept=False), state=state)).entry
+
+    assert entry is not None
+    assert entry.saving is None
+    assert entry.figures.work.amount == 0
+    assert entry.figures.footprint.operational.value.in_grams == pytest.approx(220.0)
+
+
+def test_a_job_that_never_ran_has_no_entry() -> None:
+    store = MemoryStore()
+
+    found = settler(store).settle(record(state=State.CANCELLED))
+
+    assert found.entry is None
+    assert "never ran" in found.why
+
+
+@given(st.floats(1.0, 1e6), st.floats(0, 6), st.floats(0.1, 2))
+def test_twice_the_energy_is_twice_the_saving(watts: float, first: float, lasts: float) -> None:
+    def saved(power: float) -> float:
+        named = Estimate.exact(Power.watts(power), Basis.ASSUMED)
+        made = record(stretch(first, first + lasts), power=named)
+        entry = settler(MemoryStore()).settle(made).entry
+        assert entry is not None
+        assert entry.saving is not None
+        return entry.saving.footprint.carbon.value.in_grams
+
+    assert saved(2 * watts) == pytest.approx(2 * saved(watts), rel=1e-9, abs=1e-9)
+
+
+@given(st.floats(0, 6), st.floats(0.1, 2))
+def test_an_account_comes_back_from_its_entry_as_it_was(first: float, lasts: float) -> None:
+    made = settler(MemoryStore())
+    job = record(stretch(first, first + lasts))
+    entry = made.settle(job).entry
+
+    assert entry is not None
+    assert Account.from_figures(entry.figures) == made.account(job)
+    assert reprice(entry.figures, entry, reading=watt_a_cpu, factors=lambda: "") is entry.figures
+
+
+def test_recompute_prices_cpu_seconds_by_todays_power_and_keeps_the_grid() -> None:
+    def twice(seconds: float) -> CallReading:
+        return watt_a_cpu(2 * seconds)
+
+    store = MemoryStore()
+    settler(store).settle(record(stretch(3, 5, cpu_s=3600.0), power=POWER))
+    whole = {"settlement": lambda f, e: reprice(f, e, reading=twice, factors=lambda: "twenty")}
+    book = Book(store, Pricer(TokenMeter(), StaticZones(), whole=whole))
+    revision = book.recompute("twenty watts")
+    [entry] = store.entries()
+
+    assert revision.changed == 1
+    assert entry.saving is not None
+    assert entry.saving.footprint.operational.value.in_grams == pytest.approx(8.8)
+    assert entry.figures.factors == "twenty"
+
+
+def planning(expected: float, run_now: float) -> Planning:
+    def grams(value: float) -> Estimate[Carbon]:
+        return Estimate.exact(Carbon.grams(value), Basis.MODELLED)
+
+    plan = Plan(
+        segments=(Segment(START + 3 * HOUR, START + 5 * HOUR, "DE"),),
+        expected=grams(expected),
+        run_now=grams(run_now),
+        latest_safe_start=START + 6 * HOUR,
+        method="contiguous/1",
+        kind=trace().signal.kind,
+        sources=("somebody",),
+        issued_at=START,
+    )
+    return Planning(START, "submitted", plan, (trace().signal,))
+
+
+def test_shares_of_the_oracle_and_of_the_promise() -> None:
+    made = record(stretch(4, 6))
+    entry = settler(MemoryStore()).settle(made).entry
+    assert entry is not None
+
+    shares = worth_of(made, entry, [planning(50.0, 100.0)], trace(), LATER)
+
+    # It ran at 100 and 140 in place of 600 and 500; the best is 120 and 100.
+    assert shares is not None
+    assert shares.got == pytest.approx(860 / 1100)
+    assert shares.of_oracle == pytest.approx(860 / 880)
+    assert shares.of_promise == pytest.approx(860 / 1100 / 0.5)
+
+
+def test_the_oracle_is_not_known_before_the_deadline() -> None:
+    made = record(stretch(3, 5))
+    entry = settler(MemoryStore()).settle(made).entry
+    assert entry is not None
+
+    shares = worth_of(made, entry, [], trace(), START + 5 * HOUR)
+
+    assert shares is not None
+    assert shares.oracle is None
+    assert "has not passed" in shares.why
+    assert shares.of_promise is None
+
+
+class Proving:
+    """A job in a queue on disk, settled, and a book that can prove it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.where = folder / "book.db"
+        self.grid: Any = trace()
+        self.job = record(stretch(3, 5))
+        with Queue(self.where) as queue:
+            queue.add(self.job)
+            queue.note(JOB, planning(50.0, 100.0))
+        prove = ProveSettlement(
+            lambda: Queue(self.where), lambda: self.grid, watt_a_cpu, lambda: "ten watts"
+        )
+        store = MemoryStore()
+        pricer = Pricer(TokenMeter(), StaticZones(), whole={"settlement": lambda f, _: f})
+        self.book = Book(store, pricer, provers={"run-now/1": prove})
+        entry = settler(store).settle(self.job).entry
+        assert entry is not None
+        self.entry = entry.id
+
+
+@pytest.fixture
+def proving(tmp_path: Path) -> Proving:
+    return Proving(tmp_path)
+
+
+def test_a_settlement_is_proved_from_the_record_and_the_grid(proving: Proving) -> None:
+    proof = proving.book.prove(proving.entry)
+
+    assert proof.holds
+    assert any("of it came" in step for step in proof.steps)
+    assert any("perfect foresight avoids 80.0%: 100% of it" in step for step in proof.steps)
+
+
+def test_a_grid_that_says_something_else_now_disproves_it(proving: Proving) -> None:
+    proving.grid = trace([value + 50 for value in GRID[:3]] + list(GRID[3:]))
+
+    proof = proving.book.prove(proving.entry)
+
+    assert not proof.holds
+    assert any(step.startswith("NOT so") for step in proof.steps)
+
+
+def test_evidence_that_is_gone_proves_nothing(proving: Proving) -> None:
+    proving.grid = trace(GRID[:2])
+    with pytest.raises(UnprovenSaving, match="cannot be settled again"):
+        proving.book.prove(proving.entry)
+
+    proving.where = proving.where.with_name("other.db")
+    with pytest.raises(UnprovenSaving, match="not here"):
+        proving.book.prove(proving.entry)
