@@ -137,6 +137,8 @@ def show_jobs(
     from lichen.cli.screen import clean, screen, table
 
     made = table("job", "state", "starts", "finish by", "zone", "avoided", "command", "")
+    # Whatever the width: ids are what every other verb wants.
+    made.columns[0].no_wrap, made.columns[0].min_width = True, 16
     for record, driven in rows:
         starts = (
             record.stretches[0].start

@@ -119,7 +119,7 @@ def _intensities(kept: Account, again: Account) -> list[tuple[bool, str]]:
     for one, other in zip(kept.pieces, again.pieces, strict=False):
         line = (
             f"{one.what}, {one.start:%F %T} to {one.end:%F %T} UTC in {one.zone}: the grid emitted "
-            f"{other.intensity.value}"
+            f"{other.intensity}"
         )
         made.append(_check(_same(one.intensity.value.amount, other.intensity.value.amount), line))
     return made
