@@ -128,6 +128,14 @@ def test_a_frozen_job_is_suspended_by_slurm_and_goes_on(yard: Yard) -> None:
     assert [stretch.how for stretch in record.stretches] == ["frozen", "ended"], record
 
 
+def node_is_idle() -> bool:
+    """Whether Slurm has cleaned up after what ran."""
+    shown = subprocess.run(
+        ["sinfo", "--noheader", "--format", "%T"], capture_output=True, text=True, check=True
+    )
+    return set(shown.stdout.split()) == {"idle"}
+
+
 def test_a_job_that_slurm_requeues_is_told_to_resume_and_keeps_its_number(
     yard: Yard, tmp_path: Path
 ) -> None:
@@ -138,6 +146,8 @@ def test_a_job_that_slurm_requeues_is_told_to_resume_and_keeps_its_number(
 
     subprocess.run(["scontrol", "requeue", handle.split()[0]], check=True)
     until(lambda: slurm.look(handle).phase is Phase.WAITING, within=30, every=0.2)
+    # Moved up before the node is done with the first run, the second one may fail to launch.
+    until(node_is_idle, within=30, every=0.2)
     # After a requeue Slurm waits two minutes by itself.
     slurm.move(handle, datetime.now(UTC))
 
