@@ -178,3 +178,14 @@ def test_recomputing_prices_history_with_the_factors_of_today() -> None:
     assert today.sci(per="request").grams_per_unit == pytest.approx(
         2 * revision.before.carbon.value.in_grams
     )
+
+
+def test_images_are_no_calls() -> None:
+    images = sample_figures(
+        strategy="none.measured", footprint=sample_footprint(wh=1), work=Work(50_000, "image")
+    )
+
+    book = book_of(figures("none", 3), images)
+
+    assert book.summary().work.calls == 1
+    assert book.summary().of_strategy("none.measured").calls == 0

@@ -20,6 +20,8 @@ from lichen.ledger.errors import LichenError, NoWorkDone, UnprovenSaving
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# Which extra brings a package that may be missing; `serve` brings the others.
+_EXTRAS = {"kubernetes": "kubernetes", "numpy": "grid", "psycopg": "postgres", "pynvml": "nvml"}
 # In the order a newcomer meets them; each is a module of this package and a function in it.
 VERBS = (
     "demo",
@@ -92,7 +94,8 @@ def _told(error: Exception) -> int:
     if isinstance(error, click.ClickException):
         error.show()
     elif isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("lichen"):
-        click.echo(f"lichen: this needs {error.name}: pip install 'lichen[serve]'", err=True)
+        extra = _EXTRAS.get(str(error.name).partition(".")[0], "serve")
+        click.echo(f"lichen: this needs {error.name}: pip install 'lichen[{extra}]'", err=True)
     elif isinstance(error, (LichenError, OSError)):
         click.echo(f"lichen: {error}", err=True)
     else:

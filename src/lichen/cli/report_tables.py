@@ -61,12 +61,12 @@ def _lines_table(
         made.add_column("tokens", justify="right")
     for name in ("energy used", "energy avoided", "carbon avoided"):
         made.add_column(name)
-    for name, line, hits in sorted(rows, key=lambda row: -row[1].work):
+    for name, line, hits in sorted(rows, key=lambda row: -row[1].calls):
         tokens = [count(line.tokens.total)] if wide else []
         saved = "loss" if line.saved.carbon.value.amount < 0 else "gain"
         made.add_row(
             Held(clean(name) if wide else _in_lines(name)),
-            _calls(line.work, hits, " · " if wide else "\n"),
+            _calls(line.calls, hits, " · " if wide else "\n"),
             *tokens,
             cell(line.used.energy, between=between),
             cell(line.saved.energy, saved, between=between),
@@ -100,7 +100,7 @@ def _by_hour(found: Report, console: Console) -> Iterator[RenderableType]:
         made.add_row(
             datetime.fromisoformat(line.name).astimezone().strftime("%a %d %b %H:%M"),
             drawn,
-            count(line.work),
+            count(line.calls),
             quantity(used),
             Text(quantity(saved), style="loss" if saved.amount < 0 else "gain"),
         )
@@ -119,11 +119,11 @@ TABLES: dict[str, Part] = {"strategy": _by_strategy, "model": _by_model, "hour":
 def withheld(found: Report) -> Iterator[RenderableType]:
     """How many hits the policy for sampled calls left out."""
     line = found.withheld
-    if line.work:
+    if line.calls:
         yield ""
-        yield title("Hits left out", naming.calls(line.work))
+        yield title("Hits left out", naming.calls(line.calls))
         yield sentence(
-            f"For {naming.calls(line.work)} with a temperature and no seed an answer was stored, "
+            f"For {naming.calls(line.calls)} with a temperature and no seed an answer was stored, "
             "and the model was asked anew: a regenerate button wants another answer. That used "
             f"{quantity(line.used.energy.value)}. Where the same answer serves, say "
             'sampled = "reuse" for that route.'

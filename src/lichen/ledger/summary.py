@@ -26,13 +26,22 @@ if TYPE_CHECKING:
     from lichen.ledger.rollup import Totals
 
 
+# The unit in which calls are counted.
+REQUEST = "request"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The sum of some totals under one name."""
+    """The sum of some totals under one name.
+
+    `work` adds amounts of whatever units the rows have: ask for it where they have one; `calls` are
+    requests alone.
+    """
 
     name: str
     entries: int
     work: float
+    calls: float
     tokens: Tokens
     spared: Tokens
     used: Footprint
@@ -47,6 +56,7 @@ class Line:
             name=name,
             entries=sum(row.entries for row in rows),
             work=sum(row.work.amount for row in rows),
+            calls=sum(row.work.amount for row in rows if row.work.unit == REQUEST),
             tokens=reduce(Tokens.__add__, (row.tokens for row in rows), Tokens()),
             spared=reduce(Tokens.__add__, (row.spared for row in rows), Tokens()),
             used=reduce(Footprint.__add__, (row.used for row in rows), Footprint.zero()),

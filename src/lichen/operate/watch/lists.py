@@ -89,7 +89,7 @@ def _row(line: Line, said: words.Said, scale: Scale, longest: float) -> Markup:
     cells = (
         el("td", scale.number(known.value), el("small", scale.interval(known))) for known in carbons
     )
-    return el("tr", name, el("td", count(line.work)), *cells)
+    return el("tr", name, el("td", count(line.calls)), *cells)
 
 
 def _share(line: Line, longest: float) -> Markup:
