@@ -29,7 +29,7 @@ _OVERHEAD_S = 5.0
 # The same warning is not said again within this time. [s]
 _QUIET_S = 60.0
 # How long one thread may keep another waiting for the interpreter. [s]
-_SWITCH_S = 0.0001
+_SWITCH_S = 0.001
 # How long calls that were broken off may take to write what they used. [s]
 _LAST_WORDS_S = 2.0
 
