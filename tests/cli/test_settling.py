@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from lichen.assemble import open_store
+from lichen.meter.host import reading_of_cpu
+from lichen.settings import load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +66,28 @@ def test_a_job_that_waited_is_settled_reported_and_proved_and_only_once(trace: s
     assert 0.8 < saved["operational_carbon_g"]["value"] < 1.2
     assert proved.returncode == 0, proved.stdout + proved.stderr
     assert "The saving holds." in proved.stdout
+
+
+def test_a_job_that_measures_itself_has_each_joule_in_one_entry(trace: str) -> None:
+    spin = "import time\nwhile time.process_time() < 1.5: pass"
+    inner = (*LICHEN, "measure", "--zone", "DE", "--", sys.executable, "-c", spin)
+    where = ("--zone", "DE", "--trace", trace)
+
+    ran = shell("run", "--finish-by", "in 40s", "--duration", "2s", *where, "--", *inner)
+    with closing(open_store(load().ledger)) as store:
+        entries = list(store.entries())
+
+    assert ran.returncode == 0, ran.stderr
+    assert "its own windows booked" in ran.stderr
+    [job] = [each for each in entries if each.figures.strategy == "train.green"]
+    inside = [each for each in entries if each.figures.raw.get("job") == job.figures.raw["job"]]
+    assert {each.figures.strategy for each in inside} == {"train.green", "none.measured", "lichen"}
+    # What the kernel counted for the whole job, by the meter that priced the windows too.
+    cpu_s = float(job.figures.raw["cpu_seconds"])
+    booked = sum(each.figures.footprint.energy.value.in_joules for each in inside)
+    assert cpu_s > 1.5
+    assert booked == pytest.approx(reading_of_cpu(cpu_s).energy.value.in_joules)
+    assert job.saving is not None
 
 
 def test_without_a_recording_a_job_is_not_settled_and_says_what_to_do() -> None:

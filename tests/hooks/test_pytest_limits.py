@@ -5,14 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+import lichen
 from lichen.ledger.sqlite import SqliteStore
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _PLAIN = ("-q", "-p", "no:asyncio", "-p", "no:cacheprovider", "--strict-markers", "-W", "error")
 BUSY = """
@@ -39,15 +37,48 @@ def test_call():
     with closing(SqliteStore("book.db")) as store:
         store.append([Entry.of(Window(now, now, "SE-SE3"), figures)])
 """
+# A meter of somebody else's that takes the CPU over: it breaks when it is made, or when it is read.
+METER = """
+from lichen.ledger.errors import MeterUnavailable
+from lichen.ledger.estimate import Basis
+
+class Plug:
+    basis, covers, within_s = Basis.MEASURED, frozenset({{"cpu", "ram", "gpu", "platform"}}), None
+    method = factors = why = "plug/1"
+
+    def __init__(self):
+        if "{when}" == "made":
+            raise ValueError("a plug of an unknown make")
+
+    def read(self):
+        raise MeterUnavailable("plug", "it was pulled out", "plug it in")
+"""
+# What an old pytest had in place of today's marker of hooks.
+OLD = """
+import pytest
+from _pytest.config import hookimpl
+
+def marker(function=None, hookwrapper=False, optionalhook=False, tryfirst=False, trylast=False):
+    return hookimpl(function, hookwrapper, optionalhook, tryfirst, trylast)
+
+pytest.hookimpl = marker
+"""
+SOURCES = str(Path(lichen.__file__).parents[1])
 
 
-def run(folder: Path, text: str) -> tuple[int, str]:
+def run(folder: Path, text: str, *more: str) -> tuple[int, str]:
     """Run a file of tests: exit status and what was said."""
     (folder / "test_it.py").write_text(text)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *_PLAIN, "test_it.py"],
+        [sys.executable, "-m", "pytest", *_PLAIN, *more, "test_it.py"],
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "LICHEN_LEDGER": "book.db", "LICHEN_ZONE": "SE-SE3"},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": SOURCES,
+            "LICHEN_LEDGER": "book.db",
+            "LICHEN_ZONE": "SE-SE3",
+            **({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if more else {}),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -71,6 +102,37 @@ def test_a_test_beyond_its_limit_fails_and_shows_the_interval(tmp_path: Path, ma
     assert status == 1
     assert "and its limit is 1" in said
     assert " – " in said
+
+
+@pytest.mark.parametrize(("when", "gap"), [("made", "no-meter"), ("read", "meter-failed:plug")])
+@pytest.mark.parametrize("mark", ["limit_energy('1 kJ')", "limit_carbon('1 kg')"])
+def test_what_no_meter_saw_is_below_no_limit(
+    tmp_path: Path, mark: str, when: str, gap: str
+) -> None:
+    (tmp_path / "plug.py").write_text(METER.format(when=when))
+    about = tmp_path / "plug-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[lichen.meter]\nplug = plug:Plug\n")
+
+    status, said = run(tmp_path, f"{BUSY}\n@pytest.mark.{mark}\ndef test_it(): spin(0.05)\n")
+
+    assert status == 1, said
+    assert f"is not known ({gap})" in said
+    assert "lichen doctor" in said
+
+
+@pytest.mark.parametrize(("line", "status"), [("@pytest.mark.limit_energy('1 kJ')", 1), ("", 0)])
+def test_an_old_pytest_runs_all_tests_but_those_with_a_limit(
+    tmp_path: Path, line: str, status: int
+) -> None:
+    (tmp_path / "old.py").write_text(OLD)
+    plugins = ("-p", "old", "-p", "lichen.hooks.pytest_limits")
+
+    got, said = run(tmp_path, f"import pytest\n{line}\ndef test_it(): pass\n", *plugins)
+
+    assert got == status, said
+    assert status == 0 or "limits need pytest 8 or newer, and this is" in said
 
 
 def test_a_test_that_fails_by_itself_keeps_its_own_reason(tmp_path: Path) -> None:

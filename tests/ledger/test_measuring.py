@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import threading
+from contextvars import copy_context
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -247,6 +248,43 @@ def test_threads_side_by_side_share_and_say_so(book: Book, dial: Dial) -> None:
 
     assert wh(book) == pytest.approx({"main": 3, "thread": 3})
     assert "window-shared" in figures(book, "main").gaps
+
+
+def test_threads_run_in_a_copied_context_are_inside_the_window_that_started_them(
+    book: Book, dial: Dial
+) -> None:
+    lock = threading.Lock()
+
+    def work() -> None:
+        with lock, book.measure("thread") as window:
+            dial.wh += 2
+        inside.append(window)
+
+    inside: list[Any] = []
+    with book.measure("outer", work=Work(1, "fit")) as outer:
+        threads = [threading.Thread(target=copy_context().run, args=(work,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        dial.wh += 1
+
+    # 2 Wh in each thread and 1 around them, with nobody beside.
+    assert [each.footprint.energy.value.in_wh for each in inside] == pytest.approx([2, 2])
+    assert wh(book)["outer"] == pytest.approx(1)
+    assert outer.footprint.energy.value.in_wh == pytest.approx(5)
+    assert all(each.figures.gaps == () for each in entries(book).values())
+    assert {each.figures.work.unit for each in entries(book).values()} == {"fit"}
+
+
+def test_inside_a_job_a_window_says_which(dial: Dial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LICHEN_JOB_ID", "0f5a0c1de2b34567")
+    book = make_book(dial)
+
+    with book.measure("fit"):
+        dial.wh += 1
+
+    assert figures(book, "fit").raw["job"] == "0f5a0c1de2b34567"
 
 
 def test_many_threads_lose_nothing(book: Book, dial: Dial) -> None:

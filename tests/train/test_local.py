@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lichen.ledger.errors import InputError, NaiveTime, NoCommand
+from lichen.ledger.errors import InputError, MeterUnavailable, NaiveTime, NoCommand
 from lichen.ledger.estimate import Estimate
 from lichen.ledger.quantities import Energy
+from lichen.meter.process import ProcessMeter
 from lichen.testing.jobs import SECOND, pausing
 from lichen.testing.waiting import until
 from lichen.train.green.clock import Clock
@@ -400,3 +401,28 @@ def test_an_order_that_cannot_be_is_refused(yard: Yard, changes: dict[str, Any],
 def test_an_order_with_a_naive_deadline_is_refused(yard: Yard) -> None:
     with pytest.raises(NaiveTime):
         yard.order("true", deadline=datetime(2030, 1, 1))  # noqa: DTZ001 (that is the point)
+
+
+def test_a_meter_that_ends_with_its_process_leaves_the_energy_unknown_and_the_job_done(
+    yard: Yard,
+) -> None:
+    record = yard.submit(yard.python("import time; time.sleep(0.6)"))
+
+    ended = yard.runner(meter=ProcessMeter).run([record.id])[0]
+
+    assert ended.state is State.DONE
+    assert [one.energy for one in ended.stretches] == [None]
+    assert "meter-failed" in ended.gaps
+    assert ended.stretches[0].cpu_s is not None
+
+
+def test_a_meter_that_cannot_be_made_stops_no_job(yard: Yard) -> None:
+    def none(pid: int) -> ProcessMeter:
+        raise MeterUnavailable("the meter", f"it knows nothing of {pid}", "go on without")
+
+    record = yard.submit(yard.python("import time; time.sleep(0.6)"))
+
+    ended = yard.runner(meter=none).run([record.id])[0]
+
+    assert ended.state is State.DONE
+    assert "meter-failed" in ended.gaps

@@ -13,15 +13,19 @@ from hypothesis import strategies as st
 from lichen.grid.trace import TraceSource
 from lichen.grid.zones import StaticZones
 from lichen.ledger.book import Book
+from lichen.ledger.entry import OWN, WINDOW, Entry
 from lichen.ledger.errors import UnprovenSaving
 from lichen.ledger.estimate import Basis, Estimate
+from lichen.ledger.footprint import Footprint
 from lichen.ledger.memory import MemoryStore
 from lichen.ledger.ports import CallReading
 from lichen.ledger.pricing import Pricer
 from lichen.ledger.quantities import Carbon, Energy, Power
+from lichen.ledger.window import Window
 from lichen.meter.tokens import TokenMeter
 from lichen.plan.plan import Plan, Segment
-from lichen.train.green.account import Account, reprice
+from lichen.testing.samples import sample_figures
+from lichen.train.green.account import STRATEGY, Account, reprice
 from lichen.train.green.issued import Planning
 from lichen.train.green.order import POWER, Order, Pausing
 from lichen.train.green.proof import ProveSettlement
@@ -298,6 +302,66 @@ def test_recompute_prices_cpu_seconds_by_todays_power_and_keeps_the_grid() -> No
     assert entry.figures.factors == "twenty"
 
 
+def window(wh: float, job: str = JOB, strategy: str = WINDOW) -> Entry:
+    """What a job's command measured itself, half an hour after it began."""
+    used = Footprint(
+        Estimate.exact(Energy.wh(wh)),
+        Estimate.exact(Carbon.grams(1.0)),
+        Estimate.exact(Carbon.zero()),
+    )
+    figures = sample_figures(0, strategy=strategy, footprint=used, baseline=None, raw={"job": job})
+    return Entry.of(Window(START + 3.5 * HOUR, START + 4 * HOUR, "DE"), figures)
+
+
+def test_what_a_jobs_own_windows_booked_is_not_booked_again_and_the_saving_stays() -> None:
+    store = MemoryStore()
+    store.append([window(400.0), window(100.0, strategy=OWN), window(300.0, job="another")])
+
+    entry = settler(store).settle(record(stretch(3, 5))).entry
+
+    # 2 kWh, of which the windows have 0.5; at 110 where it ran and 550 at run-now.
+    assert entry is not None
+    assert entry.saving is not None
+    used = entry.figures.footprint
+    assert used.energy.value.in_wh == pytest.approx(1500.0)
+    assert used.operational.value.in_grams == pytest.approx(165.0)
+    saved = entry.saving.footprint.operational
+    assert (saved.value.in_grams, saved.low.in_grams, saved.high.in_grams) == pytest.approx(
+        (880.0, 880.0 / 1.2, 880.0 * 1.2)
+    )
+
+
+def test_windows_that_booked_more_than_is_known_of_the_job_leave_it_nothing() -> None:
+    store = MemoryStore()
+    store.append([window(5000.0)])
+
+    entry = settler(store).settle(record(stretch(3, 5))).entry
+
+    assert entry is not None
+    assert entry.saving is not None
+    assert entry.figures.footprint.energy.value == Energy.zero()
+    assert entry.saving.footprint.operational.value.in_grams == pytest.approx(880.0)
+    shares = worth_of(record(stretch(3, 5)), entry, [], trace(), LATER)
+    assert shares is not None
+    assert shares.got == pytest.approx(0.8)
+
+
+def test_recompute_leaves_out_what_windows_booked_too() -> None:
+    store = MemoryStore()
+    store.append([window(2.5)])
+    settler(store).settle(record(stretch(3, 5, cpu_s=3600.0), power=POWER))
+    [before] = store.entries(strategy=STRATEGY)
+
+    again = reprice(
+        before.figures, before, reading=lambda s: watt_a_cpu(2 * s), factors=lambda: "twenty"
+    )
+
+    # 7.5 of 10 Wh; then 15 of 20.
+    assert before.figures.footprint.energy.value.in_wh == pytest.approx(7.5)
+    assert again.footprint.energy.value.in_wh == pytest.approx(15.0)
+    assert again.raw["run_now_g"] == pytest.approx(11.0)
+
+
 def planning(expected: float, run_now: float) -> Planning:
     def grams(value: float) -> Estimate[Carbon]:
         return Estimate.exact(Carbon.grams(value), Basis.MODELLED)
@@ -356,6 +420,7 @@ class Proving:
             lambda: Queue(self.where), lambda: self.grid, watt_a_cpu, lambda: "ten watts"
         )
         store = MemoryStore()
+        store.append([window(500.0)])
         pricer = Pricer(TokenMeter(), StaticZones(), whole={"settlement": lambda f, _: f})
         self.book = Book(store, pricer, provers={"run-now/1": prove})
         entry = settler(store).settle(self.job).entry

@@ -171,12 +171,15 @@ def _close(book: Book, unit: str) -> None:
 
 def _overhead(book: Book, unit: str) -> Entry:
     """What lichen itself took to start and to measure: CPU time, in the unit of the work."""
+    import os
     from datetime import UTC, datetime, timedelta
 
     from lichen.ledger.entry import OWN, Entry, Figures
+    from lichen.ledger.measurer import JOB
     from lichen.ledger.window import Window, Work, microseconds
     from lichen.meter import host
 
+    job = os.environ.get(JOB)
     spent, now = time.process_time(), datetime.now(UTC)
     window = Window(now - timedelta(seconds=spent), now, book.zone)
     reading = host.reading_of_cpu(spent)
@@ -189,7 +192,7 @@ def _overhead(book: Book, unit: str) -> Entry:
         method=host.METHOD,
         factors=host.factors(),
         zone=book.zone,
-        raw={"cpu_seconds": spent},
+        raw={"cpu_seconds": spent, **({"job": job} if job else {})},
         gaps=gaps,
     )
     return Entry.of(window, figures)

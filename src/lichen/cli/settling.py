@@ -86,7 +86,9 @@ def said(settlement: Settlement) -> str:
     entry = settlement.entry
     if entry is None:
         return f"is not settled yet: {settlement.why}"
-    used, saving = entry.figures.footprint.carbon, entry.saving
+    used, saving = str(entry.figures.footprint.carbon), entry.saving
+    if share := float(entry.figures.raw.get("booked_share", 0.0)):
+        used += f" beside the {share:.0%} of its energy that its own windows booked"
     if saving is None:
         return f"used {used}; it did not end well, so nothing is claimed"
     carbon = saving.footprint.carbon
@@ -118,6 +120,8 @@ def show(settlement: Settlement, shares: Worth | None) -> None:
         facts.add_row("lost" if lost else "avoided", figure(carbon, "loss" if lost else "gain"))
     for name, text in _shares(shares):
         facts.add_row(name, text)
+    if share := float(figures.raw.get("booked_share", 0.0)):
+        facts.add_row("its windows", f"booked {share:.0%} of its energy: not in the lines above")
     facts.add_row("energy", figure(figures.footprint.energy).append(f"  from {_how(figures)}"))
     facts.add_row("grid", clean(str(figures.raw.get("intensity_from", ""))))
     console.print(Padding(facts, (1, 0, 1, 2), expand=False))

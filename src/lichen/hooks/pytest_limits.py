@@ -6,14 +6,17 @@
 
 Energy and carbon are those of the test's call, fixtures left out, by the best meters here, in the
 zone of the settings; the limit is held against the best estimate, and the message shows the
-interval. Tokens are those of the calls that the ledger of the settings got during the test, so the
-test has to call through `lichen serve` on that ledger. Results stand in the report's properties.
+interval. Unknown is not zero: where a meter is missing or fails, the test fails and says which.
+Tokens are those of the calls that the ledger of the settings got during the test, so the test has
+to call through `lichen serve` on that ledger. Results stand in the report's properties.
 
-Loaded by pytest through its entry point; a test without a limit costs nothing.
+Loaded by pytest through its entry point; a test without a limit costs nothing. A pytest older than
+8 cannot hold a limit: a test that has one fails and says so, and all others run.
 """
 
 from __future__ import annotations
 
+import inspect
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from lichen.ledger.book import Book
     from lichen.ledger.footprint import Footprint
+    from lichen.ledger.measuring import Measurement
 
 _MARKS = {
     "limit_energy": "limit_energy(amount): fail a test that uses more, such as '5 J' or '1 mWh'",
@@ -35,6 +39,11 @@ _MARKS = {
 # The service writes what it booked within a quarter of a second. [s]
 _WRITTEN_S = 0.3
 _BOOK: pytest.StashKey[Book] = pytest.StashKey()
+# Gaps, by their first part, with which energy is not known, and so not below any limit.
+_UNKNOWN = ("no-meter", "meter-failed", "gpu-unmetered")
+# New-style wrappers came with pluggy 1.2; asking an older one for them would end every run of
+# pytest in the environment, limits or not.
+_WRAPS = "wrapper" in inspect.signature(pytest.hookimpl).parameters
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,8 +59,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         book.close()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+def _limited(item: pytest.Item) -> Generator[None, Any, Any]:
     """Measure a test that has a limit, and hold the limit where the test itself passed."""
     limits = {name: _argument(item, name) for name in _MARKS if item.get_closest_marker(name)}
     if not limits:
@@ -60,11 +68,42 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     began = datetime.now(UTC)
     with _book(item.config).measure(item.nodeid) as window:
         result = yield
+    if checks:
+        _refuse_unknown(window)
     for check in checks:
         check(item, window.footprint)
     if "limit_tokens" in limits:
         _check_tokens(item, limits["limit_tokens"], began)
     return result
+
+
+def _too_old(item: pytest.Item) -> None:
+    """Fail a test that has a limit which this pytest cannot hold."""
+    if any(item.get_closest_marker(name) for name in _MARKS):
+        pytest.fail(
+            f"limits need pytest 8 or newer, and this is {pytest.__version__}: "
+            "pip install 'pytest>=8'",
+            pytrace=False,
+        )
+
+
+if _WRAPS:
+    pytest_runtest_call = pytest.hookimpl(wrapper=True)(_limited)
+else:
+    pytest_runtest_setup = _too_old
+
+
+def _refuse_unknown(window: Measurement) -> None:
+    """Fail a test of which a meter did not see all: what is not known is below no limit."""
+    entry = window.entry
+    gaps = ("no-meter",) if entry is None else entry.figures.gaps
+    unknown = [gap for gap in gaps if gap.partition(":")[0] in _UNKNOWN]
+    if unknown:
+        pytest.fail(
+            f"what the test used is not known ({', '.join(unknown)}), so no limit holds: "
+            "`lichen doctor` says which meters can be read here, and how to mend them",
+            pytrace=False,
+        )
 
 
 def _argument(item: pytest.Item, name: str) -> Any:

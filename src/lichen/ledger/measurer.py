@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from lichen.ledger.ports import WindowMeter
     from lichen.ledger.pricing import Pricer
 
-__all__ = ["Measurer"]
+__all__ = ["JOB", "Measurer"]
 
+# The job inside which this process runs, if it does: `lichen run` names it to its command, and
+# books for it what its windows have not.
+JOB = "LICHEN_JOB_ID"
 # How long the thread waits for more windows before it writes: what kill -9 may lose. [s]
 _LINGER_S = 0.05
 # Windows kept while the ledger cannot be written; what comes after is lost, and said to be.
@@ -43,6 +46,7 @@ class Measurer:
         self.meter, self.pricer, self._write = meter, pricer, write
         self._apportioner = Apportioner(meter)
         self._pid = os.getpid()
+        self.job = os.environ.get(JOB, "")
         self._ended: deque[Measurement] = deque()
         self._unwritten: list[Entry] = []
         # One at a time prices and writes; whoever asks for an entry early waits for it too.

@@ -229,6 +229,8 @@ class Measurement:
         raw, gaps = meter.raw(share.own, self._reserved)
         if self._outcome:
             raw["raised"] = self._outcome
+        if self.measurer.job:
+            raw["job"] = self.measurer.job
         window = Window(
             from_microseconds(self._start_us), from_microseconds(self.end_us), self._zone
         )

@@ -10,6 +10,13 @@ P_idle  power while stopped in memory, where the user said it           [W]
 D_ran   wall time of all stretches, D_kept that whose work was kept     [s]
 I       mean intensity over a piece's time                              [gCO₂e/kWh]
 
+Windows that the job's command measured into the same ledger (`lichen measure`, a hook, a book) have
+entries of their own, which hold the share b of E. The job's entry leaves it out on both sides, so
+that each joule is in one entry and the saving stays that of the whole job:
+
+    used     − b·E × Σ s_i·I(when it ran)        b = min(1, Σ E of the windows / E)     [1]
+    baseline − b·E × Σ s_i·I(when it ran)
+
 An account is kept whole in its entry's raw quantities, so that `lichen recompute` can price it
 again without the job and without a grid. What a grid emitted is an observation: it stays, and
 `lichen prove` asks for it again.
@@ -21,10 +28,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lichen.ledger.entry import Baseline, Figures
+from lichen.ledger.entry import OWN, WINDOW, Baseline, Figures
 from lichen.ledger.estimate import Basis, Estimate, price, zero
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from lichen.ledger.entry import Entry
-    from lichen.ledger.ports import CallReading
+    from lichen.ledger.ports import CallReading, Store
 
     # Energy and embodied carbon of a CPU time [s]; the process meter's `reading_of_cpu` is one.
     CpuReading: TypeAlias = Callable[[float], CallReading]
@@ -49,6 +56,8 @@ UNIT = "training run"
 BY_METER, BY_POWER, BY_CPU, BY_GUESS = "meter", "power named", "cpu seconds", "power assumed"
 # What a piece is of.
 RAN, IDLE, MOVED, NOW = "ran", "idle", "moved", "run now"
+# A process may be up before the runner saw it: so much earlier windows of the job may have begun.
+_BEFORE = timedelta(hours=1)
 _GAPS = {
     BY_METER: ("embodied-unknown",),
     BY_POWER: ("embodied-unknown",),
@@ -108,6 +117,7 @@ class Account:
 
     `energy` [J] stands where it is not made from `cpu_s` [s]. Without a piece that is NOW nothing
     was saved or lost: the job did not end well. `source` is who said what the grid emitted.
+    `booked` is the share of the energy that entries of the job's own windows hold. [1]
     """
 
     job: str
@@ -117,29 +127,52 @@ class Account:
     energy: Estimate[Energy] | None = None
     cpu_s: float | None = None
     work: float = 1.0
+    booked: float = 0.0
 
     def figures(self, reading: CpuReading, factors: str) -> Figures:
         """The account priced; `factors` names the tables behind `reading`."""
         running, embodied = self._running(reading)
         ran = [piece for piece in self.pieces if piece.what != NOW]
         now = [piece for piece in self.pieces if piece.what == NOW]
-        baseline = None
+        baseline, raw, rest = None, self.to_raw(), 1.0 - self.booked
         if now:
             share = sum(piece.share for piece in now)
-            baseline = Baseline(_footprint(now, running, embodied * share), RUN_NOW, self.job)
+            instead = _footprint(now, running, embodied * share)
+            if self.booked:
+                raw["run_now_g"] = instead.operational.value.in_grams
+                held = [piece for piece in ran if piece.own is None]
+                booked = _footprint(held, running * self.booked, embodied * self.booked)
+                instead = instead.minus_shared(booked)
+            baseline = Baseline(instead, RUN_NOW, self.job)
         first = max(ran, key=lambda piece: piece.share)
         return Figures(
             name="training",
             strategy=STRATEGY,
             work=Work(self.work, UNIT),
-            footprint=_footprint(ran, running, embodied),
+            footprint=_footprint(ran, running * rest, embodied * rest),
             method=METHOD,
             factors=factors if self.how == BY_CPU else self.how,
             zone=first.zone,
-            raw=self.to_raw(),
+            raw=raw,
             baseline=baseline,
             gaps=_GAPS[self.how],
         )
+
+    def without(self, store: Store, reading: CpuReading) -> Account:
+        """Without what the job's own windows have booked in `store`, and lichen's own inside it.
+
+        Raises:
+            StoreUnavailable: the ledger cannot be read.
+        """
+        since = min(piece.start for piece in self.pieces if piece.what == RAN) - _BEFORE
+        booked = sum(
+            entry.figures.footprint.energy.value.in_joules
+            for strategy in (WINDOW, OWN)
+            for entry in store.entries(since=since, strategy=strategy)
+            if entry.figures.raw.get("job") == self.job
+        )
+        whole = self._running(reading)[0].value.in_joules
+        return replace(self, booked=min(1.0, booked / whole)) if booked and whole else self
 
     def _running(self, reading: CpuReading) -> tuple[Estimate[Energy], Estimate[Carbon]]:
         if self.energy is not None:
@@ -159,6 +192,8 @@ class Account:
             made["energy"] = json.dumps(estimate_to_plain(self.energy))
         if self.cpu_s is not None:
             made["cpu_seconds"] = self.cpu_s
+        if self.booked:
+            made["booked_share"] = self.booked
         return made
 
     @classmethod
@@ -175,6 +210,7 @@ class Account:
             energy=None if energy is None else estimate_from_plain(Energy, json.loads(str(energy))),
             cpu_s=None if cpu_s is None else float(cpu_s),
             work=figures.work.amount,
+            booked=float(raw.get("booked_share", 0.0)),
         )
 
 
@@ -187,7 +223,7 @@ def reprice(
 ) -> Figures:
     """A settlement under today's factors; the same object where nothing changes."""
     now = Account.from_figures(figures).figures(reading, factors())
-    now = replace(now, raw=figures.raw)
+    now = replace(now, raw={**figures.raw, **now.raw} if "run_now_g" in now.raw else figures.raw)
     return figures if now == figures else now
 
 

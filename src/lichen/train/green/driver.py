@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lichen.ledger.errors import ExecutorUnavailable
+from lichen.ledger.errors import ExecutorUnavailable, MeterUnavailable
 from lichen.train.green.decide import may_pause, wants_to_run
 from lichen.train.green.ending import CANCELLED, Ended
 from lichen.train.green.executor import Ask, Phase, Sight, Task
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from lichen.train.green.executor import Executor
     from lichen.train.green.queue import Queue
 
+# A gap: the meter given for a stretch could not be read, so its energy is told by other means.
+METER_FAILED = "meter-failed"
 # Until an executor that refused is asked again.
 _AGAIN = timedelta(seconds=5)
 
@@ -209,9 +211,8 @@ class Driver:
             if last and record.stretches[-1].attempt == record.attempt:
                 start = now
             made = Stretch(attempt=record.attempt, start=start, zone=record.zone)
-            if sight.pid and self._meter:
-                meter = self._meter(sight.pid)
-                self._reading = (meter, meter.read())
+            self._read_from(sight.pid)
+            record = self.record
             stretches = (*record.stretches, made)
             self._keep(record.to(State.RUNNING, stretches=stretches, asked_at=None, note="running"))
         elif open_ is not None and frozen:
@@ -219,6 +220,7 @@ class Driver:
             pausing = record.order.pausing
             how = "frozen" if pausing and pausing.freeze else "checkpoint"
             closed = replace(open_, end=now, how=how, energy=self._energy())
+            record = self.record
             stretches = (*record.stretches[:-1], closed)
             self._keep(record.to(State.PAUSED, stretches=stretches, asked_at=None, note="paused"))
 
@@ -264,15 +266,31 @@ class Driver:
         if sight.phase is Phase.VOID:
             self._keep(replace(self.record, handle="", handed=True))
         else:
-            ended = Ended(self.record, sight, now, cancelled=cancel, energy=self._energy())
+            energy = self._energy()
+            ended = Ended(self.record, sight, now, cancelled=cancel, energy=energy)
             self._keep(ended.record())
+
+    def _read_from(self, pid: int | None) -> None:
+        """Begin to measure a stretch; a meter that cannot be read never stops a job."""
+        if pid is None or self._meter is None:
+            return
+        try:
+            meter = self._meter(pid)
+            self._reading = (meter, meter.read())
+        except MeterUnavailable:
+            self.mark(METER_FAILED)
 
     def _energy(self) -> Estimate[Energy] | None:
         if self._reading is None:
             return None
         meter, began = self._reading
         self._reading = None
-        return meter.read().minus_shared(began)
+        try:
+            return meter.read().minus_shared(began)
+        except MeterUnavailable:
+            # As of a process's meter when the process has ended.
+            self.mark(METER_FAILED)
+            return None
 
     def _keep(self, record: Record) -> None:
         self.record = self._queue.put(record)

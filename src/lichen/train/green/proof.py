@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -63,11 +64,13 @@ class ProveSettlement:
                 f"job {record.id} cannot be settled again: {error} (set --trace or --grid as when "
                 "it was settled)"
             ) from error
+        kept = Account.from_figures(entry.figures)
+        # What the job's windows hold is history, and no part of the saving.
+        again = replace(again, booked=kept.booked)
         found = again.figures(self._reading, self._factors()).saving
         claimed = book.pricer(entry.figures, entry).saving
         if claimed is None or found is None:
             raise UnprovenSaving(f"job {record.id} ended as {record.state.value}: it saved nothing")
-        kept = Account.from_figures(entry.figures)
         checks = (
             (True, _told(record)),
             _check(

@@ -102,7 +102,8 @@ class Settler:
         if had is not None:
             return Settlement(record, had)
         try:
-            entry = entry_of(record, self.account(record), self._reading, self._factors)
+            made = self.account(record).without(self._store, self._reading)
+            entry = entry_of(record, made, self._reading, self._factors)
         except LichenError as error:
             return Settlement(record, None, str(error))
         try:

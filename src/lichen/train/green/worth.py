@@ -73,7 +73,8 @@ def worth_of(
     saving, baseline = entry.saving, entry.figures.baseline
     if saving is None or baseline is None:
         return None
-    whole = baseline.footprint.operational.value.in_grams
+    # Of the whole job, also of what its own windows have booked.
+    whole = float(entry.figures.raw.get("run_now_g", baseline.footprint.operational.value.in_grams))
     got = saving.footprint.operational.value.in_grams / whole if whole else 0.0
     plans = [each.plan for each in plannings if each.plan]
     promised = plans[0].share if plans else None
