@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lichen.grid.neso import Neso
 from lichen.grid.trace import TraceSource
 from lichen.grid.zones import StaticZones
 from lichen.ledger.book import Book
@@ -21,7 +22,7 @@ from lichen.ledger.pricing import Pricer
 from lichen.ledger.quantities import Carbon, Energy, Power
 from lichen.meter.tokens import TokenMeter
 from lichen.plan.plan import Plan, Segment
-from lichen.train.green.account import Account, reprice
+from lichen.train.green.account import ESTIMATED, Account, reprice
 from lichen.train.green.issued import Planning
 from lichen.train.green.order import POWER, Order, Pausing
 from lichen.train.green.proof import ProveSettlement
@@ -29,10 +30,14 @@ from lichen.train.green.queue import Queue
 from lichen.train.green.record import Record, State, Stretch
 from lichen.train.green.settle import Settler
 from lichen.train.green.worth import worth_of
+from tests.grid.apis.neso import NesoApi
+from tests.grid.asking import NOW, asking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from lichen.testing.grid_api import Answer
 
 HOUR = timedelta(hours=1)
 START = datetime(2025, 3, 1, tzinfo=UTC)
@@ -236,6 +241,49 @@ def test_until_the_grid_is_known_a_job_is_not_settled_and_says_why() -> None:
         assert found.entry is None
         assert why in found.why
     assert list(store.entries()) == []
+
+
+def test_a_job_is_not_settled_on_a_forecast_and_is_once_the_actuals_are_out() -> None:
+    store, made = MemoryStore(), in_britain("GB")
+    with asking(Neso, NesoApi) as neso:
+        neso.api.trouble = lambda asked: without_actuals(NesoApi(neso.clock)(asked))
+        waits = settler(store, neso.source, NOW).settle(made)
+        neso.api.trouble = None
+        neso.clock.now += HOUR
+        found = settler(store, neso.source, neso.clock.now).settle(made)
+
+    assert waits.entry is None
+    assert "actuals are not out yet" in waits.why
+    assert found.new
+    assert found.entry is not None
+    assert ESTIMATED not in found.entry.figures.gaps
+
+
+def test_a_region_without_actual_values_is_settled_with_a_gap_that_recompute_keeps() -> None:
+    store, made = MemoryStore(), in_britain("GB-13")
+    with asking(Neso, NesoApi) as neso:
+        entry = settler(store, neso.source, NOW).settle(made).entry
+
+    assert entry is not None
+    assert ESTIMATED in entry.figures.gaps
+    again = reprice(entry.figures, entry, reading=watt_a_cpu, factors=lambda: "ten watts")
+    assert again is entry.figures
+
+
+def in_britain(zone: str) -> Record:
+    """A job that waited from three to five hours before now, for an hour."""
+    first = NOW - 5 * HOUR
+    ran = stretch(0, 1, start=NOW - 3 * HOUR, end=NOW - 2 * HOUR, zone=zone)
+    made = record(ran, release=first, deadline=NOW, zone=zone)
+    return replace(made, submitted_at=first)
+
+
+def without_actuals(answer: Answer) -> Answer:
+    """NESO's answer before it has metered anything."""
+    body: Any = answer.body
+    for row in body["data"]:
+        row["intensity"]["actual"] = None
+    return answer
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED, State.LOST])

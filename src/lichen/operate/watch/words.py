@@ -68,6 +68,10 @@ GAPS = {
     "power-assumed": Said(
         "power assumed", "Neither metered nor told: say what a job draws with --power."
     ),
+    "actuals-estimated": Said(
+        "grid estimated",
+        "The grid's source publishes no actual values of that zone or time: its estimates stand.",
+    ),
     "embodied-unknown": Said(
         "hardware's making unknown", "It is not known which hardware the job ran on."
     ),

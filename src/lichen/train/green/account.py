@@ -47,6 +47,8 @@ RUN_NOW = "run-now/1"
 UNIT = "training run"
 # How the energy is known, the best first.
 BY_METER, BY_POWER, BY_CPU, BY_GUESS = "meter", "power named", "cpu seconds", "power assumed"
+# The grid's source has no actual values of a part, and never will.
+ESTIMATED = "actuals-estimated"
 # What a piece is of.
 RAN, IDLE, MOVED, NOW = "ran", "idle", "moved", "run now"
 _GAPS = {
@@ -107,7 +109,8 @@ class Account:
     """A job's energy and its pieces; `how` says where the energy is from.
 
     `energy` [J] stands where it is not made from `cpu_s` [s]. Without a piece that is NOW nothing
-    was saved or lost: the job did not end well. `source` is who said what the grid emitted.
+    was saved or lost: the job did not end well. `source` is who said what the grid emitted;
+    `estimated`, that no actual values of a part of it are published.
     """
 
     job: str
@@ -117,6 +120,7 @@ class Account:
     energy: Estimate[Energy] | None = None
     cpu_s: float | None = None
     work: float = 1.0
+    estimated: bool = False
 
     def figures(self, reading: CpuReading, factors: str) -> Figures:
         """The account priced; `factors` names the tables behind `reading`."""
@@ -138,7 +142,7 @@ class Account:
             zone=first.zone,
             raw=self.to_raw(),
             baseline=baseline,
-            gaps=_GAPS[self.how],
+            gaps=_GAPS[self.how] + (ESTIMATED,) * self.estimated,
         )
 
     def _running(self, reading: CpuReading) -> tuple[Estimate[Energy], Estimate[Carbon]]:
@@ -175,6 +179,7 @@ class Account:
             energy=None if energy is None else estimate_from_plain(Energy, json.loads(str(energy))),
             cpu_s=None if cpu_s is None else float(cpu_s),
             work=figures.work.amount,
+            estimated=ESTIMATED in figures.gaps,
         )
 
 

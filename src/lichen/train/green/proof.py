@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lichen.ledger.errors import InputError, LichenError, UnprovenSaving
 from lichen.ledger.proof import Proof
-from lichen.train.green.account import Account
+from lichen.train.green.account import ESTIMATED, Account
 from lichen.train.green.settle import account
 from lichen.train.green.worth import worth_of
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 # Two figures made by one method from the same raw quantities differ by rounding alone.
 _TOLERANCE = 1e-9
+# What cannot be proved is told beside what can.
+_GAPS = {
+    ESTIMATED: f"{ESTIMATED}: no actual values of a part are published, so its estimates stand",
+}
 
 
 class ProveSettlement:
@@ -87,6 +91,7 @@ class ProveSettlement:
         )
         worth = worth_of(record, entry, plannings, actual, now)
         told = [line for _, line in checks] + (_shares(worth) if worth else [])
+        told += [_GAPS[gap] for gap in entry.figures.gaps if gap in _GAPS]
         return Proof(entry, claimed, found, tuple(told), all(good for good, _ in checks))
 
     def _record(self, job: str) -> tuple[Record, list[Planning]]:
