@@ -9,6 +9,7 @@ import pytest
 
 from lichen.grid.electricitymaps import ElectricityMaps
 from lichen.grid.point import FORECAST_FACTOR
+from lichen.grid.shelf import Shelf
 from lichen.grid.trace import TRACE_FACTOR
 from lichen.grid.web import Web
 from lichen.ledger.errors import SignalUnavailable, UnknownZone
@@ -21,6 +22,7 @@ from tests.grid.asking import NOW, Asked, asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HOUR = timedelta(hours=1)
 NOON = NOW.replace(minute=0)
@@ -58,6 +60,24 @@ def test_an_estimate_is_provisional_while_a_measured_value_may_come(
 
     assert fresh.standing is Standing.PROVISIONAL
     assert settled.standing is Standing.ESTIMATED
+
+
+def test_another_accounts_answers_are_not_taken_for_its_own(
+    maps: Asked[ElectricityMaps], tmp_path: Path
+) -> None:
+    window = Window(NOON - 6 * HOUR, NOON - 5 * HOUR, "DE")
+
+    def of(token: str) -> ElectricityMaps:
+        web = Web("electricitymaps", maps.api.url, shelf=Shelf(tmp_path), clock=maps.clock)
+        return ElectricityMaps(web, token)
+
+    of(TOKEN).intensity("DE", window)
+    asked = len(maps.api.asked)
+    of(TOKEN).intensity("DE", window)
+
+    assert len(maps.api.asked) == asked
+    with pytest.raises(SignalUnavailable, match="answered 401"):
+        of("another").intensity("DE", window)
 
 
 def all_estimated(maps: Asked[ElectricityMaps], asked: Question) -> Answer:

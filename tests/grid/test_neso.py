@@ -9,7 +9,9 @@ import pytest
 
 from lichen.grid.neso import Neso
 from lichen.grid.point import FORECAST_FACTOR
+from lichen.grid.shelf import Shelf
 from lichen.grid.trace import TRACE_FACTOR
+from lichen.grid.web import Web
 from lichen.ledger.errors import SignalUnavailable, UnknownZone
 from lichen.ledger.signal import SignalKind, Standing
 from lichen.ledger.window import Window
@@ -19,6 +21,7 @@ from tests.grid.asking import NOW, Asked, asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HOUR = timedelta(hours=1)
 NOON = NOW.replace(minute=0)
@@ -75,6 +78,26 @@ def test_a_day_that_holds_a_forecast_is_not_kept_for_ever(neso: Asked[Neso]) -> 
 
     assert (before.values[0], before.standing) == (forecast(day), Standing.PROVISIONAL)
     assert (after.values[0], after.standing) == (actual(day), Standing.ACTUAL)
+
+
+def test_another_addresses_answers_are_not_taken_for_its_own(
+    neso: Asked[Neso], tmp_path: Path
+) -> None:
+    window = Window(NOON - HOUR, NOON, "GB")
+    shelf = Shelf(tmp_path)
+    with asking(Neso, NesoApi) as other:
+        other.api.trouble = rows((0, 1), (1, 1))
+        poisoned = Neso(Web("neso", other.api.url, shelf=shelf, clock=neso.clock))
+        told = poisoned.intensity("GB", window)
+        other.api.trouble = Answer(429, headers={"Retry-After": "1800"})
+        with pytest.raises(SignalUnavailable, match="answered 429"):
+            poisoned.intensity("GB", Window(NOON - 30 * HOUR, NOON - 29 * HOUR, "GB"))
+
+    web = Web("neso", neso.api.url, shelf=Shelf(tmp_path), clock=neso.clock)
+    found = Neso(web).intensity("GB", window)
+
+    assert told.values == (1, 1)
+    assert found.values == (actual(NOON - HOUR), actual(NOON - HALF_HOUR))
 
 
 def late(neso: Asked[Neso], asked: Question) -> Answer:

@@ -93,6 +93,7 @@ class LiveSource:
     def __init__(self, web: Web, *credentials: str) -> None:
         self.web = web
         web.secrets = tuple(secret for secret in credentials if secret)
+        web.account = credentials
         missing = [
             name for name, value in zip(self.needs, credentials, strict=True) if not value.strip()
         ]
@@ -215,7 +216,7 @@ class LiveSource:
                 f"its answer cannot be right: {self.web.quote(why)}",
                 "nothing of it was used; see whether its API has changed",
             ) from None
-        self.web.shelf.put((self.name, "last"), Kept(self.web.now(), None, str(wanted)))
+        self.web.shelf.put(self.web.key("last"), Kept(self.web.now(), None, str(wanted)))
         return found
 
     def kept_points(self, *key: str) -> tuple[Kept | None, list[Point]]:
@@ -229,8 +230,8 @@ class LiveSource:
             return None, []
 
     def key(self, *key: str) -> tuple[str, ...]:
-        """The key of an answer on the shelf: the source and its kind come first."""
-        return (self.name, self.kind.value, *key)
+        """The key of an answer on the shelf: source, address and account, kind, then what it is."""
+        return self.web.key(self.kind.value, *key)
 
     def json(self, wanted: Wanted, reply: Reply) -> Any:
         """The JSON of a reply.
