@@ -14,12 +14,14 @@ from lichen.grid.neso import Neso
 from lichen.grid.trace import TraceSource
 from lichen.grid.zones import StaticZones
 from lichen.ledger.book import Book
+from lichen.ledger.entry import ACROSS_ZONES
 from lichen.ledger.errors import UnprovenSaving
 from lichen.ledger.estimate import Basis, Estimate
 from lichen.ledger.memory import MemoryStore
 from lichen.ledger.ports import CallReading
 from lichen.ledger.pricing import Pricer
 from lichen.ledger.quantities import Carbon, Energy, Power
+from lichen.ledger.rollup import Period
 from lichen.meter.tokens import TokenMeter
 from lichen.plan.plan import Plan, Segment
 from lichen.train.green.account import ESTIMATED, Account, reprice
@@ -181,6 +183,43 @@ def test_moving_data_to_a_clean_zone_is_debited() -> None:
     assert entry.saving.footprint.operational.value.in_grams == pytest.approx(
         1100 - 40 - 0.55 * 620
     )
+
+
+class TwoGrids:
+    """DE at 350 g/kWh and SE at 300."""
+
+    def intensity(self, zone: str, window: Any) -> Any:
+        return trace([300.0 if zone == "SE" else 350.0] * 8, zone).intensity(zone, window)
+
+
+def test_errors_of_two_grids_are_not_shared() -> None:
+    store = MemoryStore()
+    made = record(stretch(0, 1, zone="SE"), places=(("DE", "a"), ("SE", "b")))
+
+    entry = settler(store, TwoGrids()).settle(made).entry
+
+    # 350 × / ÷ 1.2 less 300 × / ÷ 1.2: it may as well be a loss
+    assert entry is not None
+    assert entry.saving is not None
+    widest = (50.0, 350 / 1.2 - 300 * 1.2, 350 * 1.2 - 300 / 1.2)
+    assert grams(entry.saving.footprint.operational) == pytest.approx(widest)
+    assert entry.saving.footprint.energy.low == entry.saving.footprint.energy.high
+    assert ACROSS_ZONES in entry.figures.gaps
+    (total,) = store.totals(Period.DAY)
+    assert grams(total.saved.operational) == pytest.approx(widest)
+    again = reprice(entry.figures, entry, reading=watt_a_cpu, factors=lambda: "ten watts")
+    assert again is entry.figures
+
+
+def test_errors_of_one_grid_are_shared() -> None:
+    entry = settler(MemoryStore()).settle(record(stretch(3, 5))).entry
+
+    assert entry is not None
+    assert ACROSS_ZONES not in entry.figures.gaps
+
+
+def grams(carbon: Estimate[Carbon]) -> tuple[float, float, float]:
+    return carbon.value.in_grams, carbon.low.in_grams, carbon.high.in_grams
 
 
 def test_energy_that_nobody_named_or_metered_is_that_of_its_cpu_seconds() -> None:
@@ -422,6 +461,23 @@ def test_a_settlement_is_proved_from_the_record_and_the_grid(proving: Proving) -
     assert proof.holds
     assert any("of it came" in step for step in proof.steps)
     assert any("perfect foresight avoids 80.0%: 100% of it" in step for step in proof.steps)
+
+
+def test_a_proof_tells_what_the_entry_could_not_know(proving: Proving) -> None:
+    moved = replace(record(stretch(0, 1, zone="SE")), id="1f5a0c1de2b34567")
+    with Queue(proving.where) as queue:
+        queue.add(moved)
+    grid = TwoGrids()
+    prove = ProveSettlement(
+        lambda: Queue(proving.where), lambda: grid, watt_a_cpu, lambda: "ten watts"
+    )
+    entry = settler(MemoryStore(), grid).settle(moved).entry
+    assert entry is not None
+
+    proof = prove(entry, proving.book)
+
+    assert proof.holds
+    assert any(step.startswith("interval-across-zones: it ran in") for step in proof.steps)
 
 
 def test_a_grid_that_says_something_else_now_disproves_it(proving: Proving) -> None:

@@ -10,6 +10,9 @@ P_idle  power while stopped in memory, where the user said it           [W]
 D_ran   wall time of all stretches, D_kept that whose work was kept     [s]
 I       mean intensity over a piece's time                              [gCO₂e/kWh]
 
+Run-now and used are of one energy, so errors are shared within a zone. Where they lie in different
+zones, the errors of two grids are not, and the gap `interval-across-zones` makes the interval wide.
+
 An account is kept whole in its entry's raw quantities, so that `lichen recompute` can price it
 again without the job and without a grid. What a grid emitted is an observation: it stays, and
 `lichen prove` asks for it again.
@@ -24,7 +27,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from lichen.ledger.entry import Baseline, Figures
+from lichen.ledger.entry import ACROSS_ZONES, Baseline, Figures
 from lichen.ledger.estimate import Basis, Estimate, price, zero
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy
@@ -142,7 +145,11 @@ class Account:
             zone=first.zone,
             raw=self.to_raw(),
             baseline=baseline,
-            gaps=_GAPS[self.how] + (ESTIMATED,) * self.estimated,
+            gaps=(
+                *_GAPS[self.how],
+                *(ESTIMATED,) * self.estimated,
+                *(ACROSS_ZONES,) * _is_across(ran, now),
+            ),
         )
 
     def _running(self, reading: CpuReading) -> tuple[Estimate[Energy], Estimate[Carbon]]:
@@ -194,6 +201,11 @@ def reprice(
     now = Account.from_figures(figures).figures(reading, factors())
     now = replace(now, raw=figures.raw)
     return figures if now == figures else now
+
+
+def _is_across(ran: list[Piece], now: list[Piece]) -> bool:
+    """Whether it ran in another zone than it would have run in."""
+    return bool(now) and len({piece.zone for piece in (*ran, *now)}) > 1
 
 
 def _footprint(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lichen.ledger.entry import ACROSS_ZONES
 from lichen.ledger.errors import InputError, LichenError, UnprovenSaving
 from lichen.ledger.proof import Proof
 from lichen.train.green.account import ESTIMATED, Account
@@ -31,6 +32,7 @@ _TOLERANCE = 1e-9
 # What cannot be proved is told beside what can.
 _GAPS = {
     ESTIMATED: f"{ESTIMATED}: no actual values of a part are published, so its estimates stand",
+    ACROSS_ZONES: f"{ACROSS_ZONES}: it ran in another zone, and errors of two grids are not shared",
 }
 
 
