@@ -96,7 +96,7 @@ def test_another_addresses_answers_are_not_taken_for_its_own(
     web = Web("neso", neso.api.url, shelf=Shelf(tmp_path), clock=neso.clock)
     found = Neso(web).intensity("GB", window)
 
-    assert told.values == (1, 1)
+    assert told.values == (1.0, 1.0)
     assert found.values == (actual(NOON - HOUR), actual(NOON - HALF_HOUR))
 
 
