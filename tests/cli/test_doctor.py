@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lichen.grid.neso import Neso
 from lichen.grid.shelf import Kept, Shelf
+from lichen.grid.web import Web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -250,10 +252,11 @@ def test_a_grid_says_when_it_answered_last_and_what_was_wrong_since(
     monkeypatch.setenv("LICHEN_GRID", "neso")
     monkeypatch.setenv("LICHEN_GRID_CACHE", str(tmp_path / "grid"))
     now, shelf = datetime.now(UTC), Shelf(tmp_path / "grid")
-    shelf.put(("neso", "last"), Kept(now - timedelta(hours=2), None, "average intensity of GB"))
+    web = Web("neso", Neso.url, shelf=shelf)
+    shelf.put(web.key("last"), Kept(now - timedelta(hours=2), None, "average intensity of GB"))
 
     before = checks(run, "--ledger", ledger, "--port", free_port)["neso grid"]
-    shelf.put(("neso", "trouble"), Kept(now, None, "it answered 403"))
+    shelf.put(web.key("trouble"), Kept(now, None, "it answered 403"))
     after = checks(run, "--ledger", ledger, "--port", free_port)["neso grid"]
 
     assert before["state"] == "ok"

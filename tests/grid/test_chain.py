@@ -73,6 +73,43 @@ def test_a_dead_source_does_not_block_and_says_why(neso: Asked[Neso]) -> None:
     assert failed.mend
 
 
+@pytest.mark.parametrize("error", [KeyError("data"), RuntimeError("oops"), InputError("no")])
+def test_whatever_a_source_raises_the_next_is_asked(error: Exception) -> None:
+    chain = Chain([Broken(error), StaticZones()], forecasts=[Broken(error), StaticZones()])
+
+    was, will = chain.intensity("GB", PAST), chain.forecast("GB", HOUR)
+
+    assert "Ember" in was.source
+    assert "Ember" in will.source
+    failed = chain.tried[0]
+    assert (failed.source, failed.outcome) == ("Broken", "failed")
+    assert f"Broken failed with {type(error).__name__}: {error}" in failed.why
+
+
+def test_a_broken_source_alone_is_an_error_of_ours_with_its_cause() -> None:
+    with pytest.raises(SignalUnavailable, match="KeyError: 'data'") as failed:
+        Chain([Broken(KeyError("data"))]).intensity("GB", PAST)
+
+    assert isinstance(failed.value.__cause__, KeyError)
+
+
+class Broken:
+    """A plug-in with an error in its code."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def intensity(self, zone: str, window: Window) -> GridSignal:
+        del zone, window
+        raise self._error
+
+    def forecast(
+        self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
+    ) -> GridSignal:
+        del zone, horizon, issued_at
+        raise self._error
+
+
 def test_a_source_that_lies_is_not_asked_again_for_minutes(neso: Asked[Neso]) -> None:
     chain = chained(neso)
     neso.api.trouble = Answer(body=b"{}")

@@ -10,6 +10,7 @@ import pytest
 
 from lichen.assemble import make_grid, make_live, open_grid, open_history
 from lichen.grid.shelf import Shelf
+from lichen.grid.web import Web
 from lichen.ledger.errors import InputError, SignalUnavailable, UnknownZone
 from lichen.ledger.signal import GridSignal, SignalKind
 from lichen.ledger.window import Window
@@ -63,7 +64,9 @@ def test_answers_are_kept_in_the_folder_of_the_setting(tmp_path: Path, neso: Gri
 
     open_grid(made, clock=Clock(NOW)).intensity("GB", PAST)
 
-    assert Shelf(tmp_path / "grid").get("neso", "average", "actual", "GB", "2026-11-20")
+    shelf = Shelf(tmp_path / "grid")
+    key = Web("neso", neso.url, shelf=shelf).key("average", "actual", "GB", "2026-11-20")
+    assert shelf.get(*key)
 
 
 def test_nothing_configured_is_the_zones_average(tmp_path: Path) -> None:

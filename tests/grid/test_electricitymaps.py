@@ -9,10 +9,12 @@ import pytest
 
 from lichen.grid.electricitymaps import ElectricityMaps
 from lichen.grid.point import FORECAST_FACTOR
+from lichen.grid.shelf import Shelf
 from lichen.grid.trace import TRACE_FACTOR
 from lichen.grid.web import Web
 from lichen.ledger.errors import SignalUnavailable, UnknownZone
 from lichen.ledger.estimate import Basis
+from lichen.ledger.signal import Standing
 from lichen.ledger.window import Window
 from lichen.testing.grid_api import Answer, Question
 from tests.grid.apis.electricitymaps import TOKEN, ElectricityMapsApi, intensity
@@ -20,6 +22,7 @@ from tests.grid.asking import NOW, Asked, asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HOUR = timedelta(hours=1)
 NOON = NOW.replace(minute=0)
@@ -44,6 +47,46 @@ def test_a_measured_hour_is_modelled_and_an_estimated_one_assumed(
     assert known.highs[0] == pytest.approx(known.values[0] * TRACE_FACTOR)
     assert guessed.basis is Basis.ASSUMED
     assert guessed.highs[0] == pytest.approx(guessed.values[0] * FORECAST_FACTOR)
+
+
+def test_an_estimate_is_provisional_while_a_measured_value_may_come(
+    maps: Asked[ElectricityMaps],
+) -> None:
+    maps.api.trouble = lambda asked: all_estimated(maps, asked)
+    new, old = NOON - HOUR, NOON - timedelta(days=9)
+
+    fresh = maps.source.intensity("DE", Window(new, NOON, "DE"))
+    settled = maps.source.intensity("DE", Window(old, old + HOUR, "DE"))
+
+    assert fresh.standing is Standing.PROVISIONAL
+    assert settled.standing is Standing.ESTIMATED
+
+
+def test_another_accounts_answers_are_not_taken_for_its_own(
+    maps: Asked[ElectricityMaps], tmp_path: Path
+) -> None:
+    window = Window(NOON - 6 * HOUR, NOON - 5 * HOUR, "DE")
+
+    def of(token: str) -> ElectricityMaps:
+        web = Web("electricitymaps", maps.api.url, shelf=Shelf(tmp_path), clock=maps.clock)
+        return ElectricityMaps(web, token)
+
+    of(TOKEN).intensity("DE", window)
+    asked = len(maps.api.asked)
+    of(TOKEN).intensity("DE", window)
+
+    assert len(maps.api.asked) == asked
+    with pytest.raises(SignalUnavailable, match="answered 401"):
+        of("another").intensity("DE", window)
+
+
+def all_estimated(maps: Asked[ElectricityMaps], asked: Question) -> Answer:
+    """An answer of estimates alone."""
+    answer = ElectricityMapsApi(maps.clock)(asked)
+    body: Any = answer.body
+    for row in body.get("history", body.get("data")):
+        row["isEstimated"] = True
+    return answer
 
 
 def test_the_last_hours_need_the_free_request_only(maps: Asked[ElectricityMaps]) -> None:

@@ -9,16 +9,19 @@ import pytest
 
 from lichen.grid.neso import Neso
 from lichen.grid.point import FORECAST_FACTOR
+from lichen.grid.shelf import Shelf
 from lichen.grid.trace import TRACE_FACTOR
+from lichen.grid.web import Web
 from lichen.ledger.errors import SignalUnavailable, UnknownZone
-from lichen.ledger.signal import SignalKind
+from lichen.ledger.signal import SignalKind, Standing
 from lichen.ledger.window import Window
-from lichen.testing.grid_api import Answer
+from lichen.testing.grid_api import Answer, Question
 from tests.grid.apis.neso import HALF_HOUR, NesoApi, actual, forecast
 from tests.grid.asking import NOW, Asked, asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HOUR = timedelta(hours=1)
 NOON = NOW.replace(minute=0)
@@ -45,6 +48,65 @@ def test_the_half_hour_that_runs_has_its_forecast_with_a_forecasts_interval(
 
     assert signal.values == (forecast(NOON),)
     assert signal.highs[0] == pytest.approx(signal.values[0] * FORECAST_FACTOR)
+
+
+def test_a_forecast_that_stands_in_for_an_actual_value_is_provisional(neso: Asked[Neso]) -> None:
+    over = neso.source.intensity("GB", Window(NOON - HOUR, NOON, "GB"))
+    running = neso.source.intensity("GB", Window(NOON - HOUR, NOW, "GB"))
+
+    assert over.standing is Standing.ACTUAL
+    assert running.standing is Standing.PROVISIONAL
+
+
+def test_a_region_has_estimates_and_no_actual_values(neso: Asked[Neso]) -> None:
+    over = neso.source.intensity("GB-13", Window(NOON - HOUR, NOON, "GB-13"))
+    running = neso.source.intensity("GB-13", Window(NOW, NOW, "GB-13"))
+
+    assert over.standing is Standing.ESTIMATED
+    assert running.standing is Standing.PROVISIONAL
+
+
+def test_a_day_that_holds_a_forecast_is_not_kept_for_ever(neso: Asked[Neso]) -> None:
+    day = (NOON - timedelta(days=5)).replace(hour=0)
+    window = Window(day, day + HOUR, "GB")
+    neso.api.trouble = lambda asked: late(neso, asked)
+    before = neso.source.intensity("GB", window)
+    neso.api.trouble = None
+
+    neso.clock.now += HOUR
+    after = neso.source.intensity("GB", window)
+
+    assert (before.values[0], before.standing) == (forecast(day), Standing.PROVISIONAL)
+    assert (after.values[0], after.standing) == (actual(day), Standing.ACTUAL)
+
+
+def test_another_addresses_answers_are_not_taken_for_its_own(
+    neso: Asked[Neso], tmp_path: Path
+) -> None:
+    window = Window(NOON - HOUR, NOON, "GB")
+    shelf = Shelf(tmp_path)
+    with asking(Neso, NesoApi) as other:
+        other.api.trouble = rows((0, 1), (1, 1))
+        poisoned = Neso(Web("neso", other.api.url, shelf=shelf, clock=neso.clock))
+        told = poisoned.intensity("GB", window)
+        other.api.trouble = Answer(429, headers={"Retry-After": "1800"})
+        with pytest.raises(SignalUnavailable, match="answered 429"):
+            poisoned.intensity("GB", Window(NOON - 30 * HOUR, NOON - 29 * HOUR, "GB"))
+
+    web = Web("neso", neso.api.url, shelf=Shelf(tmp_path), clock=neso.clock)
+    found = Neso(web).intensity("GB", window)
+
+    assert told.values == (1.0, 1.0)
+    assert found.values == (actual(NOON - HOUR), actual(NOON - HALF_HOUR))
+
+
+def late(neso: Asked[Neso], asked: Question) -> Answer:
+    """An answer whose actual values are not out."""
+    answer = NesoApi(neso.clock)(asked)
+    body: Any = answer.body
+    for row in body["data"]:
+        row["intensity"]["actual"] = None
+    return answer
 
 
 def test_a_region_is_asked_by_its_number(neso: Asked[Neso]) -> None:

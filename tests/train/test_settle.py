@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lichen.grid.neso import Neso
 from lichen.grid.trace import TraceSource
 from lichen.grid.zones import StaticZones
 from lichen.ledger.book import Book
-from lichen.ledger.entry import OWN, WINDOW, Entry
+from lichen.ledger.entry import ACROSS_ZONES, OWN, WINDOW, Entry
 from lichen.ledger.errors import UnprovenSaving
 from lichen.ledger.estimate import Basis, Estimate
 from lichen.ledger.footprint import Footprint
@@ -21,11 +22,12 @@ from lichen.ledger.memory import MemoryStore
 from lichen.ledger.ports import CallReading
 from lichen.ledger.pricing import Pricer
 from lichen.ledger.quantities import Carbon, Energy, Power
+from lichen.ledger.rollup import Period
 from lichen.ledger.window import Window
 from lichen.meter.tokens import TokenMeter
 from lichen.plan.plan import Plan, Segment
 from lichen.testing.samples import sample_figures
-from lichen.train.green.account import STRATEGY, Account, reprice
+from lichen.train.green.account import ESTIMATED, STRATEGY, Account, reprice
 from lichen.train.green.issued import Planning
 from lichen.train.green.order import POWER, Order, Pausing
 from lichen.train.green.proof import ProveSettlement
@@ -33,10 +35,14 @@ from lichen.train.green.queue import Queue
 from lichen.train.green.record import Record, State, Stretch
 from lichen.train.green.settle import Settler
 from lichen.train.green.worth import worth_of
+from tests.grid.apis.neso import NesoApi
+from tests.grid.asking import NOW, asking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from lichen.testing.grid_api import Answer
 
 HOUR = timedelta(hours=1)
 START = datetime(2025, 3, 1, tzinfo=UTC)
@@ -182,6 +188,43 @@ def test_moving_data_to_a_clean_zone_is_debited() -> None:
     )
 
 
+class TwoGrids:
+    """DE at 350 g/kWh and SE at 300."""
+
+    def intensity(self, zone: str, window: Any) -> Any:
+        return trace([300.0 if zone == "SE" else 350.0] * 8, zone).intensity(zone, window)
+
+
+def test_errors_of_two_grids_are_not_shared() -> None:
+    store = MemoryStore()
+    made = record(stretch(0, 1, zone="SE"), places=(("DE", "a"), ("SE", "b")))
+
+    entry = settler(store, TwoGrids()).settle(made).entry
+
+    # 350 × / ÷ 1.2 less 300 × / ÷ 1.2: it may as well be a loss
+    assert entry is not None
+    assert entry.saving is not None
+    widest = (50.0, 350 / 1.2 - 300 * 1.2, 350 * 1.2 - 300 / 1.2)
+    assert grams(entry.saving.footprint.operational) == pytest.approx(widest)
+    assert entry.saving.footprint.energy.low == entry.saving.footprint.energy.high
+    assert ACROSS_ZONES in entry.figures.gaps
+    (total,) = store.totals(Period.DAY)
+    assert grams(total.saved.operational) == pytest.approx(widest)
+    again = reprice(entry.figures, entry, reading=watt_a_cpu, factors=lambda: "ten watts")
+    assert again is entry.figures
+
+
+def test_errors_of_one_grid_are_shared() -> None:
+    entry = settler(MemoryStore()).settle(record(stretch(3, 5))).entry
+
+    assert entry is not None
+    assert ACROSS_ZONES not in entry.figures.gaps
+
+
+def grams(carbon: Estimate[Carbon]) -> tuple[float, float, float]:
+    return carbon.value.in_grams, carbon.low.in_grams, carbon.high.in_grams
+
+
 def test_energy_that_nobody_named_or_metered_is_that_of_its_cpu_seconds() -> None:
     entry = settler(MemoryStore()).settle(record(stretch(3, 5, cpu_s=3600.0), power=POWER)).entry
 
@@ -240,6 +283,49 @@ def test_until_the_grid_is_known_a_job_is_not_settled_and_says_why() -> None:
         assert found.entry is None
         assert why in found.why
     assert list(store.entries()) == []
+
+
+def test_a_job_is_not_settled_on_a_forecast_and_is_once_the_actuals_are_out() -> None:
+    store, made = MemoryStore(), in_britain("GB")
+    with asking(Neso, NesoApi) as neso:
+        neso.api.trouble = lambda asked: without_actuals(NesoApi(neso.clock)(asked))
+        waits = settler(store, neso.source, NOW).settle(made)
+        neso.api.trouble = None
+        neso.clock.now += HOUR
+        found = settler(store, neso.source, neso.clock.now).settle(made)
+
+    assert waits.entry is None
+    assert "actuals are not out yet" in waits.why
+    assert found.new
+    assert found.entry is not None
+    assert ESTIMATED not in found.entry.figures.gaps
+
+
+def test_a_region_without_actual_values_is_settled_with_a_gap_that_recompute_keeps() -> None:
+    store, made = MemoryStore(), in_britain("GB-13")
+    with asking(Neso, NesoApi) as neso:
+        entry = settler(store, neso.source, NOW).settle(made).entry
+
+    assert entry is not None
+    assert ESTIMATED in entry.figures.gaps
+    again = reprice(entry.figures, entry, reading=watt_a_cpu, factors=lambda: "ten watts")
+    assert again is entry.figures
+
+
+def in_britain(zone: str) -> Record:
+    """A job that waited from three to five hours before now, for an hour."""
+    first = NOW - 5 * HOUR
+    ran = stretch(0, 1, start=NOW - 3 * HOUR, end=NOW - 2 * HOUR, zone=zone)
+    made = record(ran, release=first, deadline=NOW, zone=zone)
+    return replace(made, submitted_at=first)
+
+
+def without_actuals(answer: Answer) -> Answer:
+    """NESO's answer before it has metered anything."""
+    body: Any = answer.body
+    for row in body["data"]:
+        row["intensity"]["actual"] = None
+    return answer
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED, State.LOST])
@@ -439,6 +525,23 @@ def test_a_settlement_is_proved_from_the_record_and_the_grid(proving: Proving) -
     assert proof.holds
     assert any("of it came" in step for step in proof.steps)
     assert any("perfect foresight avoids 80.0%: 100% of it" in step for step in proof.steps)
+
+
+def test_a_proof_tells_what_the_entry_could_not_know(proving: Proving) -> None:
+    moved = replace(record(stretch(0, 1, zone="SE")), id="1f5a0c1de2b34567")
+    with Queue(proving.where) as queue:
+        queue.add(moved)
+    grid = TwoGrids()
+    prove = ProveSettlement(
+        lambda: Queue(proving.where), lambda: grid, watt_a_cpu, lambda: "ten watts"
+    )
+    entry = settler(MemoryStore(), grid).settle(moved).entry
+    assert entry is not None
+
+    proof = prove(entry, proving.book)
+
+    assert proof.holds
+    assert any(step.startswith("interval-across-zones: it ran in") for step in proof.steps)
 
 
 def test_a_grid_that_says_something_else_now_disproves_it(proving: Proving) -> None:

@@ -188,7 +188,7 @@ def _live(what: str, name: str, settings: Settings) -> Row:
         return Row(what, "unavailable", error.why, error.mend)
     if why := source.web.held():
         return Row(what, "unavailable", why, "the next source of the chain stands in")
-    last, trouble = (source.web.shelf.get(name, kept) for kept in ("last", "trouble"))
+    last, trouble = (source.web.shelf.get(*source.web.key(kept)) for kept in ("last", "trouble"))
     if trouble and (last is None or trouble.stored > last.stored):
         told = f"at {trouble.stored:%F %R} UTC {trouble.what}"
         return Row(

@@ -124,6 +124,8 @@ def show(settlement: Settlement, shares: Worth | None) -> None:
         facts.add_row("its windows", f"booked {share:.0%} of its energy: not in the lines above")
     facts.add_row("energy", figure(figures.footprint.energy).append(f"  from {_how(figures)}"))
     facts.add_row("grid", clean(str(figures.raw.get("intensity_from", ""))))
+    if figures.gaps:
+        facts.add_row("gaps", clean(", ".join(figures.gaps)))
     console.print(Padding(facts, (1, 0, 1, 2), expand=False))
 
 

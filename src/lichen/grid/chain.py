@@ -1,8 +1,9 @@
 """Chain: several sources in order of preference, as one.
 
-Each is asked until one answers. A source that failed is not asked again for some minutes, so that
-one that is down costs its time limit once. Nothing blocks: what could not be used is skipped, and
-`tried` says what was asked, what came, and why not, for `lichen doctor` and for a plan.
+Each is asked until one answers. Whatever a source raises is its own failure, with a reason, and the
+next is asked. A source that failed is not asked again for some minutes, so that one that is down
+costs its time limit once. Nothing blocks: what could not be used is skipped, and `tried` says what
+was asked, what came, and why not, for `lichen doctor` and for a plan.
 
     what is configured  →  the built-in forecaster  →  the zone's average  →  nothing known: run now
 
@@ -26,14 +27,13 @@ from lichen.ledger.errors import (
     SourceError,
     UnknownZone,
 )
-from lichen.ledger.signal import SignalKind
+from lichen.ledger.signal import GridSignal, SignalKind
 from lichen.ledger.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from lichen.ledger.ports import ForecastSource, IntensitySource
-    from lichen.ledger.signal import GridSignal
 
 Source = TypeVar("Source")
 # Two processes' clocks, or a server's and ours, differ by less.
@@ -187,7 +187,7 @@ class Chain:
                 self._note(name, asked, "skipped", failure)
                 continue
             try:
-                found = ask(source)
+                found = _asked(source, asked, ask)
             except UnknownZone as error:
                 # One that knows the zone and has nothing says more than one that does not.
                 failure = failure if isinstance(failure, SourceError) else error
@@ -220,6 +220,34 @@ class Chain:
             self._tried[name, asked] = Tried(name, asked, outcome, why, mend, self._now())
             while len(self._tried) > _KEPT:
                 del self._tried[next(iter(self._tried))]
+
+
+def _asked(source: Source, asked: str, ask: Callable[[Source], GridSignal]) -> GridSignal:
+    """A source's answer.
+
+    Raises:
+        UnknownZone: it does not know the zone.
+        SourceError: it has none, or failed in any other way.
+    """
+    try:
+        found = ask(source)
+    except (UnknownZone, SourceError):
+        raise
+    except Exception as error:  # a plug-in may raise anything, and others may be good
+        raise _failed(source, asked, f"{type(error).__name__}: {error}") from error
+    if not isinstance(found, GridSignal):
+        raise _failed(source, asked, f"{type(found).__name__}, which is no signal")
+    return found
+
+
+def _failed(source: object, asked: str, said: str) -> Refused:
+    """The failure of a source whose code is wrong; its credentials are not quoted."""
+    web = getattr(source, "web", None)
+    return Refused(
+        asked,
+        f"{_name(source)} failed with {web.quote(said) if web else said}",
+        "this is an error in the source: report it, or configure another",
+    )
 
 
 def _name(source: object) -> str:

@@ -7,7 +7,8 @@
     auth-token: ELECTRICITYMAPS_TOKEN
 
 Zone keys are ours. The plan of a token says which zones and requests it covers; history of 24 hours
-is in the free one. A value that Electricity Maps estimated has basis ASSUMED and a wider interval.
+is in the free one. A value that Electricity Maps estimated has basis ASSUMED and a wider interval;
+it is PROVISIONAL for the days in which a measured one may replace it, and ESTIMATED after them.
 The sandbox's made-up values are refused, and so is another zone's value: without a zone it knows,
 the API may answer for the place the question came from.
 
@@ -28,9 +29,11 @@ from lichen.grid.trace import TRACE_FACTOR
 from lichen.grid.zones import nearest
 from lichen.ledger.errors import UnknownZone
 from lichen.ledger.estimate import Basis
+from lichen.ledger.signal import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from lichen.grid.web import Web
 
@@ -77,11 +80,12 @@ class ElectricityMaps(LiveForecast):
         """Hours that were."""
         if self.recent and wanted.start > self.web.now() - self.recent:
             answer = self._ask(wanted, "history", {"zone": place})
-            found = _points(answer, answer["history"], place)
+            rows = answer["history"]
         else:
             span = {"start": f"{wanted.start:{_MOMENT}}", "end": f"{wanted.end:{_MOMENT}}"}
             answer = self._ask(wanted, "past-range", {"zone": place, **span})
-            found = _points(answer, answer["data"], place)
+            rows = answer["data"]
+        found = _points(answer, rows, place, self.web.now() - self.settles)
         first, end = wanted.start.timestamp(), wanted.end.timestamp()
         return [point for point in found if first <= point.start < end]
 
@@ -114,7 +118,8 @@ class ElectricityMaps(LiveForecast):
         return answer
 
 
-def _points(answer: Any, rows: Any, place: str) -> Iterator[Point]:
+def _points(answer: Any, rows: Any, place: str, settled: datetime) -> Iterator[Point]:
+    """Hours; an estimate of one that ended after `settled` may yet be replaced."""
     _same_zone(answer, place)
     for row in rows:
         if row["carbonIntensity"] is None:
@@ -124,11 +129,14 @@ def _points(answer: Any, rows: Any, place: str) -> Iterator[Point]:
         if "SANDBOX" in str(row.get("estimationMethod")):
             raise ValueError("it is made up: this token is one of the sandbox")
         is_estimated = bool(row["isEstimated"])
+        start = moment(row["datetime"], "datetime")
+        estimate = Standing.ESTIMATED if start + _HOUR <= settled else Standing.PROVISIONAL
         yield spread(
-            moment(row["datetime"], "datetime"),
+            start,
             number(row["carbonIntensity"], "carbonIntensity"),
             FORECAST_FACTOR if is_estimated else TRACE_FACTOR,
             Basis.ASSUMED if is_estimated else Basis.MODELLED,
+            estimate if is_estimated else Standing.ACTUAL,
         )
 
 

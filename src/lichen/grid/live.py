@@ -6,6 +6,9 @@
 A source's file gives a place for a zone, and points for a place. Here they are looked at
 (`lichen.grid.point`), kept (`lichen.grid.shelf`) and put together to a signal.
 
+What is a forecast or an estimate until the actual value is out says so (`Standing.PROVISIONAL`), as
+does a step that still runs; a day that holds one is not kept for ever.
+
 Average and marginal never mix: a source has one kind, and its answers are kept under it.
 """
 
@@ -30,7 +33,7 @@ from lichen.grid.refusal import Refused
 from lichen.grid.regions import grid_zone
 from lichen.grid.shelf import Kept
 from lichen.ledger.errors import SignalUnavailable
-from lichen.ledger.signal import SignalKind
+from lichen.ledger.signal import SignalKind, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,6 +93,7 @@ class LiveSource:
     def __init__(self, web: Web, *credentials: str) -> None:
         self.web = web
         web.secrets = tuple(secret for secret in credentials if secret)
+        web.account = credentials
         missing = [
             name for name, value in zip(self.needs, credentials, strict=True) if not value.strip()
         ]
@@ -125,6 +129,8 @@ class LiveSource:
 
     def intensity(self, zone: str, window: Window) -> GridSignal:
         """The steps that cover the window, as they were. [gCO₂e/kWh]
+
+        Its `standing` says whether they are final: what is not must not be settled on.
 
         Raises:
             UnknownZone: this source does not know the zone.
@@ -181,13 +187,21 @@ class LiveSource:
         for day in _days(asked.start, asked.end):
             _, known = self.kept_points("actual", place, f"{day:%F}")
             merged = {point.start: point for point in known}
-            merged |= {p.start: p for p in found if at(day) <= p.start < at(day + _DAY)}
+            of_day = (p for p in found if at(day) <= p.start < at(day + _DAY))
+            merged |= {p.start: self._as_of(now, p) for p in of_day}
             days[at(day)] = points = [merged[start] for start in sorted(merged)]
-            is_settled = len(points) == _DAY // self.step and day + _DAY + self.settles <= now
+            is_whole = len(points) == _DAY // self.step
+            is_final = all(point.standing < Standing.PROVISIONAL for point in points)
+            is_settled = is_whole and is_final and day + _DAY + self.settles <= now
             until = None if is_settled else now + self.renewed
             kept = Kept(now, until, {"points": packed(points)})
             self.web.shelf.put(self.key("actual", place, f"{day:%F}"), kept)
         return days
+
+    def _as_of(self, now: datetime, point: Point) -> Point:
+        """A point as it stands now: that of a step that still runs is not final."""
+        runs = point.start + self.step.total_seconds() > now.timestamp()
+        return point._replace(standing=Standing.PROVISIONAL) if runs else point
 
     def checked(self, wanted: Wanted, ask: Any, *arguments: Any) -> Any:
         """What a source answers, looked at; a shape it never had becomes an error that says so."""
@@ -202,7 +216,7 @@ class LiveSource:
                 f"its answer cannot be right: {self.web.quote(why)}",
                 "nothing of it was used; see whether its API has changed",
             ) from None
-        self.web.shelf.put((self.name, "last"), Kept(self.web.now(), None, str(wanted)))
+        self.web.shelf.put(self.web.key("last"), Kept(self.web.now(), None, str(wanted)))
         return found
 
     def kept_points(self, *key: str) -> tuple[Kept | None, list[Point]]:
@@ -216,8 +230,8 @@ class LiveSource:
             return None, []
 
     def key(self, *key: str) -> tuple[str, ...]:
-        """The key of an answer on the shelf: the source and its kind come first."""
-        return (self.name, self.kind.value, *key)
+        """The key of an answer on the shelf: source, address and account, kind, then what it is."""
+        return self.web.key(self.kind.value, *key)
 
     def json(self, wanted: Wanted, reply: Reply) -> Any:
         """The JSON of a reply.

@@ -7,9 +7,10 @@
 
 Zone GB is the nation; GB-1 to GB-17 are the regions by NESO's number (`neso_regions.csv`). Average,
 and direct: CO₂ of generation, with imports and losses, without fuel supply and building. Where a
-half-hour has no actual value yet, and in a region, its last forecast stands, with the interval of a
-forecast. It is not said when a forecast was issued; it is remade every half-hour, so the half-hour
-that runs is taken. Past forecasts are overwritten, not kept.
+half-hour of the nation has no actual value yet, its last forecast stands and is PROVISIONAL. NESO
+publishes no actual values of regions: there the last forecast stands and is ESTIMATED. Either has
+the interval of a forecast. It is not said when a forecast was issued; it is remade every half-hour,
+so the half-hour that runs is taken. Past forecasts are overwritten, not kept.
 
 Source: Carbon Intensity API definitions v2 (carbon-intensity.github.io/api-definitions), CC BY 4.0.
 """
@@ -26,6 +27,7 @@ from lichen.grid.regions import grid_zone
 from lichen.grid.table import rows
 from lichen.grid.trace import TRACE_FACTOR
 from lichen.ledger.errors import UnknownZone
+from lichen.ledger.signal import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,10 +84,11 @@ class Neso(LiveForecast):
             if str(data["regionid"]) != place:
                 raise ValueError(f"it is of region {data['regionid']!r}, not {place}")
             data = data["data"]
-        return [point for start, point in _points(data) if start >= wanted.start]
+        forecast = Standing.PROVISIONAL if place == _NATION else Standing.ESTIMATED
+        return [point for start, point in _points(data, forecast) if start >= wanted.start]
 
 
-def _points(data: Any) -> Iterator[tuple[datetime, Point]]:
+def _points(data: Any, forecast: Standing) -> Iterator[tuple[datetime, Point]]:
     for row in data:
         start, said = moment(row["from"], "from"), row["intensity"]
         if moment(row["to"], "to") - start != Neso.step:
@@ -93,4 +96,5 @@ def _points(data: Any) -> Iterator[tuple[datetime, Point]]:
         if said.get("actual") is not None:
             yield start, spread(start, number(said["actual"], "actual"), TRACE_FACTOR)
         elif said["forecast"] is not None:
-            yield start, spread(start, number(said["forecast"], "forecast"), FORECAST_FACTOR)
+            value = number(said["forecast"], "forecast")
+            yield start, spread(start, value, FORECAST_FACTOR, standing=forecast)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lichen.grid.zones import factor
 from lichen.ledger.errors import LichenError, SignalUnavailable
 from lichen.ledger.estimate import Basis
-from lichen.ledger.signal import GridSignal, SignalKind
+from lichen.ledger.signal import GridSignal, SignalKind, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,22 +37,29 @@ HIGHEST = 2500.0
 _BELOW, _ABOVE = 10.0, 3.0
 # A mean says something about a unit from some hours on: at a sunny noon a grid may be near zero.
 _HOURS_OF_A_MEAN = 12
-_FIELDS = 5
+_FIELDS = 6
 
 
 class Point(NamedTuple):
-    """One step: its start [s since 1970 UTC], intensity and interval [gCO₂e/kWh], and basis."""
+    """One step: start [s since 1970 UTC], intensity, interval [gCO₂e/kWh], basis, standing."""
 
     start: int
     value: float
     low: float
     high: float
     basis: Basis = Basis.MODELLED
+    standing: Standing = Standing.ACTUAL
 
 
-def spread(start: datetime, value: float, factor: float, basis: Basis = Basis.MODELLED) -> Point:
+def spread(
+    start: datetime,
+    value: float,
+    factor: float,
+    basis: Basis = Basis.MODELLED,
+    standing: Standing = Standing.ACTUAL,
+) -> Point:
     """A point with the interval value ÷ factor to value × factor."""
-    return Point(int(start.timestamp()), value, value / factor, value * factor, basis)
+    return Point(int(start.timestamp()), value, value / factor, value * factor, basis, standing)
 
 
 def from_lb_per_mwh(value: float) -> float:
@@ -135,9 +142,16 @@ def unpacked(rows: Any) -> list[Point]:
         ValueError: they are not what `packed` made.
     """
     if not isinstance(rows, list) or any(len(row) != _FIELDS for row in rows):
-        raise ValueError("no rows of five")
+        raise ValueError("no rows of six")
     return [
-        Point(int(row[0]), float(row[1]), float(row[2]), float(row[3]), Basis(row[4]))
+        Point(
+            int(row[0]),
+            float(row[1]),
+            float(row[2]),
+            float(row[3]),
+            Basis(row[4]),
+            Standing(row[5]),
+        )
         for row in rows
     ]
 
@@ -188,6 +202,7 @@ def signal(wanted: Wanted, points: Mapping[int, Point], issued_at: datetime) -> 
         values=tuple(point.value for point in chosen),
         lows=tuple(point.low for point in chosen),
         highs=tuple(point.high for point in chosen),
+        standing=max(point.standing for point in chosen),
     )
 
 

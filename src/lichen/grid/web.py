@@ -5,7 +5,9 @@ a request has one time limit from name look-up to last byte, kept by a thread th
 longer, so that a server which sends a byte now and then ends it too. Redirects are not followed.
 
 A source that says Retry-After, cannot be reached or is broken is left alone for that time. The
-time is on the shelf, so that the next process keeps it as well. Credentials are in no error: what a
+time is on the shelf, so that the next process keeps it as well. What lies on the shelf is of one
+address and one account, under a salted hash of both: a test server's answers, or another account's,
+are never taken for this one's. Credentials are in no error: what a
 server says is quoted without them, and no address is quoted at all.
 
 The client is the standard library's urllib: a few requests an hour need no pool of connections,
@@ -21,9 +23,12 @@ import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cached_property
+from hashlib import pbkdf2_hmac
 from http import HTTPStatus
 from http.client import HTTPException
 from queue import Empty, SimpleQueue
+from secrets import token_hex
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus, urlencode, urlsplit
@@ -47,6 +52,9 @@ _CHUNK = 65_536
 _DENIED = 64
 # How much of what a server says is quoted.
 _QUOTED = 160
+# A password must not be guessed from its mark, whose salt lies beside it: some 10 ms a guess.
+_ROUNDS = 20_000
+_MARK_BYTES = 8
 _AGENT = "lichen (+https://lichen.readthedocs.io)"
 
 
@@ -68,7 +76,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class Web:
     """One source's address.
 
-    `secrets` are never quoted. `clock` gives the time, in UTC.
+    `secrets` are never quoted; `account` are the credentials that answers depend on. `clock` gives
+    the time, in UTC.
 
     Raises:
         InputError: the address is no http or https URL.
@@ -89,6 +98,7 @@ class Web:
         self.name, self.url, self.timeout, self.now = name, url.rstrip("/"), timeout, clock
         self.shelf = shelf or Shelf()
         self.secrets: tuple[str, ...] = ()
+        self.account: tuple[str, ...] = ()
         self._denied: dict[str, tuple[datetime, str, str]] = {}
         self._opener = urllib.request.build_opener(_NoRedirect)
 
@@ -130,6 +140,22 @@ class Web:
             self._deny(question, refusal)
         raise refusal
 
+    def key(self, *key: str) -> tuple[str, ...]:
+        """The key on the shelf of what this address told this account."""
+        return (self.name, self._mark, *key)
+
+    @cached_property
+    def _mark(self) -> str:
+        """A hash of address and account; its salt is the shelf's own."""
+        kept = self.shelf.get("salt")
+        if kept is None or not isinstance(kept.what, str):
+            self.shelf.put(("salt",), Kept(self.now(), None, token_hex(16)))
+            # Another process may have been quicker: what lies there now is everybody's.
+            kept = self.shelf.get("salt")
+        salt = str(kept.what if kept else "")
+        told = "\0".join((self.url, *self.account)).encode()
+        return pbkdf2_hmac("sha256", told, salt.encode(), _ROUNDS, _MARK_BYTES).hex()
+
     def quote(self, said: str) -> str:
         """What a server said, in one short line, without a credential."""
         for secret in self.secrets:
@@ -140,7 +166,7 @@ class Web:
 
     def held(self) -> str:
         """Why the source may not be asked now; empty where it may."""
-        hold = self.shelf.get(self.name, "hold")
+        hold = self.shelf.get(*self.key("hold"))
         now = self.now()
         if hold is None or hold.until is None or not hold.stands(now):
             return ""
@@ -161,8 +187,8 @@ class Web:
     def _leave(self, what: str, why: str, wait: timedelta = LEFT_ALONE, mend: str = "") -> Refused:
         """Leave the source alone for a time, and say so."""
         now = self.now()
-        self.shelf.put((self.name, "hold"), Kept(now, now + wait, why))
-        self.shelf.put((self.name, "trouble"), Kept(now, None, why))
+        self.shelf.put(self.key("hold"), Kept(now, now + wait, why))
+        self.shelf.put(self.key("trouble"), Kept(now, None, why))
         way_out = mend or "check the network and the source's status, or configure another"
         return Refused(what, why, way_out)
 
@@ -175,7 +201,7 @@ class Web:
             return self._leave(what, why, wait, f"wait {wait}, or configure another source")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return self._leave(what, why)
-        self.shelf.put((self.name, "trouble"), Kept(self.now(), None, why))
+        self.shelf.put(self.key("trouble"), Kept(self.now(), None, why))
         if status == HTTPStatus.UNAUTHORIZED:
             return Refused(what, why, f"check the credential of {self.name}")
         if status == HTTPStatus.FORBIDDEN:

@@ -30,6 +30,9 @@ OWN = "lichen"
 NONE = "none"
 # An entry whose strategy is WINDOW is a window that was measured, of a program or of a command.
 WINDOW = "none.measured"
+# A gap: the baseline is of another grid than what was used, and how far the errors of two grids go
+# together is not known.
+ACROSS_ZONES = "interval-across-zones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,16 @@ class Figures:
     def saving(self) -> Saving | None:
         """Baseline minus used, None where no strategy claims one.
 
-        Both sides are priced by the entry's own method and factors, so their errors are shared.
+        Both sides are priced by the entry's own method and factors, so their errors are shared;
+        but not those of two grids, where the gap `ACROSS_ZONES` is named: the interval of
+        operational carbon is then the widest there can be.
         """
         if self.baseline is None:
             return None
+        instead = self.baseline.footprint
+        is_across = ACROSS_ZONES in self.gaps
         return Saving(
-            self.baseline.footprint.minus_shared(self.footprint),
+            (instead.minus_across if is_across else instead.minus_shared)(self.footprint),
             self.baseline.method,
             self.baseline.evidence,
         )

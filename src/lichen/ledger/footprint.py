@@ -10,7 +10,7 @@ Source: ISO/IEC 21031:2024, clause 7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lichen.ledger.estimate import Estimate, zero
 from lichen.ledger.quantities import Carbon, Energy, Money, Water
@@ -54,6 +54,12 @@ class Footprint:
             self.energy.minus_shared(other.energy),
             self.operational.minus_shared(other.operational),
             self.embodied.minus_shared(other.embodied),
+        )
+
+    def minus_across(self, other: Footprint) -> Footprint:
+        """Difference of one work on two grids: only the errors of the grids are not shared."""
+        return replace(
+            self.minus_shared(other), operational=self.operational.minus(other.operational)
         )
 
     def minus(self, other: Footprint) -> Footprint:

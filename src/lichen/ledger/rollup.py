@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from lichen.ledger.entry import ACROSS_ZONES
 from lichen.ledger.estimate import Basis, Estimate, Q
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.quantities import Carbon, Energy
@@ -135,15 +136,17 @@ def sums_of(figures: Figures) -> tuple[float, ...]:
         embodied.value.amount,
         embodied.low.amount,
         embodied.high.amount,
-        *(_NOTHING_SAVED if baseline is None else _saved(baseline.footprint, used)),
+        *(_NOTHING_SAVED if baseline is None else _saved(baseline.footprint, figures)),
     )
 
 
-def _saved(baseline: Footprint, used: Footprint) -> tuple[float, ...]:
+def _saved(baseline: Footprint, figures: Figures) -> tuple[float, ...]:
     """`Figures.saving` as plain numbers: this runs once for every entry written."""
+    used = figures.footprint
+    less = _less_across if ACROSS_ZONES in figures.gaps else _less
     return (
         *_less(baseline.energy, used.energy),
-        *_less(baseline.operational, used.operational),
+        *less(baseline.operational, used.operational),
         *_less(baseline.embodied, used.embodied),
     )
 
@@ -157,6 +160,15 @@ def _less(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
     if low <= value <= high:
         return value, low, high
     return (value, value, high) if value < low else (value, low, value)
+
+
+def _less_across(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
+    """`Estimate.minus` as plain numbers."""
+    return (
+        one.value.amount - other.value.amount,
+        one.low.amount - other.high.amount,
+        one.high.amount - other.low.amount,
+    )
 
 
 def bases_of(figures: Figures) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, IntEnum
 
 from lichen.ledger.errors import InputError, SignalUnavailable, UnitError
 from lichen.ledger.estimate import Basis, Estimate
@@ -43,9 +43,23 @@ class SignalKind(Enum):
             raise InputError(f"{why}: use 'average' or 'marginal' (location-based)") from None
 
 
+class Standing(IntEnum):
+    """How final what a source says of the past is; the larger, the less.
+
+    ESTIMATED: the source publishes nothing better. PROVISIONAL: a forecast or an estimate stands
+    in until the actual value is out, so nothing may be settled on it.
+    """
+
+    ACTUAL = 0
+    ESTIMATED = 1
+    PROVISIONAL = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridSignal:
     """Carbon intensity by step: values, lows and highs of shape (n,). [gCO₂e/kWh]
+
+    `standing` is that of the least final step; it says nothing of a forecast.
 
     Raises:
         InputError: shapes differ, the step is not positive, or a value lies outside its interval.
@@ -62,6 +76,7 @@ class GridSignal:
     values: tuple[float, ...]
     lows: tuple[float, ...]
     highs: tuple[float, ...]
+    standing: Standing = Standing.ACTUAL
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a signal."""

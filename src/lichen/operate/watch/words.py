@@ -68,6 +68,15 @@ GAPS = {
     "power-assumed": Said(
         "power assumed", "Neither metered nor told: say what a job draws with --power."
     ),
+    "actuals-estimated": Said(
+        "grid estimated",
+        "The grid's source publishes no actual values of that zone or time: its estimates stand.",
+    ),
+    "interval-across-zones": Said(
+        "two grids compared",
+        "It ran in another zone than it would have: how far the errors of two grids go together is "
+        "not known, so the interval of what was avoided is the widest there can be.",
+    ),
     "embodied-unknown": Said(
         "hardware's making unknown", "It is not known which hardware the job ran on."
     ),

@@ -17,6 +17,9 @@ that each joule is in one entry and the saving stays that of the whole job:
     used     − b·E × Σ s_i·I(when it ran)        b = min(1, Σ E of the windows / E)     [1]
     baseline − b·E × Σ s_i·I(when it ran)
 
+Run-now and used are of one energy, so errors are shared within a zone. Where they lie in different
+zones, the errors of two grids are not, and the gap `interval-across-zones` makes the interval wide.
+
 An account is kept whole in its entry's raw quantities, so that `lichen recompute` can price it
 again without the job and without a grid. What a grid emitted is an observation: it stays, and
 `lichen prove` asks for it again.
@@ -31,7 +34,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lichen.ledger.entry import OWN, WINDOW, Baseline, Figures
+from lichen.ledger.entry import ACROSS_ZONES, OWN, WINDOW, Baseline, Figures
 from lichen.ledger.estimate import Basis, Estimate, price, zero
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy
@@ -54,6 +57,8 @@ RUN_NOW = "run-now/1"
 UNIT = "training run"
 # How the energy is known, the best first.
 BY_METER, BY_POWER, BY_CPU, BY_GUESS = "meter", "power named", "cpu seconds", "power assumed"
+# The grid's source has no actual values of a part, and never will.
+ESTIMATED = "actuals-estimated"
 # What a piece is of.
 RAN, IDLE, MOVED, NOW = "ran", "idle", "moved", "run now"
 # A process may be up before the runner saw it: so much earlier windows of the job may have begun.
@@ -116,8 +121,9 @@ class Account:
     """A job's energy and its pieces; `how` says where the energy is from.
 
     `energy` [J] stands where it is not made from `cpu_s` [s]. Without a piece that is NOW nothing
-    was saved or lost: the job did not end well. `source` is who said what the grid emitted.
-    `booked` is the share of the energy that entries of the job's own windows hold. [1]
+    was saved or lost: the job did not end well. `source` is who said what the grid emitted;
+    `estimated`, that no actual values of a part of it are published. `booked` is the share of the
+    energy that entries of the job's own windows hold. [1]
     """
 
     job: str
@@ -128,6 +134,7 @@ class Account:
     cpu_s: float | None = None
     work: float = 1.0
     booked: float = 0.0
+    estimated: bool = False
 
     def figures(self, reading: CpuReading, factors: str) -> Figures:
         """The account priced; `factors` names the tables behind `reading`."""
@@ -155,7 +162,11 @@ class Account:
             zone=first.zone,
             raw=raw,
             baseline=baseline,
-            gaps=_GAPS[self.how],
+            gaps=(
+                *_GAPS[self.how],
+                *(ESTIMATED,) * self.estimated,
+                *(ACROSS_ZONES,) * _is_across(ran, now),
+            ),
         )
 
     def without(self, store: Store, reading: CpuReading) -> Account:
@@ -211,6 +222,7 @@ class Account:
             cpu_s=None if cpu_s is None else float(cpu_s),
             work=figures.work.amount,
             booked=float(raw.get("booked_share", 0.0)),
+            estimated=ESTIMATED in figures.gaps,
         )
 
 
@@ -225,6 +237,11 @@ def reprice(
     now = Account.from_figures(figures).figures(reading, factors())
     now = replace(now, raw={**figures.raw, **now.raw} if "run_now_g" in now.raw else figures.raw)
     return figures if now == figures else now
+
+
+def _is_across(ran: list[Piece], now: list[Piece]) -> bool:
+    """Whether it ran in another zone than it would have run in."""
+    return bool(now) and len({piece.zone for piece in (*ran, *now)}) > 1
 
 
 def _footprint(

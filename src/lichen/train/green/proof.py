@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lichen.ledger.entry import ACROSS_ZONES
 from lichen.ledger.errors import InputError, LichenError, UnprovenSaving
 from lichen.ledger.proof import Proof
-from lichen.train.green.account import Account
+from lichen.train.green.account import ESTIMATED, Account
 from lichen.train.green.settle import account
 from lichen.train.green.worth import worth_of
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 # Two figures made by one method from the same raw quantities differ by rounding alone.
 _TOLERANCE = 1e-9
+# What cannot be proved is told beside what can.
+_GAPS = {
+    ESTIMATED: f"{ESTIMATED}: no actual values of a part are published, so its estimates stand",
+    ACROSS_ZONES: f"{ACROSS_ZONES}: it ran in another zone, and errors of two grids are not shared",
+}
 
 
 class ProveSettlement:
@@ -90,6 +96,7 @@ class ProveSettlement:
         )
         worth = worth_of(record, entry, plannings, actual, now)
         told = [line for _, line in checks] + (_shares(worth) if worth else [])
+        told += [_GAPS[gap] for gap in entry.figures.gaps if gap in _GAPS]
         return Proof(entry, claimed, found, tuple(told), all(good for good, _ in checks))
 
     def _record(self, job: str) -> tuple[Record, list[Planning]]:

@@ -3,8 +3,9 @@
     avoided = baseline − used                     of `lichen.train.green.account`
 
 What the grid emitted is asked of recordings and live sources alone: a yearly average
-has no hours, and would settle every job at nothing. Until it is known the job is not settled, and
-says why; never zero. A job is settled once: its entry's id follows from the job.
+has no hours, and would settle every job at nothing. Until it is known, and final, the job is not
+settled, and says why; never zero. Where a grid's source publishes no actual values at all, the gap
+`actuals-estimated` says so. A job is settled once: its entry's id follows from the job.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.ledger.entry import Entry
-from lichen.ledger.errors import EntryConflict, LichenError, SignalUnavailable
+from lichen.ledger.errors import EntryConflict, LichenError
 from lichen.ledger.ids import id_at
+from lichen.ledger.signal import Standing
 from lichen.ledger.window import Window, microseconds
 from lichen.train.green.account import (
     BY_CPU,
@@ -31,6 +33,7 @@ from lichen.train.green.account import (
     exactly,
     watts_for,
 )
+from lichen.train.green.actual import as_it_was
 from lichen.train.green.order import POWER
 from lichen.train.green.record import State
 
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 
     from lichen.ledger.estimate import Estimate
     from lichen.ledger.ports import IntensitySource, Store
-    from lichen.ledger.quantities import CarbonIntensity, Energy
+    from lichen.ledger.quantities import Energy
     from lichen.train.green.account import CpuReading
     from lichen.train.green.record import Record, Stretch
 
@@ -140,11 +143,13 @@ def account(record: Record, actual: IntensitySource, now: datetime) -> Account:
     """
     how, energy, cpu_s, shares = _energy(record)
     sources: dict[str, None] = {}
-    pieces = []
+    pieces, estimated = [], False
     for span in (*_ran(record, shares), *_run_now(record)):
-        found, source = _intensity(actual, span, now)
-        sources[source] = None
-        pieces.append(Piece(span.what, span.start, span.end, span.zone, found, *span[4:]))
+        window = Window(span.start, span.end, span.zone)
+        signal = as_it_was(actual, window, now)
+        sources[signal.source] = None
+        estimated = estimated or signal.standing is Standing.ESTIMATED
+        pieces.append(Piece(*span[:4], signal.over(window), *span[4:]))
     return Account(
         job=record.id,
         how=how,
@@ -153,6 +158,7 @@ def account(record: Record, actual: IntensitySource, now: datetime) -> Account:
         energy=energy,
         cpu_s=cpu_s,
         work=float(record.state is State.DONE),
+        estimated=estimated,
     )
 
 
@@ -166,20 +172,6 @@ def entry_of(record: Record, made: Account, reading: CpuReading, factors: str) -
     start = microseconds(record.stretches[0].start)
     end = max(microseconds(one.end) for one in record.stretches if one.end)
     return Entry(entry_id(record), start, end, "", made.figures(reading, factors))
-
-
-def _intensity(
-    actual: IntensitySource, span: Span, now: datetime
-) -> tuple[Estimate[CarbonIntensity], str]:
-    window = Window(span.start, span.end, span.zone)
-    if span.end > now:
-        raise SignalUnavailable(
-            f"the intensity of {span.zone} from {span.start:%F %R} to {span.end:%F %R} UTC",
-            "that time has not passed",
-            "settle later: `lichen status --settle`",
-        )
-    signal = actual.intensity(span.zone, window)
-    return signal.over(window), signal.source
 
 
 def _wall(stretch: Stretch) -> timedelta:

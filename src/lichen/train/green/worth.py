@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.ledger.errors import LichenError, SignalUnavailable
 from lichen.ledger.window import Window
+from lichen.train.green.actual import as_it_was
 from lichen.train.green.planning import policy_of
 from lichen.train.green.settle import run_now_span
 
@@ -106,7 +107,7 @@ def oracle(record: Record, actual: IntensitySource, now: datetime) -> Plan:
             "ask again then",
         )
     zones = dict.fromkeys((order.zone, *order.place))
-    signals = [actual.intensity(zone, Window(start, deadline, zone)) for zone in zones]
+    signals = [as_it_was(actual, Window(start, deadline, zone), now) for zone in zones]
     job = Job(
         power=order.power,
         p50=lasts,
