@@ -87,7 +87,10 @@ class Driver:
         record = self.record
         if record.state.ended:
             return
+        later = self._not_before is not None and now < self._not_before
         if record.attempt and not record.handle and not record.handed:
+            if later:
+                return
             self._find()
         cancel = Wish.CANCEL in wishes
         if self.record.handle:
@@ -97,9 +100,7 @@ class Driver:
             self._with(sight, now, cancel=cancel)
         elif cancel:
             self._keep(self.record.to(State.CANCELLED, ended_at=now, note="cancelled"))
-        elif self._not_before and now < self._not_before:
-            return
-        elif self._executor.queues or wants_to_run(self.record, now):
+        elif not later and (self._executor.queues or wants_to_run(self.record, now)):
             self._start(now)
 
     def _due(self, now: datetime, *, cancel: bool) -> bool:
@@ -117,7 +118,7 @@ class Driver:
             self._keep(replace(self.record, gaps=(*self.record.gaps, gap)))
 
     def _find(self) -> None:
-        """After a crash between writing a start down and starting: was it started?"""
+        """After a crash, or an answer that was lost, on the way to a start: was it started?"""
         handle = self._executor.find(self._task(None))
         # The number of a start that never was is not used again.
         self._keep(replace(self.record, handle=handle or "", handed=True))
@@ -128,11 +129,8 @@ class Driver:
             begin = self._next_start(now)
         attempt = self.record.attempt + 1
         self._keep(replace(self.record, attempt=attempt, handle="", handed=False, asked_at=None))
-        try:
-            handle = self._executor.submit(self._task(begin))
-        except ExecutorUnavailable:
-            self._keep(replace(self.record, handed=True))
-            raise
+        # Where this fails it may have been taken all the same: the next step looks for it.
+        handle = self._executor.submit(self._task(begin))
         self._keep(replace(self.record, handle=handle, handed=True))
 
     def _next_start(self, now: datetime) -> datetime:

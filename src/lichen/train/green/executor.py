@@ -4,7 +4,8 @@
 
 An executor that `queues` is given the start time and keeps it, runner or no runner; for one that
 does not, the runner submits when the time has come. A task is submitted at most once: after a crash
-`find` gives the handle of a task that was handed over, or makes sure that it never starts.
+or a lost answer `find` gives the handle of a task that was handed over, or makes sure that it never
+starts.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ class Executor(Protocol):
         """Start it, or have it started at `begin`; its handle.
 
         Raises:
-            ExecutorUnavailable: it was not taken, and will not be started.
+            ExecutorUnavailable: it may have been taken or not; `find` then says which.
         """
         ...
 
