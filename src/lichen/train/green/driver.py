@@ -259,6 +259,11 @@ class Driver:
 
     def _close(self, sight: Sight, now: datetime, *, cancel: bool) -> None:
         """Its attempt has ended: what that means for the job."""
+        seen = self.record.stretches
+        if sight.phase is Phase.VOID and seen and seen[-1].attempt == self.record.attempt:
+            # It was seen to run: what says so was taken away, and nothing is known of its end.
+            why = "what its executor kept of it is gone; it is not started again"
+            sight = replace(sight, phase=Phase.GONE, note=why)
         if sight.phase is Phase.VOID:
             self._keep(replace(self.record, handle="", handed=True))
         else:
