@@ -110,6 +110,8 @@ class Lying:
         self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
     ) -> GridSignal:
         honest = BySecond([900.0] * 5 + [50.0], now()).forecast(zone, horizon, issued_at=issued_at)
+        if "answer" in self.changes:
+            return self.changes["answer"]  # type: ignore[return-value]
         if scale := self.changes.get("scale"):
             assert isinstance(scale, float)
             values = tuple(value * scale for value in honest.values)
@@ -157,6 +159,16 @@ def test_a_source_that_lies_is_not_believed(changes: dict[str, object], why: str
 
     assert green.planning.plan is None
     assert why in green.planning.why
+
+
+@pytest.mark.parametrize("answer", [None, {}])
+def test_a_source_that_answers_nonsense_is_named_and_never_blocks(answer: object) -> None:
+    green = wait_until_green(
+        Planner(source=Lying({"answer": answer})), duration=SECOND, deadline=now() + HOUR, zone="DE"
+    )
+
+    assert green.planning.plan is None
+    assert "AttributeError" in green.planning.why
 
 
 def test_an_unknown_zone_is_told() -> None:

@@ -91,8 +91,11 @@ class Planner:
             )
         except UnknownZone:
             raise
-        except LichenError as error:
-            return Planning(now, f"run now: {error}", None, ())
+        except Exception as error:  # noqa: BLE001 (a stranger's forecast or policy: run now)
+            why = (
+                str(error) if isinstance(error, LichenError) else f"{type(error).__name__}: {error}"
+            )
+            return Planning(now, f"run now: {why}", None, ())
 
     def again(self, record: Record, before: Planning, now: datetime) -> Planning | None:
         """A plan for what is left of a job, where it is another one; None: keep the old one."""
@@ -105,7 +108,7 @@ class Planner:
             signals = self.signals(order, now)
             progress = Progress(record.done(now), running=record.open is not None)
             plan = self.policy.again(order.job(), before.plan, signals, now=now, progress=progress)
-        except LichenError:
+        except Exception:  # noqa: BLE001 (as in `plan`; here there is a plan to keep)
             return None
         return None if plan is before.plan else Planning(now, "planned anew", plan, signals)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from lichen.train.green.driver import Driver
 from lichen.train.green.executor import Task
 from lichen.train.green.order import GRACE
 from lichen.train.green.queue import Taken
-from lichen.train.green.record import Record
+from lichen.train.green.record import Record, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,21 +79,27 @@ def submit(
             place=next(iter(order.place.values()), ""),
         )
     )
-    planning = planner.plan(order, now)
-    gaps = planning.plan.gaps if planning.plan else ("forecast-unavailable",)
-    record = Record(
-        id=job,
-        order=order,
-        submitted_at=now,
-        segments=_segments(planning),
-        planned_at=now,
-        note=f"waiting: {planning.plan.method}" if planning.plan else planning.why,
-        gaps=gaps,
-    )
     (queue.folder / job / "checkpoint").mkdir(parents=True, exist_ok=True)
-    queue.add(record)
-    queue.note(job, planning)
-    return record, planning
+    # Its lock is held, so that no runner starts it before there is a plan; should this die in
+    # planning, the next runner has it.
+    with queue.driving(job):
+        queue.add(Record(id=job, order=order, submitted_at=now, note="being planned"))
+        try:
+            planning = planner.plan(order, now)
+        except BaseException as error:
+            # A zone that nobody knows, or Ctrl-C: whoever submits is told, and nothing may run.
+            why = str(error) or type(error).__name__
+            queue.put(queue.get(job).to(State.CANCELLED, ended_at=now, note=why))
+            raise
+        record = replace(
+            queue.get(job),
+            segments=_segments(planning),
+            planned_at=now,
+            note=f"waiting: {planning.plan.method}" if planning.plan else planning.why,
+            gaps=planning.plan.gaps if planning.plan else ("forecast-unavailable",),
+        )
+        queue.note(job, planning)
+        return queue.put(record), planning
 
 
 def _segments(planning: Planning) -> tuple[tuple[datetime, datetime, str], ...]:
