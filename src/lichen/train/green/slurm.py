@@ -40,6 +40,8 @@ _FROZEN = {"SUSPENDED", "STOPPED"}
 _MACHINE = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
 # What scontrol says of a job it has forgotten.
 _FORGOTTEN = "Invalid job id"
+# Stands for the number of a job that Slurm has forgotten.
+_NUMBERLESS = "?"
 # Room for the checkpoint, and for a p90 that was guessed too low.
 _TIME_FACTOR = 2
 
@@ -71,10 +73,10 @@ class Slurm:
             raise ExecutorUnavailable("Slurm", answer.strip(), "see that slurmctld runs")
 
     def submit(self, task: Task) -> str:
-        """Hand it over; Slurm's job id, and the task's folder.
+        """Hand it over; Slurm's job id, the task's name, and its folder.
 
         Raises:
-            ExecutorUnavailable: Slurm did not take it.
+            ExecutorUnavailable: Slurm did not say that it took it.
         """
         task.folder.mkdir(parents=True, exist_ok=True)
         path = task.folder / "job.sh"
@@ -99,21 +101,20 @@ class Slurm:
                 str(path),
             ]
         )
-        return f"{said.strip().partition(';')[0]} {task.folder}"
+        return f"{said.strip().partition(';')[0]} {task.name} {task.folder}"
 
     def find(self, task: Task) -> str | None:
         """The job of that name; where there is none, its script is made to run nothing."""
         said = _tell(["squeue", "--noheader", f"--name={task.name}", "--states=all", "--format=%i"])
         jobs = said.split()
         if jobs:
-            return f"{jobs[-1]} {task.folder}"
+            return f"{jobs[-1]} {task.name} {task.folder}"
         task.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            # As the script does: whoever is first.
-            (task.folder / "began.0").mkdir()
-        except FileExistsError:
-            return f"0 {task.folder}"
-        return None
+        began = task.folder / "began.0"
+        # As the script does: whoever is first. It makes a folder, and finds this file in its way.
+        with suppress(FileExistsError):
+            began.touch(exist_ok=False)
+        return f"{_NUMBERLESS} {task.name} {task.folder}" if began.is_dir() else None
 
     def look(self, handle: str) -> Sight:
         """How it stands, by Slurm, and by its own file once Slurm has forgotten it.
@@ -121,11 +122,14 @@ class Slurm:
         Raises:
             ExecutorUnavailable: the controller does not answer.
         """
-        job, _, folder = handle.partition(" ")
-        said = _tell(["scontrol", "show", "job", "--oneliner", job], fine=(_FORGOTTEN,))
-        if _FORGOTTEN in said:
+        job, name, folder = handle.split(" ", 2)
+        if job == _NUMBERLESS:
             return _by_file(Path(folder))
+        said = _tell(["scontrol", "show", "job", "--oneliner", job], fine=(_FORGOTTEN,))
         fields = dict(re.findall(r"(\S+?)=(\S*)", said))
+        # A controller that lost its state counts from 1 again: the number is then a stranger's.
+        if _FORGOTTEN in said or fields.get("JobName") != name:
+            return _by_file(Path(folder))
         state = fields["JobState"]
         started = _moment(fields.get("StartTime", ""))
         if state in _WAITING:
@@ -151,6 +155,8 @@ class Slurm:
             ExecutorUnavailable: Slurm did not do it.
         """
         job = _id(handle)
+        if job == _NUMBERLESS or self.look(handle).phase in (Phase.ENDED, Phase.GONE, Phase.VOID):
+            return
         commands: dict[Ask, list[list[str]]] = {
             Ask.CHECKPOINT: [["scancel", "--signal=USR1", "--full", job]],
             Ask.PAUSE: [["scancel", "--signal=TERM", "--full", job]],
@@ -231,7 +237,7 @@ def _ended(fields: dict[str, str], state: str, started: datetime | None) -> Sigh
 
 def _by_file(folder: Path) -> Sight:
     """How a job ended that Slurm has forgotten."""
-    began = sorted(folder.glob("began.*"))
+    began = sorted(each for each in folder.glob("began.*") if each.is_dir())
     try:
         code = int((folder / "exit").read_text(encoding="ascii"))
         ended = datetime.fromtimestamp((folder / "exit").stat().st_mtime, UTC)
