@@ -67,7 +67,8 @@ class Driver:
         self._heed(wishes, now)
         try:
             self._move_on(wishes, now)
-        except ExecutorUnavailable as error:
+        except (ExecutorUnavailable, OSError) as error:
+            # OSError: a disk that is full, a folder that may not be written.
             self._not_before = now + _AGAIN
             if self.record.note != str(error):
                 self._keep(replace(self.record, note=str(error)))
