@@ -248,6 +248,10 @@ class Driver:
         if what is Ask.CANCEL and record.note != CANCELLED:
             self._executor.ask(record.handle, what)
             self._keep(replace(record, asked_at=now, note=CANCELLED))
+        elif what is not Ask.CANCEL and record.asked_at and record.order.pausing:
+            if what is Ask.PAUSE and now >= record.asked_at + record.order.pausing.grace + _AGAIN:
+                # Its executor's own SIGKILL, where it sends one, has had its time.
+                self._executor.ask(record.handle, Ask.KILL)
         elif what is not Ask.CANCEL and record.asked_at is None:
             # Written down first: an end that follows is then known to have been asked for.
             self._keep(replace(record, asked_at=now, note="asked to pause"))

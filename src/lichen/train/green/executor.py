@@ -26,13 +26,14 @@ RESUME_ME = 75
 
 
 class Ask(Enum):
-    """What a running command can be asked."""
+    """What a running command can be asked; KILL is for one that outstayed its grace."""
 
     CHECKPOINT = "checkpoint"
     PAUSE = "pause"
     FREEZE = "freeze"
     THAW = "thaw"
     CANCEL = "cancel"
+    KILL = "kill"
 
 
 class Phase(Enum):

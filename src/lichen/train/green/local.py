@@ -30,6 +30,7 @@ _SIGNALS = {
     Ask.PAUSE: signal.SIGTERM,
     Ask.CANCEL: signal.SIGTERM,
     Ask.FREEZE: signal.SIGUSR2,
+    Ask.KILL: signal.SIGKILL,
     Ask.THAW: signal.SIGCONT,
 }
 # The same to the command itself, where its keeper was killed.
@@ -136,7 +137,7 @@ class Local:
     def ask(self, handle: str, what: Ask) -> None:
         """Tell the keeper; where it was killed, the command's group itself."""
         who = _identity(Path(handle) / "began")
-        if who and who.send(_SIGNALS[what]):
+        if what is not Ask.KILL and who and who.send(_SIGNALS[what]):
             return
         child = _identity(Path(handle) / "child")
         if child:

@@ -160,6 +160,7 @@ class Slurm:
         commands: dict[Ask, list[list[str]]] = {
             Ask.CHECKPOINT: [["scancel", "--signal=USR1", "--full", job]],
             Ask.PAUSE: [["scancel", "--signal=TERM", "--full", job]],
+            Ask.KILL: [["scancel", "--signal=KILL", "--full", job]],
             Ask.FREEZE: [["scontrol", "suspend", job]],
             Ask.THAW: [["scontrol", "resume", job]],
             # SIGCONT and SIGTERM, and SIGKILL after the cluster's own KillWait.
