@@ -98,6 +98,31 @@ class Task:
         return f"lichen-{self.job}-{self.attempt}"
 
 
+def own_folder(task: Task) -> Path:
+    """Make a task's folder, with its `output.log`: for this user alone, as they may hold secrets.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    # The folder of its job too: what `parents` makes has the mode of the umask.
+    for each in (task.folder.parent, task.folder):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (task.folder / "output.log").touch(mode=0o600)
+    return task.folder
+
+
+def write_script(task: Task, text: str) -> Path:
+    """Write `job.sh` into a task's folder, for this user alone: it holds the chosen variables.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = own_folder(task) / "job.sh"
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def known_options(task: Task, known: Iterable[str], who: str) -> None:
     """Refuse options that an executor does not know.
 

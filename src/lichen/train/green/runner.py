@@ -81,7 +81,9 @@ def submit(
             place=next(iter(order.place.values()), ""),
         )
     )
-    (queue.folder / job / "checkpoint").mkdir(parents=True, exist_ok=True)
+    # One by one: what `parents` makes would be open to others.
+    for each in (queue.folder, queue.folder / job, queue.folder / job / "checkpoint"):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Its lock is held, so that no runner starts it before there is a plan; should this die in
     # planning, the next runner has it.
     with queue.driving(job):

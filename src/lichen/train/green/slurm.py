@@ -23,7 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lichen.ledger.errors import ExecutorUnavailable
-from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
+from lichen.train.green.executor import (
+    Ask,
+    Phase,
+    Sight,
+    Task,
+    known_options,
+    own_folder,
+    write_script,
+)
 from lichen.train.green.script import script
 
 if TYPE_CHECKING:
@@ -78,9 +86,7 @@ class Slurm:
         Raises:
             ExecutorUnavailable: Slurm did not say that it took it.
         """
-        task.folder.mkdir(parents=True, exist_ok=True)
-        path = task.folder / "job.sh"
-        path.write_text(script(task, restarts="${SLURM_RESTART_COUNT:-0}"), encoding="utf-8")
+        path = write_script(task, script(task, restarts="${SLURM_RESTART_COUNT:-0}"))
         given = dict(task.options)
         if task.place:
             given["partition"] = task.place
@@ -109,8 +115,7 @@ class Slurm:
         jobs = said.split()
         if jobs:
             return f"{jobs[-1]} {task.name} {task.folder}"
-        task.folder.mkdir(parents=True, exist_ok=True)
-        began = task.folder / "began.0"
+        began = own_folder(task) / "began.0"
         # As the script does: whoever is first. It makes a folder, and finds this file in its way.
         with suppress(FileExistsError):
             began.touch(exist_ok=False)
