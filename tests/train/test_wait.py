@@ -143,6 +143,25 @@ def test_a_source_that_hangs_is_left_behind() -> None:
 
 
 @pytest.mark.parametrize(
+    ("limit", "within"), [(SECOND / 2, 15 * 24 * HOUR), (60 * SECOND, 4 * SECOND)]
+)
+def test_all_that_is_asked_of_a_source_has_one_limit_and_no_more_than_there_is_to_spare(
+    limit: timedelta, within: timedelta
+) -> None:
+    source = Hanging()
+    began = now()
+
+    # With two seconds of room and one of work, one second of the four is to spare.
+    green = wait_until_green(
+        Planner(source=source, limit=limit), duration=SECOND, deadline=began + within, zone="DE"
+    )
+    source.go.set()
+
+    assert now() - began < 1.3 * SECOND
+    assert "did not answer" in green.planning.why
+
+
+@pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({"scale": 1000.0}, "another unit"),

@@ -9,6 +9,7 @@ zone or in another unit is named in a gap. None of this moves the deadline.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -85,7 +86,9 @@ class Planner:
         """
         try:
             # The order is a moment older than this planning, and its release with it.
-            signals = self.signals(order, min(now, order.release))
+            at = min(now, order.release)
+            slack = max(order.must_run_from(_NONE) - now, _NONE)
+            signals = self.signals(order, at, min(self.limit, slack))
             return Planning(
                 now, "submitted", policy_of(order, self.policy).plan(order.job(), signals), signals
             )
@@ -112,23 +115,27 @@ class Planner:
             return None
         return None if plan is before.plan else Planning(now, "planned anew", plan, signals)
 
-    def signals(self, order: Order, now: datetime) -> tuple[GridSignal, ...]:
-        """The forecast of each of an order's zones.
+    def signals(
+        self, order: Order, now: datetime, limit: timedelta | None = None
+    ) -> tuple[GridSignal, ...]:
+        """The forecast of each of an order's zones, all within one limit; None: the planner's own.
 
         Raises:
             UnknownZone: the source knows no such zone.
             SignalUnavailable: there is none that can be believed.
         """
         zones = tuple(dict.fromkeys((order.zone, *order.place)))
-        return tuple(self._signal(zone, order, now) for zone in zones)
+        until = time.monotonic() + (self.limit if limit is None else limit).total_seconds()
+        return tuple(self._signal(zone, order, now, until) for zone in zones)
 
-    def _signal(self, zone: str, order: Order, now: datetime) -> GridSignal:
+    def _signal(self, zone: str, order: Order, now: datetime, until: float) -> GridSignal:
         least = max(order.release - now, _NONE) + order.p90
         whole = max(order.deadline - now, least)
         # A source that does not reach the deadline may still reach some way.
         for horizon in dict.fromkeys(max(min(whole, reach), least) for reach in _REACHES):
+            left = timedelta(seconds=max(until - time.monotonic(), 0.0))
             try:
-                signal = _within(self.source, zone, horizon, now, self.limit)
+                signal = _within(self.source, zone, horizon, now, left)
             except SignalUnavailable as error:
                 failure = error
             else:
@@ -196,7 +203,7 @@ def _within(
         return got[0]
     if not failed:
         raise SignalUnavailable(
-            f"a forecast of {zone}", f"its source did not answer within {limit}", "run now"
+            f"a forecast of {zone}", "its source did not answer in time", "run now"
         )
     error = failed[0]
     if isinstance(error, (SignalUnavailable, UnknownZone, InputError)):
