@@ -204,22 +204,42 @@ def test_ctrl_c_on_a_terminal_asks_and_leaves_the_job_to_a_runner_behind(tmp_pat
     until(lambda: status()["jobs"][0]["state"] == "done")
 
 
-def test_sigterm_leaves_the_job_as_it_is_and_adopt_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "exits"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_one_that_is_told_to_end_leaves_the_job_to_a_runner_behind(
+    tmp_path: Path, number: signal.Signals, exits: int
+) -> None:
     process = subprocess.Popen(
         [*LICHEN, "run", *SOON, "--", "sh", "-c", "echo x >> starts; sleep 2; exit 3"],
         stderr=subprocess.DEVNULL,
     )
     until((tmp_path / "starts").exists)
-    process.terminate()
-    code = process.wait(20)
+    process.send_signal(number)
+    code = process.wait(30)
 
-    adopted = shell("run", "--adopt")
+    until(lambda: status()["jobs"][0]["state"] == "failed")
 
     job = status()["jobs"][0]
-    assert code == 143
-    assert adopted.returncode == 0
+    assert code == exits
     assert (job["state"], job["exit_code"]) == ("failed", 3)
     assert (tmp_path / "starts").read_text() == "x\n"
+
+
+def test_a_terminal_that_closes_leaves_a_waiting_job_with_a_runner(
+    tmp_path: Path, dirty_then_clean: str
+) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        late = ("--finish-by", "in 10h", "--duration", "1h", "--zone", "DE")
+        os.execv(sys.executable, [*LICHEN, "run", *late, "--trace", dirty_then_clean, "--", "true"])
+    with Queue(tmp_path / "lichen.db") as queue:
+        seen = b""
+        while b"to go" not in seen:
+            seen += os.read(terminal, 4096)
+
+        os.close(terminal)
+        os.waitpid(pid, 0)
+
+        assert queue.driven(queue.living()[0].id)
 
 
 def test_a_killed_runner_is_named_by_status_and_adopted(tmp_path: Path) -> None:

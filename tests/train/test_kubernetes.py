@@ -154,6 +154,25 @@ def test_a_second_submission_of_a_task_starts_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "starts").read_text() == "x\n"
 
 
+def test_a_submission_whose_answer_is_lost_runs_once(api: KubernetesApi, yard: Yard) -> None:
+    executor = Kubernetes(SECOND / 4)
+    order = yard.order(
+        "sh",
+        "-c",
+        "echo x >> starts; sleep 1",
+        executor="kubernetes",
+        options=tuple(options(yard.folder).items()),
+    )
+    record, _ = submit(yard.queue, yard.planner(), executor, order)
+    api.cluster.lost = 1
+
+    ended = Runner(yard.queue, yard.planner(), lambda _: executor).run([record.id])[0]
+
+    assert api.cluster.lost == 0
+    assert (ended.state, ended.attempt) == (State.DONE, 1)
+    assert yard.text("starts") == "x\n"
+
+
 @pytest.mark.usefixtures("api")
 @pytest.mark.parametrize(
     ("changes", "says"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -267,6 +268,20 @@ def test_a_job_whose_keeper_was_killed_is_watched_and_then_lost_not_run_again(ya
     assert ended.state is State.LOST
     assert "not started again" in ended.note
     assert (yard.folder / "ended").exists()
+    assert yard.text("starts") == "x"
+
+
+def test_a_job_whose_folder_is_removed_while_it_runs_is_lost_not_run_again(yard: Yard) -> None:
+    code = "import time\nopen('starts', 'a').write('x')\ntime.sleep(2)"
+    record = yard.submit(yard.python(code))
+    thread = threading.Thread(target=lambda: yard.runner().run([record.id]))
+    thread.start()
+    until(lambda: yard.queue.get(record.id).state is State.RUNNING and yard.text("starts"))
+
+    shutil.rmtree(yard.queue.get(record.id).handle)
+    thread.join(20)
+
+    assert yard.queue.get(record.id).state is State.LOST
     assert yard.text("starts") == "x"
 
 

@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lichen.ledger.errors import InputError, LichenError, NoJob, StoreUnavailable
+from lichen.ledger.errors import InputError, LichenError, NoJob, StoreUnavailable, UnknownZone
 from lichen.ledger.estimate import Basis, Estimate
 from lichen.ledger.quantities import Energy, Power
 from lichen.ledger.sqlite import SqliteStore
 from lichen.testing.samples import sample_entry
 from lichen.train.green.order import Pausing
+from lichen.train.green.planning import Planner
 from lichen.train.green.queue import Queue, Wish
 from lichen.train.green.record import Record, State, Stretch
+from lichen.train.green.runner import submit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lichen.ledger.signal import GridSignal
     from lichen.testing.jobs import Yard
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -71,6 +74,26 @@ def test_whoever_did_not_read_the_newest_record_cannot_write(yard: Yard) -> None
         yard.queue.put(replace(record, note="older"))
 
     assert yard.queue.get(record.id).note == "newer"
+
+
+def test_a_job_is_on_disk_and_held_before_it_is_planned(yard: Yard) -> None:
+    seen: list[tuple[int, bool]] = []
+
+    class Looking:
+        """A source that looks into the queue, and then knows no zone."""
+
+        def forecast(
+            self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
+        ) -> GridSignal:
+            with Queue(yard.queue.path) as other:
+                seen.extend((each.attempt, other.driven(each.id)) for each in other.living())
+            raise UnknownZone(f"{zone} at {issued_at} for {horizon}")
+
+    with pytest.raises(UnknownZone):
+        submit(yard.queue, Planner(source=Looking()), yard.local, yard.order("true"))
+
+    assert seen == [(0, True)]
+    assert yard.queue.living() == []
 
 
 def test_a_job_is_found_by_the_end_of_its_id(yard: Yard) -> None:

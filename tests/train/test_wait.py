@@ -110,6 +110,8 @@ class Lying:
         self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None
     ) -> GridSignal:
         honest = BySecond([900.0] * 5 + [50.0], now()).forecast(zone, horizon, issued_at=issued_at)
+        if "answer" in self.changes:
+            return self.changes["answer"]  # type: ignore[return-value]
         if scale := self.changes.get("scale"):
             assert isinstance(scale, float)
             values = tuple(value * scale for value in honest.values)
@@ -141,6 +143,25 @@ def test_a_source_that_hangs_is_left_behind() -> None:
 
 
 @pytest.mark.parametrize(
+    ("limit", "within"), [(SECOND / 2, 15 * 24 * HOUR), (60 * SECOND, 4 * SECOND)]
+)
+def test_all_that_is_asked_of_a_source_has_one_limit_and_no_more_than_there_is_to_spare(
+    limit: timedelta, within: timedelta
+) -> None:
+    source = Hanging()
+    began = now()
+
+    # With two seconds of room and one of work, one second of the four is to spare.
+    green = wait_until_green(
+        Planner(source=source, limit=limit), duration=SECOND, deadline=began + within, zone="DE"
+    )
+    source.go.set()
+
+    assert now() - began < 1.3 * SECOND
+    assert "did not answer" in green.planning.why
+
+
+@pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({"scale": 1000.0}, "another unit"),
@@ -157,6 +178,16 @@ def test_a_source_that_lies_is_not_believed(changes: dict[str, object], why: str
 
     assert green.planning.plan is None
     assert why in green.planning.why
+
+
+@pytest.mark.parametrize("answer", [None, {}])
+def test_a_source_that_answers_nonsense_is_named_and_never_blocks(answer: object) -> None:
+    green = wait_until_green(
+        Planner(source=Lying({"answer": answer})), duration=SECOND, deadline=now() + HOUR, zone="DE"
+    )
+
+    assert green.planning.plan is None
+    assert "AttributeError" in green.planning.why
 
 
 def test_an_unknown_zone_is_told() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # How long a runner may take to be up. [s]
 _PATIENCE_S = 20.0
 _LOOK_S = 0.5
-_STOPPED, _TERMINATED, _FINDING = 130, 143, 1
+_STOPPED, _HUNG_UP, _TERMINATED, _FINDING = 130, 129, 143, 1
 
 
 def start_runner(settings: Settings, queue: Queue, job: str) -> None:
@@ -97,7 +98,10 @@ class Follower:
         self._signals: list[int] = []
 
     def follow(self) -> int:
-        """The command's exit code; 130 where it was cancelled, 143 where this was told to end."""
+        """The command's exit code; 130 where it was cancelled.
+
+        Told to end, by SIGTERM or a terminal that closes, it leaves a runner behind: 143 and 129.
+        """
         from lichen.assemble import make_runner
 
         while True:
@@ -107,7 +111,7 @@ class Follower:
                 self._signals.append(number)
                 runner.stop()
 
-            before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+            before = {each: signal.signal(each, stop) for each in _heard()}
             try:
                 record = self._drive(runner)
             finally:
@@ -136,12 +140,14 @@ class Follower:
         """What a signal means: None to go on following."""
         from lichen.train.green.queue import Wish
 
-        if self._signals[-1] == signal.SIGTERM:
-            click.echo(
-                f"lichen: ending; job {self._job} stays as it is: `lichen run --adopt` goes on",
-                err=True,
-            )
-            return _TERMINATED
+        if self._signals[-1] != signal.SIGINT:
+            start_runner(self._settings, self._queue, self._job)
+            # After SIGHUP there may be no terminal to tell it to.
+            with suppress(OSError):
+                click.echo(
+                    f"lichen: ending; a runner behind goes on with job {self._job}", err=True
+                )
+            return _HUNG_UP if self._signals[-1] == signal.SIGHUP else _TERMINATED
         choice = "c"
         if sys.stdin.isatty() and sys.stderr.isatty():
             choice = click.prompt(
@@ -157,6 +163,14 @@ class Follower:
             click.echo(f"lichen: cancelling job {self._job}", err=True)
             self._queue.wish(self._job, Wish.CANCEL)
         return None
+
+
+def _heard() -> list[signal.Signals]:
+    """The signals to follow up; not SIGHUP where nohup has it ignored."""
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        heard.append(signal.SIGHUP)
+    return heard
 
 
 class Progress:

@@ -41,12 +41,16 @@ class _Job:
 
 
 class Cluster:
-    """What the API keeps. `conflicts` are answered 409 before a change is taken."""
+    """What the API keeps. `conflicts` are answered 409 before a change is taken.
+
+    Of `lost` creations the answer is lost: the Job is there, and the connection is broken off.
+    """
 
     def __init__(self) -> None:
         self.jobs: dict[str, _Job] = {}
         self.workloads: dict[str, Plain] = {}
         self.conflicts = 0
+        self.lost = 0
         self.requests: list[str] = []
         self.lock = threading.RLock()
         self._version = 0
@@ -229,6 +233,10 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
                     cluster.requests.append(f"{self.command} {split.path}")
                     found = _route(cluster, self.command, split.path, (split.query, body))
                     said, status = json.dumps(found), HTTPStatus.OK
+                    if cluster.lost and self.command == "POST":
+                        cluster.lost -= 1
+                        self.close_connection = True
+                        return
             except No as no:
                 status = no.status
                 said = json.dumps(

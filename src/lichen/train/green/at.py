@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from lichen.ledger.errors import ExecutorUnavailable
 from lichen.train.green import keeper
-from lichen.train.green.executor import Ask, Phase, Sight, Task
+from lichen.train.green.executor import Ask, Phase, Sight, Task, write_script
 from lichen.train.green.local import Local
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ class At:
         Raises:
             ExecutorUnavailable: at did not take it.
         """
-        task.folder.mkdir(parents=True, exist_ok=True)
-        path = task.folder / "job.sh"
-        path.write_text(_script(task), encoding="utf-8")
+        write_script(task, _script(task))
         _put(task.folder, task.begin)
         return str(task.folder)
 

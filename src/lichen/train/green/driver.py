@@ -69,7 +69,8 @@ class Driver:
         self._heed(wishes, now)
         try:
             self._move_on(wishes, now)
-        except ExecutorUnavailable as error:
+        except (ExecutorUnavailable, OSError) as error:
+            # OSError: a disk that is full, a folder that may not be written.
             self._not_before = now + _AGAIN
             if self.record.note != str(error):
                 self._keep(replace(self.record, note=str(error)))
@@ -89,7 +90,10 @@ class Driver:
         record = self.record
         if record.state.ended:
             return
+        later = self._not_before is not None and now < self._not_before
         if record.attempt and not record.handle and not record.handed:
+            if later:
+                return
             self._find()
         cancel = Wish.CANCEL in wishes
         if self.record.handle:
@@ -99,9 +103,7 @@ class Driver:
             self._with(sight, now, cancel=cancel)
         elif cancel:
             self._keep(self.record.to(State.CANCELLED, ended_at=now, note="cancelled"))
-        elif self._not_before and now < self._not_before:
-            return
-        elif self._executor.queues or wants_to_run(self.record, now):
+        elif not later and (self._executor.queues or wants_to_run(self.record, now)):
             self._start(now)
 
     def _due(self, now: datetime, *, cancel: bool) -> bool:
@@ -119,7 +121,7 @@ class Driver:
             self._keep(replace(self.record, gaps=(*self.record.gaps, gap)))
 
     def _find(self) -> None:
-        """After a crash between writing a start down and starting: was it started?"""
+        """After a crash, or an answer that was lost, on the way to a start: was it started?"""
         handle = self._executor.find(self._task(None))
         # The number of a start that never was is not used again.
         self._keep(replace(self.record, handle=handle or "", handed=True))
@@ -130,11 +132,8 @@ class Driver:
             begin = self._next_start(now)
         attempt = self.record.attempt + 1
         self._keep(replace(self.record, attempt=attempt, handle="", handed=False, asked_at=None))
-        try:
-            handle = self._executor.submit(self._task(begin))
-        except ExecutorUnavailable:
-            self._keep(replace(self.record, handed=True))
-            raise
+        # Where this fails it may have been taken all the same: the next step looks for it.
+        handle = self._executor.submit(self._task(begin))
         self._keep(replace(self.record, handle=handle, handed=True))
 
     def _next_start(self, now: datetime) -> datetime:
@@ -251,6 +250,10 @@ class Driver:
         if what is Ask.CANCEL and record.note != CANCELLED:
             self._executor.ask(record.handle, what)
             self._keep(replace(record, asked_at=now, note=CANCELLED))
+        elif what is not Ask.CANCEL and record.asked_at and record.order.pausing:
+            if what is Ask.PAUSE and now >= record.asked_at + record.order.pausing.grace + _AGAIN:
+                # Its executor's own SIGKILL, where it sends one, has had its time.
+                self._executor.ask(record.handle, Ask.KILL)
         elif what is not Ask.CANCEL and record.asked_at is None:
             # Written down first: an end that follows is then known to have been asked for.
             self._keep(replace(record, asked_at=now, note="asked to pause"))
@@ -263,6 +266,11 @@ class Driver:
 
     def _close(self, sight: Sight, now: datetime, *, cancel: bool) -> None:
         """Its attempt has ended: what that means for the job."""
+        seen = self.record.stretches
+        if sight.phase is Phase.VOID and seen and seen[-1].attempt == self.record.attempt:
+            # It was seen to run: what says so was taken away, and nothing is known of its end.
+            why = "what its executor kept of it is gone; it is not started again"
+            sight = replace(sight, phase=Phase.GONE, note=why)
         if sight.phase is Phase.VOID:
             self._keep(replace(self.record, handle="", handed=True))
         else:

@@ -4,7 +4,8 @@
 
 An executor that `queues` is given the start time and keeps it, runner or no runner; for one that
 does not, the runner submits when the time has come. A task is submitted at most once: after a crash
-`find` gives the handle of a task that was handed over, or makes sure that it never starts.
+or a lost answer `find` gives the handle of a task that was handed over, or makes sure that it never
+starts.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ RESUME_ME = 75
 
 
 class Ask(Enum):
-    """What a running command can be asked."""
+    """What a running command can be asked; KILL is for one that outstayed its grace."""
 
     CHECKPOINT = "checkpoint"
     PAUSE = "pause"
     FREEZE = "freeze"
     THAW = "thaw"
     CANCEL = "cancel"
+    KILL = "kill"
 
 
 class Phase(Enum):
@@ -96,6 +98,31 @@ class Task:
         return f"lichen-{self.job}-{self.attempt}"
 
 
+def own_folder(task: Task) -> Path:
+    """Make a task's folder, with its `output.log`: for this user alone, as they may hold secrets.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    # The folder of its job too: what `parents` makes has the mode of the umask.
+    for each in (task.folder.parent, task.folder):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (task.folder / "output.log").touch(mode=0o600)
+    return task.folder
+
+
+def write_script(task: Task, text: str) -> Path:
+    """Write `job.sh` into a task's folder, for this user alone: it holds the chosen variables.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = own_folder(task) / "job.sh"
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def known_options(task: Task, known: Iterable[str], who: str) -> None:
     """Refuse options that an executor does not know.
 
@@ -135,7 +162,7 @@ class Executor(Protocol):
         """Start it, or have it started at `begin`; its handle.
 
         Raises:
-            ExecutorUnavailable: it was not taken, and will not be started.
+            ExecutorUnavailable: it may have been taken or not; `find` then says which.
         """
         ...
 

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _OPTIONS = ("image", "namespace", "queue", "pvc", "mount", "workdir", "gpus", "cpus", "memory",
             "service-account")  # fmt: skip
 _PAUSED, _VOID = "lichen/paused", "lichen/void"
-_TIMEOUT_S = 30
+_TIMEOUT_S, _TRIES = 30, 6
 _LOOK_EVERY = timedelta(seconds=5)
-_TRIES = 6
+_NEVER = (Ask.CHECKPOINT, Ask.KILL)
 # The newest first; a cluster without it answers 404.
 _KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 _NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
@@ -156,7 +156,7 @@ class Kubernetes:
             raise ExecutorUnavailable(
                 "freezing on Kubernetes", "suspending a Job ends its pod", "leave out --freeze"
             )
-        if what is Ask.CHECKPOINT or self.look(handle).phase in (Phase.ENDED, Phase.GONE):
+        if what in _NEVER or self.look(handle).phase in (Phase.ENDED, Phase.GONE):
             return
         apis, namespace, name = _of(handle)
         if what is Ask.CANCEL:

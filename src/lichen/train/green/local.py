@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from lichen.ledger.errors import ExecutorUnavailable, NoCommand
 from lichen.train.green import keeper
-from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
+from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options, own_folder
 from lichen.train.green.identity import Identity
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _SIGNALS = {
     Ask.PAUSE: signal.SIGTERM,
     Ask.CANCEL: signal.SIGTERM,
     Ask.FREEZE: signal.SIGUSR2,
+    Ask.KILL: signal.SIGKILL,
     Ask.THAW: signal.SIGCONT,
 }
 # The same to the command itself, where its keeper was killed.
@@ -70,7 +71,7 @@ class Local:
         Raises:
             ExecutorUnavailable: no process can be made.
         """
-        task.folder.mkdir(parents=True, exist_ok=True)
+        own_folder(task)
         try:
             with (task.folder / "output.log").open("ab") as log:
                 self._spawn(task, None if task.shown else log)
@@ -99,7 +100,7 @@ class Local:
 
     def find(self, task: Task) -> str | None:
         """Its folder if a keeper began; else it is made void, and a late keeper finds that."""
-        task.folder.mkdir(parents=True, exist_ok=True)
+        own_folder(task)
         if keeper.publish(task.folder / "began", _VOID):
             return None
         return None if (task.folder / "began").read_text() == _VOID else str(task.folder)
@@ -136,7 +137,7 @@ class Local:
     def ask(self, handle: str, what: Ask) -> None:
         """Tell the keeper; where it was killed, the command's group itself."""
         who = _identity(Path(handle) / "began")
-        if who and who.send(_SIGNALS[what]):
+        if what is not Ask.KILL and who and who.send(_SIGNALS[what]):
             return
         child = _identity(Path(handle) / "child")
         if child:

@@ -9,6 +9,7 @@ zone or in another unit is named in a gap. None of this moves the deadline.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -85,14 +86,19 @@ class Planner:
         """
         try:
             # The order is a moment older than this planning, and its release with it.
-            signals = self.signals(order, min(now, order.release))
+            at = min(now, order.release)
+            slack = max(order.must_run_from(_NONE) - now, _NONE)
+            signals = self.signals(order, at, min(self.limit, slack))
             return Planning(
                 now, "submitted", policy_of(order, self.policy).plan(order.job(), signals), signals
             )
         except UnknownZone:
             raise
-        except LichenError as error:
-            return Planning(now, f"run now: {error}", None, ())
+        except Exception as error:  # noqa: BLE001 (a stranger's forecast or policy: run now)
+            why = (
+                str(error) if isinstance(error, LichenError) else f"{type(error).__name__}: {error}"
+            )
+            return Planning(now, f"run now: {why}", None, ())
 
     def again(self, record: Record, before: Planning, now: datetime) -> Planning | None:
         """A plan for what is left of a job, where it is another one; None: keep the old one."""
@@ -105,27 +111,31 @@ class Planner:
             signals = self.signals(order, now)
             progress = Progress(record.done(now), running=record.open is not None)
             plan = self.policy.again(order.job(), before.plan, signals, now=now, progress=progress)
-        except LichenError:
+        except Exception:  # noqa: BLE001 (as in `plan`; here there is a plan to keep)
             return None
         return None if plan is before.plan else Planning(now, "planned anew", plan, signals)
 
-    def signals(self, order: Order, now: datetime) -> tuple[GridSignal, ...]:
-        """The forecast of each of an order's zones.
+    def signals(
+        self, order: Order, now: datetime, limit: timedelta | None = None
+    ) -> tuple[GridSignal, ...]:
+        """The forecast of each of an order's zones, all within one limit; None: the planner's own.
 
         Raises:
             UnknownZone: the source knows no such zone.
             SignalUnavailable: there is none that can be believed.
         """
         zones = tuple(dict.fromkeys((order.zone, *order.place)))
-        return tuple(self._signal(zone, order, now) for zone in zones)
+        until = time.monotonic() + (self.limit if limit is None else limit).total_seconds()
+        return tuple(self._signal(zone, order, now, until) for zone in zones)
 
-    def _signal(self, zone: str, order: Order, now: datetime) -> GridSignal:
+    def _signal(self, zone: str, order: Order, now: datetime, until: float) -> GridSignal:
         least = max(order.release - now, _NONE) + order.p90
         whole = max(order.deadline - now, least)
         # A source that does not reach the deadline may still reach some way.
         for horizon in dict.fromkeys(max(min(whole, reach), least) for reach in _REACHES):
+            left = timedelta(seconds=max(until - time.monotonic(), 0.0))
             try:
-                signal = _within(self.source, zone, horizon, now, self.limit)
+                signal = _within(self.source, zone, horizon, now, left)
             except SignalUnavailable as error:
                 failure = error
             else:
@@ -193,7 +203,7 @@ def _within(
         return got[0]
     if not failed:
         raise SignalUnavailable(
-            f"a forecast of {zone}", f"its source did not answer within {limit}", "run now"
+            f"a forecast of {zone}", "its source did not answer in time", "run now"
         )
     error = failed[0]
     if isinstance(error, (SignalUnavailable, UnknownZone, InputError)):

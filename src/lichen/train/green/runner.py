@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lichen.ledger.errors import InputError
+from lichen.ledger.errors import InputError, StoreUnavailable
 from lichen.ledger.ids import new_id
 from lichen.train.green.clock import Clock
 from lichen.train.green.driver import Driver
 from lichen.train.green.executor import Task
 from lichen.train.green.order import GRACE
 from lichen.train.green.queue import Taken
-from lichen.train.green.record import Record
+from lichen.train.green.record import Record, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Forecasts are issued hourly; asking more often tells nothing new.
 REPLAN = timedelta(hours=1)
+# Until a step that failed is tried again.
+_AGAIN = timedelta(seconds=1)
 # Between two looks; a job on this machine ends unseen for no longer. [s]
 LOOK_S = 0.25
 # A gap: the wall clock was set while the job was driven, so its times are off by as much.
@@ -79,21 +81,29 @@ def submit(
             place=next(iter(order.place.values()), ""),
         )
     )
-    planning = planner.plan(order, now)
-    gaps = planning.plan.gaps if planning.plan else ("forecast-unavailable",)
-    record = Record(
-        id=job,
-        order=order,
-        submitted_at=now,
-        segments=_segments(planning),
-        planned_at=now,
-        note=f"waiting: {planning.plan.method}" if planning.plan else planning.why,
-        gaps=gaps,
-    )
-    (queue.folder / job / "checkpoint").mkdir(parents=True, exist_ok=True)
-    queue.add(record)
-    queue.note(job, planning)
-    return record, planning
+    # One by one: what `parents` makes would be open to others.
+    for each in (queue.folder, queue.folder / job, queue.folder / job / "checkpoint"):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Its lock is held, so that no runner starts it before there is a plan; should this die in
+    # planning, the next runner has it.
+    with queue.driving(job):
+        queue.add(Record(id=job, order=order, submitted_at=now, note="being planned"))
+        try:
+            planning = planner.plan(order, now)
+        except BaseException as error:
+            # A zone that nobody knows, or Ctrl-C: whoever submits is told, and nothing may run.
+            why = str(error) or type(error).__name__
+            queue.put(queue.get(job).to(State.CANCELLED, ended_at=now, note=why))
+            raise
+        record = replace(
+            queue.get(job),
+            segments=_segments(planning),
+            planned_at=now,
+            note=f"waiting: {planning.plan.method}" if planning.plan else planning.why,
+            gaps=planning.plan.gaps if planning.plan else ("forecast-unavailable",),
+        )
+        queue.note(job, planning)
+        return queue.put(record), planning
 
 
 def _segments(planning: Planning) -> tuple[tuple[datetime, datetime, str], ...]:
@@ -107,6 +117,8 @@ class _Driven:
     """A job in a runner's hands, and the planning under way for it."""
 
     driver: Driver
+    trouble: str = ""
+    not_before: datetime | None = None
     asked_at: datetime | None = None
     answer: list[Planning | None] = field(default_factory=list)
 
@@ -147,27 +159,38 @@ class Runner:
 
         Raises:
             Taken: another runner drives one of them.
-            StoreUnavailable: the queue cannot be written.
+            StoreUnavailable: the queue cannot be read at the start; later that is said and tried
+                again, for ever.
         """
         with ExitStack() as locks:
             return self._drive([self._take(job, locks) for job in jobs], on_step)
 
     def adopt(self, on_step: OnStep | None = None) -> list[Record]:
-        """Drive every living job that no other runner drives, as `run`."""
+        """Drive every living job that no other runner drives, as `run`.
+
+        One that cannot be driven here keeps why in its note, and is left to another runner.
+        """
         with ExitStack() as locks:
             driven = []
             for record in self._queue.living():
-                with suppress(Taken):
+                try:
                     driven.append(self._take(record.id, locks))
+                except Taken:
+                    continue
+                except Exception as error:  # noqa: BLE001 (one bad job is not the end of the others)
+                    self._left(record, error, on_step)
             return self._drive(driven, on_step)
 
     def _drive(self, driven: list[_Driven], on_step: OnStep | None) -> list[Record]:
         while not self._stopped.is_set():
             now = self._clock.now()
             for one in driven:
-                self._step(one, now)
+                self._guarded(one, now)
                 if on_step:
-                    on_step(one.driver.record, now)
+                    record = one.driver.record
+                    # A terminal that is gone is no reason to stop.
+                    with suppress(OSError):
+                        on_step(replace(record, note=one.trouble or record.note), now)
             if all(one.driver.record.state.ended for one in driven):
                 break
             self._stopped.wait(LOOK_S)
@@ -175,11 +198,32 @@ class Runner:
 
     def _take(self, job: str, locks: ExitStack) -> _Driven:
         record = self._queue.get(job)
-        locks.enter_context(self._queue.driving(record.id))
-        executor = self._executor_of(record.order.executor)
-        return _Driven(
-            Driver(self._queue, executor, record.id, shown=self._shown, meter=self._meter)
-        )
+        with ExitStack() as own:
+            own.enter_context(self._queue.driving(record.id))
+            executor = self._executor_of(record.order.executor)
+            driver = Driver(self._queue, executor, record.id, shown=self._shown, meter=self._meter)
+            locks.enter_context(own.pop_all())
+        return _Driven(driver)
+
+    def _left(self, record: Record, error: Exception, on_step: OnStep | None) -> None:
+        told = replace(record, note=f"not driven: {error}")
+        with suppress(StoreUnavailable, OSError, Taken), self._queue.driving(record.id):
+            self._queue.put(told)
+        if on_step:
+            with suppress(OSError):
+                on_step(told, self._clock.now())
+
+    def _guarded(self, one: _Driven, now: datetime) -> None:
+        """Step a job; where that fails, say it and try again later, for as long as it takes."""
+        if one.not_before and now < one.not_before:
+            return
+        try:
+            self._step(one, now)
+        except Exception as error:  # noqa: BLE001 (one bad job is not the end of the others)
+            one.trouble = str(error) or type(error).__name__
+            one.not_before = now + _AGAIN
+        else:
+            one.trouble, one.not_before = "", None
 
     def _step(self, one: _Driven, now: datetime) -> None:
         if one.driver.record.state.ended:

@@ -23,7 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lichen.ledger.errors import ExecutorUnavailable
-from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
+from lichen.train.green.executor import (
+    Ask,
+    Phase,
+    Sight,
+    Task,
+    known_options,
+    own_folder,
+    write_script,
+)
 from lichen.train.green.script import script
 
 if TYPE_CHECKING:
@@ -40,6 +48,8 @@ _FROZEN = {"SUSPENDED", "STOPPED"}
 _MACHINE = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
 # What scontrol says of a job it has forgotten.
 _FORGOTTEN = "Invalid job id"
+# Stands for the number of a job that Slurm has forgotten.
+_NUMBERLESS = "?"
 # Room for the checkpoint, and for a p90 that was guessed too low.
 _TIME_FACTOR = 2
 
@@ -71,14 +81,12 @@ class Slurm:
             raise ExecutorUnavailable("Slurm", answer.strip(), "see that slurmctld runs")
 
     def submit(self, task: Task) -> str:
-        """Hand it over; Slurm's job id, and the task's folder.
+        """Hand it over; Slurm's job id, the task's name, and its folder.
 
         Raises:
-            ExecutorUnavailable: Slurm did not take it.
+            ExecutorUnavailable: Slurm did not say that it took it.
         """
-        task.folder.mkdir(parents=True, exist_ok=True)
-        path = task.folder / "job.sh"
-        path.write_text(script(task, restarts="${SLURM_RESTART_COUNT:-0}"), encoding="utf-8")
+        path = write_script(task, script(task, restarts="${SLURM_RESTART_COUNT:-0}"))
         given = dict(task.options)
         if task.place:
             given["partition"] = task.place
@@ -99,21 +107,19 @@ class Slurm:
                 str(path),
             ]
         )
-        return f"{said.strip().partition(';')[0]} {task.folder}"
+        return f"{said.strip().partition(';')[0]} {task.name} {task.folder}"
 
     def find(self, task: Task) -> str | None:
         """The job of that name; where there is none, its script is made to run nothing."""
         said = _tell(["squeue", "--noheader", f"--name={task.name}", "--states=all", "--format=%i"])
         jobs = said.split()
         if jobs:
-            return f"{jobs[-1]} {task.folder}"
-        task.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            # As the script does: whoever is first.
-            (task.folder / "began.0").mkdir()
-        except FileExistsError:
-            return f"0 {task.folder}"
-        return None
+            return f"{jobs[-1]} {task.name} {task.folder}"
+        began = own_folder(task) / "began.0"
+        # As the script does: whoever is first. It makes a folder, and finds this file in its way.
+        with suppress(FileExistsError):
+            began.touch(exist_ok=False)
+        return f"{_NUMBERLESS} {task.name} {task.folder}" if began.is_dir() else None
 
     def look(self, handle: str) -> Sight:
         """How it stands, by Slurm, and by its own file once Slurm has forgotten it.
@@ -121,11 +127,14 @@ class Slurm:
         Raises:
             ExecutorUnavailable: the controller does not answer.
         """
-        job, _, folder = handle.partition(" ")
-        said = _tell(["scontrol", "show", "job", "--oneliner", job], fine=(_FORGOTTEN,))
-        if _FORGOTTEN in said:
+        job, name, folder = handle.split(" ", 2)
+        if job == _NUMBERLESS:
             return _by_file(Path(folder))
+        said = _tell(["scontrol", "show", "job", "--oneliner", job], fine=(_FORGOTTEN,))
         fields = dict(re.findall(r"(\S+?)=(\S*)", said))
+        # A controller that lost its state counts from 1 again: the number is then a stranger's.
+        if _FORGOTTEN in said or fields.get("JobName") != name:
+            return _by_file(Path(folder))
         state = fields["JobState"]
         started = _moment(fields.get("StartTime", ""))
         if state in _WAITING:
@@ -151,9 +160,12 @@ class Slurm:
             ExecutorUnavailable: Slurm did not do it.
         """
         job = _id(handle)
+        if job == _NUMBERLESS or self.look(handle).phase in (Phase.ENDED, Phase.GONE, Phase.VOID):
+            return
         commands: dict[Ask, list[list[str]]] = {
             Ask.CHECKPOINT: [["scancel", "--signal=USR1", "--full", job]],
             Ask.PAUSE: [["scancel", "--signal=TERM", "--full", job]],
+            Ask.KILL: [["scancel", "--signal=KILL", "--full", job]],
             Ask.FREEZE: [["scontrol", "suspend", job]],
             Ask.THAW: [["scontrol", "resume", job]],
             # SIGCONT and SIGTERM, and SIGKILL after the cluster's own KillWait.
@@ -231,7 +243,7 @@ def _ended(fields: dict[str, str], state: str, started: datetime | None) -> Sigh
 
 def _by_file(folder: Path) -> Sight:
     """How a job ended that Slurm has forgotten."""
-    began = sorted(folder.glob("began.*"))
+    began = sorted(each for each in folder.glob("began.*") if each.is_dir())
     try:
         code = int((folder / "exit").read_text(encoding="ascii"))
         ended = datetime.fromtimestamp((folder / "exit").stat().st_mtime, UTC)
