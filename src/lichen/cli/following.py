@@ -150,12 +150,14 @@ class Follower:
             return _HUNG_UP if self._signals[-1] == signal.SIGHUP else _TERMINATED
         choice = "c"
         if sys.stdin.isatty() and sys.stderr.isatty():
-            choice = click.prompt(
-                f"\njob {self._job}: (c)ancel it, (l)eave it to a runner behind, (g)o on",
-                type=click.Choice(["c", "l", "g"]),
-                default="g",
-                err=True,
-            )
+            # Ctrl-C once more, or the end of the input, is no wish to go on.
+            with suppress(click.Abort):
+                choice = click.prompt(
+                    f"\njob {self._job}: (c)ancel it, (l)eave it to a runner behind, (g)o on",
+                    type=click.Choice(["c", "l", "g"]),
+                    default="g",
+                    err=True,
+                )
         if choice == "l":
             start_runner(self._settings, self._queue, self._job)
             return 0

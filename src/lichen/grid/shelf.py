@@ -104,10 +104,13 @@ class Shelf:
 
     def _make_room(self, folder: Path) -> None:
         """Drop what was read longest ago until the rest fits."""
-        files = sorted(
-            ((file.stat(), Path(file.path)) for file in os.scandir(folder) if file.is_file()),
-            key=lambda found: found[0].st_mtime,
-        )
+        files = []
+        with os.scandir(folder) as found:
+            for file in found:
+                with suppress(OSError):  # another thread or process has just dropped it
+                    if file.is_file():
+                        files.append((file.stat(), Path(file.path)))
+        files.sort(key=lambda one: one[0].st_mtime)
         size = sum(stat.st_size for stat, _ in files)
         for stat, path in files:
             if size <= self._limit:
