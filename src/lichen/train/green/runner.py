@@ -59,28 +59,7 @@ def submit(
     """
     now = (clock or Clock()).now()
     job = new_id()
-    if order.places and not executor.places:
-        raise InputError(
-            f"{order.executor} runs jobs in one place, so it cannot choose among zones "
-            f"{', '.join(order.place)}: give --zone, or an executor that knows places"
-        )
-    if order.pausing and order.pausing.freeze and not executor.freezes:
-        raise InputError(f"{order.executor} cannot stop a job in memory: leave out --freeze")
-    executor.check(
-        Task(
-            job=job,
-            attempt=1,
-            argv=order.argv,
-            cwd=order.cwd,
-            env=dict(order.env),
-            folder=queue.folder / job / "1",
-            grace=GRACE,
-            lasts=order.p90,
-            options=dict(order.options),
-            requeue=order.pausing is not None,
-            place=next(iter(order.place.values()), ""),
-        )
-    )
+    _check(queue, executor, order, job)
     # One by one: what `parents` makes would be open to others.
     for each in (queue.folder, queue.folder / job, queue.folder / job / "checkpoint"):
         each.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -104,6 +83,32 @@ def submit(
         )
         queue.note(job, planning)
         return queue.put(record), planning
+
+
+def _check(queue: Queue, executor: Executor, order: Order, job: str) -> None:
+    """Refuse what an executor could not run, before anything is kept."""
+    if order.places and not executor.places:
+        raise InputError(
+            f"{order.executor} runs jobs in one place, so it cannot choose among zones "
+            f"{', '.join(order.place)}: give --zone, or an executor that knows places"
+        )
+    if order.pausing and order.pausing.freeze and not executor.freezes:
+        raise InputError(f"{order.executor} cannot stop a job in memory: leave out --freeze")
+    executor.check(
+        Task(
+            job=job,
+            attempt=1,
+            argv=order.argv,
+            cwd=order.cwd,
+            env=dict(order.env),
+            folder=queue.folder / job / "1",
+            grace=GRACE,
+            lasts=order.p90,
+            options=dict(order.options),
+            requeue=order.pausing is not None,
+            place=next(iter(order.place.values()), ""),
+        )
+    )
 
 
 def _segments(planning: Planning) -> tuple[tuple[datetime, datetime, str], ...]:
