@@ -139,7 +139,11 @@ def test_none_takes_a_value_away() -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
@@ -160,7 +164,7 @@ names = st.sampled_from(["messages", "input", "prompt", "instructions", "tools",
 def test_any_object_has_a_view_whose_texts_stand_where_it_says(
     fields: dict[str, Any], kind: str
 ) -> None:
-    call = OPENAI.read_call(kind, b"", orjson.dumps({**fields, "n": 1}, default=str))
+    call = OPENAI.read_call(kind, b"", orjson.dumps({**fields, "n": 1}))
 
     seen = OPENAI.view(call)
 
