@@ -1,6 +1,7 @@
 """Testing: contracts, samples and hypothesis strategies, for plug-in authors and our own tests.
 
-stores      StoreContract: what every store must keep
+stores      StoreContract: what every store must keep, and
+            store_forgetting, KeepsForgetting, if it forgets on request
 samples     entries to test with, and a price list that changes
 prices      a call meter and a grid to check in the head
 strategies  hypothesis strategies for every type of the ledger
