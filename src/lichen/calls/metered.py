@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # The usage of an answer stands at its end; of a long stream only that much is looked at.
 _TAIL = 64 * 1024
+# Steps that want a whole answer get a stream's up to this length. [byte]
+_HEARD = 8e6
 
 
 class Metered:
@@ -127,6 +129,12 @@ class _Running:
         else:
             self._share = share
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a step wants the whole answer."""
+        noted = self._exchange.noted
+        return noted is not None and bool(noted.on_done)
+
     def _ended(self) -> None:
         share, self._share = self._share, None
         if share is None:
@@ -155,19 +163,36 @@ class _Running:
         tokens = _read(record, kind, body)
         if record.sound:
             self._came()
-        return self._book(tokens, kind, body)
+        told = self._book(tokens, kind, body)
+        if record.sound:
+            self._done(body)
+        return told
 
-    def streamed(self, kind: str, end: bytes, frames: int) -> None:
-        """It came as a stream."""
+    def streamed(self, kind: str, end: bytes, frames: int, body: bytes = b"") -> None:
+        """It came as a stream; `body` is all of it, where somebody wants it and it is short."""
         self._ended()
-        if self._exchange.on_answer is not None and ended_well(kind, end):
+        noted = self._exchange.noted
+        asked = self._exchange.on_answer is not None or (noted is not None and noted.on_done)
+        sound = bool(asked) and ended_well(kind, end)
+        if sound:
             self._came()
         self._book(usage_at_end(end), kind, end, frames)
+        if sound:
+            self._done(body)
 
     def _came(self) -> None:
         """A whole and sound answer has come."""
         if self._exchange.on_answer is not None:
             self._exchange.on_answer(self.record)
+
+    def _done(self, body: bytes) -> None:
+        """Tell those who asked that a whole and sound answer has come and is booked."""
+        noted = self._exchange.noted
+        for hear in noted.on_done if noted is not None else ():
+            try:
+                hear(self.record, body)
+            except Exception as error:  # noqa: BLE001 (the answer is on its way: it goes out)
+                self._booker.tell(error)
 
     def _book(self, tokens: Tokens | None, kind: str, body: bytes, frames: int = 0) -> Headers:
         record, exchange = self.record, self._exchange
@@ -223,8 +248,14 @@ class _Observed(Tap):
         self._tail = bytearray()
         self._frames = 0
         self._hash = hashlib.sha256()
+        # All of it, while somebody wants it and it is short.
+        self._parts: list[bytes] | None = [] if running.is_heard else None
 
     def saw(self, chunk: bytes) -> None:
+        if self._parts is not None:
+            self._parts.append(chunk)
+            if self._running.record.size > _HEARD:
+                self._parts = None
         tail = self._tail
         tail += chunk
         if len(tail) > 2 * _TAIL:
@@ -235,7 +266,8 @@ class _Observed(Tap):
 
     def finished(self) -> None:
         self._running.record.digest = self._hash.hexdigest()[:32]
-        self._running.streamed(self._kind, bytes(self._tail), self._frames)
+        body = b"".join(self._parts or ())
+        self._running.streamed(self._kind, bytes(self._tail), self._frames, body)
 
     def cut(self) -> None:
         # After its last frame nothing is missing, even if whoever read it did not wait for the end.

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from numpy import float32
+    from numpy.typing import NDArray
+
     from lichen.ledger.entry import Entry
     from lichen.ledger.estimate import Estimate
     from lichen.ledger.quantities import Carbon, Energy
@@ -114,6 +117,20 @@ class ForecastSource(Protocol):
             UnknownZone: no such zone.
             SignalUnavailable: no forecast of it, or none that far.
         """
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors that lie near one another where the texts mean alike.
+
+    `name` tells two embedders apart for good; `dimension` is the length of a vector.
+    """
+
+    name: str
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> NDArray[float32]:
+        """Unit vectors, shape (n, dimension)."""
         ...
 
 
