@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from numpy import float32
+    import numpy as np
     from numpy.typing import NDArray
 
     from lichen.ledger.entry import Entry
@@ -121,16 +121,20 @@ class ForecastSource(Protocol):
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors that lie near one another where the texts mean alike.
+    """Gives texts as unit vectors, so that near vectors are like texts. Safe among threads.
 
-    `name` tells two embedders apart for good; `dimension` is the length of a vector.
+    `name` tells its vectors from those of any other embedder: they never mix.
     """
 
     name: str
     dimension: int
 
-    def embed(self, texts: Sequence[str]) -> NDArray[float32]:
-        """Unit vectors, shape (n, dimension)."""
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of texts, (n, dimension); the same text always has the same one."""
+        ...
+
+    def is_whole(self, text: str) -> bool:
+        """Whether it reads the whole text, and no part of it is cut off."""
         ...
 
 
