@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lichen.calls.answers import AnswerParts, AnswerStore
+    from lichen.calls.exchange import Step
+    from lichen.calls.steps import StepParts
 
 
 def open_redis(parts: AnswerParts) -> AnswerStore:
@@ -35,3 +37,9 @@ def open_redis(parts: AnswerParts) -> AnswerStore:
     remote = RedisAnswers(link, entry_limit=limit, lease=options.lease, warn=parts.warn)
     memory = min(options.memory, parts.size)
     return AnswerStore(None, size=memory, memory=memory, remote=remote, warn=parts.warn)
+
+
+def open_step(parts: StepParts) -> Step | None:
+    """The step that lets identical calls of several services become one, where they share any."""
+    remote = parts.answers.remote
+    return None if remote is None else remote.lease(parts)
