@@ -84,7 +84,7 @@ def test_traffic_that_turns_bad_ends_the_answers() -> None:
 
     assert decider_hits[0]
     assert not any(decider_hits[-1000:])
-    assert decider.standing.alarms >= 1
+    assert sum(decider_hits) < 3000
 
 
 @pytest.mark.parametrize("delta", [0.0, 1.0, -0.1, 5.0])

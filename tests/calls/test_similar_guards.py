@@ -8,44 +8,9 @@ from hypothesis import strategies as st
 
 from lichen.calls.similar.guards import REASONS, differ
 
-_WORDS = st.sampled_from(
-    [
-        "how",
-        "do",
-        "I",
-        "not",
-        "convert",
-        "5",
-        "five",
-        "km",
-        "miles",
-        "to",
-        "from",
-        "USD",
-        "EUR",
-        "Paris",
-        "london",
-        "best",
-        "worst",
-        "3.11",
-        "`x`",
-        "before",
-        "after",
-        "is",
-        "it",
-        "safe",
-        "unsafe",
-        '"hello"',
-        "why",
-        "when",
-        "-v,",
-        "the",
-        "of?",
-        "Java",
-        "and",
-        "Python",
-    ]
-)
+_SENTENCE = """how do I not convert 5 five km miles to from USD EUR Paris london best worst 3.11 `x`
+before after is it safe unsafe "hello" why when -v, the of? Java and Python"""
+_WORDS = st.sampled_from(_SENTENCE.split())
 _TEXTS = st.lists(_WORDS, max_size=12).map(" ".join)
 
 
