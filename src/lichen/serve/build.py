@@ -18,6 +18,7 @@ from lichen.ledger.pricing import WORLD
 from lichen.operate.watch import Watch
 from lichen.serve.embedded import EmbeddedUpstream
 from lichen.serve.guard import Guard
+from lichen.serve.heeding import Heeding
 from lichen.serve.lookout import GridLookout
 from lichen.serve.overhead import Overhead
 from lichen.serve.service import Service, make_server
@@ -63,6 +64,7 @@ class Parts:
 
     def _make(self, settings: Settings, warn: Callable[[object], None]) -> None:
         self.layers = open_layers(settings, self._upstream, self.book, self._answers, warn)
+        self.heeding = Heeding(self.book.store, self._answers, self.layers, warn)
         own = OwnCpu(self.layers.booker.steps.claimed)
         self._own = Overhead(self.book, own, zone=self.book.zone, on_error=warn)
         self._idle: Overhead | None = None
