@@ -11,10 +11,11 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import CREDENTIALS
-from lichen.calls.line import LineLost, hop_by_hop
+from lichen.calls.framing import hop_by_hop
+from lichen.calls.line import LineLost
 from lichen.calls.pool import ConnectFailed, Pool, PoolBusy
 from lichen.calls.proxy import Route
-from lichen.ledger.errors import InputError, UpstreamError
+from lichen.ledger.errors import InputError, NotAsked, UpstreamError
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Answer, Exchange, Share
@@ -137,10 +138,11 @@ class HttpUpstream:
     def _failed(self, error: LineLost | ConnectFailed | PoolBusy) -> UpstreamError:
         host = self._route.authority
         if isinstance(error, PoolBusy):
-            return UpstreamError(
+            return NotAsked(
                 "too many calls are under way to the upstream; send the call again in a moment",
                 status=503,
                 code="upstream_busy",
+                wait_s=1.0,
             )
         if isinstance(error, LineLost) and error.late:
             return UpstreamError(
@@ -160,6 +162,7 @@ class HttpUpstream:
             "LICHEN_UPSTREAM and the network",
             status=504 if isinstance(error, ConnectFailed) and error.late else 502,
             code="upstream_unreachable",
+            sent=isinstance(error, LineLost),
         )
 
     async def close(self) -> None:
