@@ -10,6 +10,7 @@ import pytest
 
 from lichen.calls import directives
 from lichen.calls.exchange import Answer, Call, Exchange
+from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.calls.resilience.breaker import Trip
 from lichen.calls.resilience.resilient import Bounds, Resilient
 from lichen.calls.resilience.standby import Standby, key_apart, read_models
@@ -40,7 +41,7 @@ def unreachable() -> Act:
 def a_call(tenant: str = "t", model: str = "gpt-4o", **fields: Any) -> Exchange:
     asked = {"model": model, "messages": [], **fields}
     stream = bool(fields.get("stream"))
-    call = Call("chat", asked, model, stream, deterministic=True, reusable=True)
+    call = Call("chat", asked, model, stream, deterministic=True, reusable=True, dialect=OPENAI)
     headers = [(b"authorization", b"Bearer sk-client"), (b"cookie", b"a=b"), (b"x-own", b"1")]
     body = orjson.dumps(asked)
     return Exchange(
@@ -354,6 +355,7 @@ async def test_a_model_that_stands_in_the_path_is_mapped_there() -> None:
         stream=False,
         deterministic=True,
         reusable=True,
+        dialect=OPENAI,
     )
     path = "/v1beta/models/gemini-2.5-pro:generateContent"
     exchange = Exchange("POST", path, [], b'{"contents": []}', "t", 0, directives.NO_WISHES, call)
