@@ -24,7 +24,7 @@ from lichen.ledger.errors import NotAsked, UpstreamError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lichen.calls.exchange import Answer, Exchange, Share, Upstream
+    from lichen.calls.exchange import Answer, Exchange, Upstream
     from lichen.calls.resilience.standby import Standby
 
 # A storm is told by fewer refusals than an outage, since each says what it is.
@@ -64,6 +64,8 @@ class Resilient:
         shares_key: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.name, self.url, self.zone = upstream.name, upstream.url, upstream.zone
+        self.model, self.share = upstream.model, upstream.share
         self._upstream, self._bounds, self._standby = upstream, bounds, standby
         self._clock = clock
         self._breaker = Breaker(trip, clock) if trip is not None else None
@@ -71,31 +73,6 @@ class Resilient:
         self._shares_key = shares_key
         self._budget = Budget()
         self.retries = self.refused = self.fallbacks = 0
-
-    @property
-    def name(self) -> str:
-        """The upstream's."""
-        return self._upstream.name
-
-    @property
-    def url(self) -> str:
-        """The upstream's."""
-        return self._upstream.url
-
-    @property
-    def zone(self) -> str:
-        """The upstream's."""
-        return self._upstream.zone
-
-    @property
-    def model(self) -> str:
-        """The upstream's."""
-        return self._upstream.model
-
-    @property
-    def share(self) -> Share | None:
-        """The upstream's."""
-        return self._upstream.share
 
     @property
     def standing_in(self) -> str:
@@ -132,6 +109,12 @@ class Resilient:
         if isinstance(outcome, UpstreamError):
             raise outcome
         return outcome
+
+    async def close(self) -> None:
+        """Close the connections, the standby's too."""
+        await self._upstream.close()
+        if self._standby is not None:
+            await self._standby.upstream.close()
 
     async def _tried(self, exchange: Exchange, ends: float) -> Answer | UpstreamError:
         """What came of the upstream, after all tries."""
