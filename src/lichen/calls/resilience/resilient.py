@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from lichen.calls.body import whole_of
@@ -121,7 +122,7 @@ class Resilient:
         self._budget.earn()
         tries = 0
         while True:
-            outcome = await self._once(exchange, ends)
+            outcome = await self._once(exchange, None if tries == 0 else ends)
             tries += not isinstance(outcome, NotAsked)
             pause = self._pause(exchange, outcome, tries, ends)
             if pause is None:
@@ -132,7 +133,7 @@ class Resilient:
             exchange.raw["attempts"] = tries
         return outcome
 
-    async def _once(self, exchange: Exchange, ends: float) -> Answer | UpstreamError:
+    async def _once(self, exchange: Exchange, ends: float | None) -> Answer | UpstreamError:
         """One try, and its word to the breakers."""
         model = exchange.call.model if exchange.call is not None else ""
         whose = ("" if self._shares_key else exchange.tenant, model)
@@ -157,15 +158,16 @@ class Resilient:
             self._storms.begin(whose).note(ok=False, probe=False, wait=wait_of(outcome))
         return outcome
 
-    async def _answer(self, exchange: Exchange, ends: float) -> Answer | UpstreamError:
-        """The upstream's answer, an error's body whole, or why there is none."""
-        bounds = self._bounds
-        left = ends - self._clock()
-        if bounds.patience:
-            left = min(left, bounds.patience)
+    async def _answer(self, exchange: Exchange, ends: float | None) -> Answer | UpstreamError:
+        """The upstream's answer, an error's body whole, or why there is none.
+
+        A first try has no end of its own: the upstream's own timeout bounds it.
+        """
+        left = self._bounds.patience
+        if ends is not None:
+            left = min(left or inf, ends - self._clock())
         try:
-            # The whole of a first try's time is bounded by the upstream's own timeout.
-            if left >= bounds.total:
+            if not left:
                 return await _asked(self._upstream, exchange)
             async with asyncio.timeout(left):
                 return await _asked(self._upstream, exchange)
