@@ -136,7 +136,11 @@ class ExactCache:
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Answer from the store; where the upstream fails, from what is past its time."""
         now_us = time.time_ns() // 1000
-        stored = self.fresh(exchange, now_us) or self._from_other(exchange, now_us)
+        stored = (
+            self.fresh(exchange, now_us)
+            or await self._from_others(exchange, now_us)
+            or await self._of_standby(exchange, now_us)
+        )
         if stored is not None:
             return self._again(exchange, stored, now_us, "hit")
         if exchange.directives.only_if_cached:
@@ -159,12 +163,24 @@ class ExactCache:
             return stale
         return answer
 
-    def _from_other(self, exchange: Exchange, now_us: int) -> Stored | None:
+    async def _from_others(
+        self, exchange: Exchange, now_us: int, key: bytes = b""
+    ) -> Stored | None:
+        """The answer that another machine's service keeps, where several share them."""
+        wishes = exchange.directives
+        asks_anew = wishes.no_store or wishes.no_cache
+        if self._answers.remote is None or not exchange.key or asks_anew:
+            return None
+        found = await self._answers.fetch(key or exchange.key)
+        return None if found is None else self.fresh(exchange, now_us, key)
+
+    async def _of_standby(self, exchange: Exchange, now_us: int) -> Stored | None:
         """What another upstream answered, which serves only while it stands in."""
         other = self._standing_in()
         if not other or not exchange.key:
             return None
-        return self.fresh(exchange, now_us, key_apart(exchange.key, other))
+        key = key_apart(exchange.key, other)
+        return self.fresh(exchange, now_us, key) or await self._from_others(exchange, now_us, key)
 
     def _stale(self, exchange: Exchange) -> Answer | None:
         """A stored answer past its time, if the client or the rule takes one for a failure."""

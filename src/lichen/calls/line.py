@@ -17,7 +17,7 @@ import httptools
 
 from lichen.calls.body import Body
 from lichen.calls.exchange import Answer
-from lichen.calls.framing import FRAMED, hop_by_hop, length_of
+from lichen.calls.hops import FRAMED, hop_by_hop, length_of
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Headers

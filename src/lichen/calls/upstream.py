@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import CREDENTIALS
-from lichen.calls.framing import hop_by_hop
+from lichen.calls.hops import hop_by_hop
 from lichen.calls.line import LineLost
 from lichen.calls.pool import WHOLE, ConnectFailed, Pool, PoolBusy
 from lichen.calls.proxy import Route
