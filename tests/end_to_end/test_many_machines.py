@@ -53,7 +53,12 @@ def serve_two(
                 folder.mkdir()
                 service = RunningService(
                     folder,
-                    environ={"LICHEN_CACHE": redis_server.url, **environ},
+                    # A machine that runs all the tests at once may be slow; Redis is not.
+                    environ={
+                        "LICHEN_CACHE": redis_server.url,
+                        "LICHEN_SHARED_TIMEOUT": "2s",
+                        **environ,
+                    },
                     upstream=upstream.url,
                     ledger=postgres.dsn,
                 )

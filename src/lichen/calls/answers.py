@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 class Remote(Protocol):
     """Answers that several machines share. Nothing here raises but `forget`: it spares calls only.
 
-    It begins with the first call that asks it, in the event loop of that call.
+    It works in the event loop that starts it, or of the first call that asks it.
     """
+
+    async def start(self) -> None:
+        """Connect before the first call does, where it can be reached."""
+        ...
 
     async def fetch(self, key: bytes) -> Stored | None:
         """The answer under a key; None where there is none, or none could be had in time."""

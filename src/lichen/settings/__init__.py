@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
+from lichen.calls.resilience.options import LimitOptions, ResilienceOptions
 from lichen.calls.rules import RouteRule
 from lichen.calls.shared.options import SharedOptions
 from lichen.ledger.errors import InputError
@@ -100,6 +101,9 @@ class Settings:
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    # What is done about an upstream that fails, and how much is taken on at once.
+    resilience: ResilienceOptions = field(default_factory=ResilienceOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
     shared: SharedOptions = field(default_factory=SharedOptions)
     # What each [[route]] says; the settings above hold for what it does not say.
     routes: tuple[Mapping[str, Any], ...] = ()
