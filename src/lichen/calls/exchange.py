@@ -79,7 +79,8 @@ class Call:
     """What an exchange asks of a model, where lichen can read it.
 
     `reusable` says that an answer may fit an identical call: it leans on no state that moves on,
-    and every value in it was read exactly. `dialect` is the wire format it came in.
+    and every value in it was read exactly. `dialect` is the wire format it came in; `as_array`
+    says that its stream is one JSON array in pieces and no server-sent events.
     """
 
     kind: str
@@ -89,6 +90,7 @@ class Call:
     deterministic: bool
     reusable: bool
     dialect: Dialect
+    as_array: bool = False
 
 
 @dataclass(slots=True)
