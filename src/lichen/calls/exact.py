@@ -8,16 +8,20 @@ ones are not: a regenerate button sends the same call and wants another answer; 
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer, Exchange
 from lichen.calls.key import is_exact, key_of
+from lichen.calls.upstreams import serving
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lichen.calls.answers import AnswerStore
     from lichen.calls.booking import Booker
-    from lichen.calls.exchange import Onward, Record
+    from lichen.calls.exchange import Onward, Record, Upstream
     from lichen.calls.rules import Rules
     from lichen.calls.steps import StepParts
     from lichen.calls.stored import Stored
@@ -32,21 +36,24 @@ _SEEN = 32_768
 
 def open_step(parts: StepParts) -> ExactCache:
     """The step, from what all steps are made from."""
-    upstream = parts.upstream
     return ExactCache(
         parts.answers,
         parts.booker,
         parts.rules,
-        upstream=upstream.name or upstream.url,
+        upstream=lambda provider: _name(serving(parts.upstream, provider)),
         entry_limit=parts.entry_limit,
     )
+
+
+def _name(upstream: Upstream) -> str:
+    return upstream.name or upstream.url
 
 
 class ExactCache:
     """The step that answers identical calls; `at_once` is its way without waiting.
 
-    `upstream` names whose answers these are: another upstream has other keys. No answer longer than
-    `entry_limit` [byte] is kept.
+    `upstream` names whose answers a provider's are: another upstream has other keys. No answer
+    longer than `entry_limit` [byte] is kept.
     """
 
     def __init__(
@@ -55,13 +62,13 @@ class ExactCache:
         booker: Booker,
         rules: Rules,
         *,
-        upstream: str,
+        upstream: Callable[[str], str],
         entry_limit: float = 8e6,
     ) -> None:
         self._answers = answers
         self._booker = booker
         self._rules = rules
-        self._upstream = upstream
+        self._upstream = lru_cache(maxsize=16)(upstream)
         self._entry_limit = entry_limit
         # Until when an answer to a sampled call would have served.
         self._until: dict[int, int] = {}
@@ -77,7 +84,7 @@ class ExactCache:
         key = key_of(
             call,
             scope=exchange.tenant if rule.scope == "tenant" else "*",
-            upstream=self._upstream,
+            upstream=self._upstream(exchange.provider),
             target=exchange.target,
             headers=exchange.headers,
         )

@@ -128,6 +128,8 @@ class Exchange:
     # Hears of a whole and sound answer, once what is known of it stands in its record.
     on_answer: Callable[[Record], None] | None = None
     provider: str = "openai"
+    # What the book says of a POST that lichen cannot read; nothing where it asks no model.
+    gap: str = "not-modelled"
     # What steps noted; made by the first of them, since most calls have none.
     noted: Noted | None = None
 
@@ -237,14 +239,34 @@ class Upstream(Protocol):
 
     `name` tells two of them apart for good, `url` where it is empty.
 
-    `model` is what answers, where that is one model whatever a call names; else it is empty.
+    `model` is what answers, where that is one model whatever a call names; else it is empty. Where
+    calls of several providers go through it, `of` gives each one's: see `upstreams.serving`.
     """
 
-    name: str
-    url: str
-    zone: str
-    model: str
-    share: Share | None
+    @property
+    def name(self) -> str:
+        """What tells it from others for good, where its URL does not."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def zone(self) -> str:
+        """Where it runs."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """What answers every call; empty where a call says."""
+        ...
+
+    @property
+    def share(self) -> Share | None:
+        """What measures a call's part of its energy, where that can be done here."""
+        ...
 
     async def send(self, exchange: Exchange) -> Answer:
         """The upstream's answer, whatever its status.

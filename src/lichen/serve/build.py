@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lichen.assemble import open_answers, open_book, open_layers
 from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
+from lichen.calls.providers.addresses import PROVIDERS
 from lichen.calls.proxy import shown
-from lichen.calls.upstream import HttpUpstream
+from lichen.calls.upstream import HttpUpstream, Key
+from lichen.calls.upstreams import Upstreams
 from lichen.ledger.errors import LichenError
 from lichen.ledger.pricing import WORLD
 from lichen.operate.watch import Watch
@@ -26,6 +29,8 @@ from lichen.serve.shares import OwnCpu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.calls.exchange import Upstream
+    from lichen.calls.upstreams import UpstreamOptions
     from lichen.settings import Settings
 
 _OPENAI = "https://api.openai.com"
@@ -53,6 +58,7 @@ class Parts:
             raise
         self._model = self._upstream if isinstance(self._upstream, EmbeddedUpstream) else None
         try:
+            self._upstreams = open_upstreams(settings, self._upstream)
             self._answers = open_answers(settings, warn)
             self._make(settings, warn)
         except BaseException:
@@ -62,7 +68,7 @@ class Parts:
             raise
 
     def _make(self, settings: Settings, warn: Callable[[object], None]) -> None:
-        self.layers = open_layers(settings, self._upstream, self.book, self._answers, warn)
+        self.layers = open_layers(settings, self._upstreams, self.book, self._answers, warn)
         own = OwnCpu(self.layers.booker.steps.claimed)
         self._own = Overhead(self.book, own, zone=self.book.zone, on_error=warn)
         self._idle: Overhead | None = None
@@ -132,7 +138,7 @@ class Parts:
     async def close(self) -> None:
         """Release everything, the ledger last."""
         await self.layers.close()
-        await self._upstream.close()
+        await self._upstreams.close()
         self.book_overhead()
         if self._model is not None:
             self._model.stop()
@@ -144,6 +150,32 @@ def _told_of_ledger(where: str) -> str:
     """Which ledger, for whoever starts the service: a slip in a path begins a new one."""
     is_file = ":" not in where
     return f"{shown(where)}{' (new)' if is_file and not Path(where).exists() else ''}"
+
+
+def open_upstreams(settings: Settings, first: Upstream) -> Upstreams:
+    """The first upstream, and those of the other providers, which are opened when they are asked.
+
+    Raises:
+        InputError: one that is configured cannot be used as it is.
+    """
+    others = {
+        name: partial(_provider, name, getattr(settings, name), settings) for name in PROVIDERS
+    }
+    for name, open_one in others.items():
+        if getattr(settings, name).upstream:
+            open_one()  # what is wrong with it is said at the start
+    return Upstreams(first, others)
+
+
+def _provider(name: str, options: UpstreamOptions, settings: Settings) -> HttpUpstream:
+    at = PROVIDERS[name]
+    return HttpUpstream(
+        options.upstream.rstrip("/").removesuffix("/v1beta") or at.url,
+        zone=options.zone or WORLD,
+        key=Key(options.key, at.header, f"LICHEN_{name.upper()}_UPSTREAM"),
+        timeout=settings.timeout,
+        connect_timeout=settings.connect_timeout,
+    )
 
 
 def open_upstream(
