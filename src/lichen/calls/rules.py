@@ -15,8 +15,9 @@ class RouteRule:
 
     `sampled` is "bypass" (a sampled call wants a new answer each time) or "reuse"; `scope` is
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
-    serves [s]. `tool_calls` is "drop" (an answer that asks for a tool is not kept: what the tool
-    gives may be another thing next time) or "keep".
+    serves [s]; `stale_if_error` how long past that, where the upstream fails [s]. `tool_calls` is
+    "drop" (an answer that asks for a tool is not kept: what the tool gives may be another thing
+    next time) or "keep".
     """
 
     route: str = "*"
@@ -24,6 +25,7 @@ class RouteRule:
     sampled: str = field(default="bypass", metadata=choices("bypass", "reuse"))
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
+    stale_if_error: float = field(default=0.0, metadata=unit(TIMES))
     tool_calls: str = field(default="drop", metadata=choices("drop", "keep"))
 
 

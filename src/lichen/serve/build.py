@@ -5,32 +5,30 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lichen.assemble import open_answers, open_book, open_layers
+from lichen.assemble import open_answers, open_book, open_http, open_layers, open_upstreams
 from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
-from lichen.calls.providers.addresses import PROVIDERS
 from lichen.calls.proxy import shown
-from lichen.calls.upstream import HttpUpstream, Key
-from lichen.calls.upstreams import Upstreams
+from lichen.calls.resilience.admission import Admission
+from lichen.calls.resilience.resilient import Resilient
 from lichen.ledger.errors import LichenError
 from lichen.ledger.pricing import WORLD
 from lichen.operate.watch import Watch
+from lichen.serve.descriptors import most_connections
 from lichen.serve.embedded import EmbeddedUpstream
 from lichen.serve.guard import Guard
 from lichen.serve.lookout import GridLookout
 from lichen.serve.overhead import Overhead
+from lichen.serve.server import Limits
 from lichen.serve.service import Service, make_server
 from lichen.serve.shares import OwnCpu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lichen.calls.exchange import Upstream
-    from lichen.calls.upstreams import UpstreamOptions
     from lichen.settings import Settings
 
 _OPENAI = "https://api.openai.com"
@@ -71,6 +69,7 @@ class Parts:
         self.layers = open_layers(settings, self._upstreams, self.book, self._answers, warn)
         own = OwnCpu(self.layers.booker.steps.claimed)
         self._own = Overhead(self.book, own, zone=self.book.zone, on_error=warn)
+        self._admission = Admission(settings.limits.calls, settings.limits.held)
         self._idle: Overhead | None = None
         if self._model is not None:
             self._model.on_end = self._note_end
@@ -78,7 +77,7 @@ class Parts:
                 self.book, self._model.meter, zone=self._model.zone, on_error=warn
             )
         self.service = Service(
-            Gateway(self.layers),
+            Gateway(self.layers, self._admission),
             Watch(
                 self.book,
                 lookout=GridLookout(settings, self.book.store),
@@ -88,7 +87,7 @@ class Parts:
             health=self.health,
             gauges=self.gauges,
         )
-        self.server = make_server(self.service, limit=settings.body_limit)
+        self.server = make_server(self.service, _limits(settings))
 
     def _note_end(self) -> None:
         with suppress(LichenError):
@@ -127,7 +126,15 @@ class Parts:
         """What is now, for the metrics."""
         waiting = self.book.writer.waiting if self.book.writer else 0
         named = {f"lichen_{name}": value for name, value in self._answers.counts().items()}
-        return {"lichen_ledger_waiting_entries": waiting, **named, **self.layers.gauges()}
+        upstream = self._upstream.gauges() if isinstance(self._upstream, Resilient) else {}
+        return {
+            "lichen_ledger_waiting_entries": waiting,
+            **named,
+            **upstream,
+            **self._admission.gauges(),
+            **self.server.gauges(),
+            **self.layers.gauges(),
+        }
 
     def book_overhead(self) -> None:
         """Book what lichen itself used, and what the embedded model used outside any call."""
@@ -152,35 +159,9 @@ def _told_of_ledger(where: str) -> str:
     return f"{shown(where)}{' (new)' if is_file and not Path(where).exists() else ''}"
 
 
-def open_upstreams(settings: Settings, first: Upstream) -> Upstreams:
-    """The first upstream, and those of the other providers, which are opened when they are asked.
-
-    Raises:
-        InputError: one that is configured cannot be used as it is.
-    """
-    others = {
-        name: partial(_provider, name, getattr(settings, name), settings) for name in PROVIDERS
-    }
-    for name, open_one in others.items():
-        if getattr(settings, name).upstream:
-            open_one()  # what is wrong with it is said at the start
-    return Upstreams(first, others)
-
-
-def _provider(name: str, options: UpstreamOptions, settings: Settings) -> HttpUpstream:
-    at = PROVIDERS[name]
-    return HttpUpstream(
-        options.upstream.rstrip("/").removesuffix("/v1beta") or at.url,
-        zone=options.zone or WORLD,
-        key=Key(options.key, at.header, f"LICHEN_{name.upper()}_UPSTREAM"),
-        timeout=settings.timeout,
-        connect_timeout=settings.connect_timeout,
-    )
-
-
 def open_upstream(
     settings: Settings, warn: Callable[[object], None]
-) -> HttpUpstream | EmbeddedUpstream:
+) -> Resilient | EmbeddedUpstream:
     """The configured upstream; else OpenAI where a key is set; else the embedded model."""
     url = settings.upstream or (_OPENAI if os.environ.get("OPENAI_API_KEY") else "")
     if not url:
@@ -193,10 +174,17 @@ def open_upstream(
             timeout=settings.timeout,
             warn=warn,
         )
-    return HttpUpstream(
-        url,
-        zone=settings.upstream_zone or WORLD,
-        key=settings.upstream_key,
-        timeout=settings.timeout,
-        connect_timeout=settings.connect_timeout,
+    return open_http(settings, url, warn)
+
+
+def _limits(settings: Settings) -> Limits:
+    """What clients may take of the service."""
+    told = settings.limits
+    return Limits(
+        body=settings.body_limit,
+        held=told.held,
+        connections=most_connections(told.connections),
+        idle_s=told.idle,
+        request_s=told.request_time,
+        pace=told.pace,
     )

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, unit, whole, zone
+from lichen.calls.resilience.options import LimitOptions, ResilienceOptions
 from lichen.calls.rules import RouteRule
+from lichen.calls.shared.options import SharedOptions
 from lichen.calls.upstreams import UpstreamOptions
 from lichen.ledger.errors import InputError
 from lichen.settings.files import files, table_of
@@ -88,6 +90,7 @@ class Settings:
     steps: tuple[str, ...] = (
         "exact",
         "coalesce",
+        "lease",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
@@ -95,6 +98,10 @@ class Settings:
     anthropic: UpstreamOptions = field(default_factory=UpstreamOptions)
     gemini: UpstreamOptions = field(default_factory=UpstreamOptions)
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    # What is done about an upstream that fails, and how much is taken on at once.
+    resilience: ResilienceOptions = field(default_factory=ResilienceOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
+    shared: SharedOptions = field(default_factory=SharedOptions)
     # What each [[route]] says; the settings above hold for what it does not say.
     routes: tuple[Mapping[str, Any], ...] = ()
 

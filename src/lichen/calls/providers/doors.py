@@ -92,7 +92,7 @@ _KEY = re.compile(rb"(?:^|&)key=([^&]*)")
 def enter(request: Asked) -> Door | None:
     """The door of a request, which is made to ask as its provider knows it; None: it asks no API.
 
-    Doing it twice is as doing it once.
+    A prefix that says whose it is is gone then: this is done once for each request.
     """
     target = request.target
     if (door := DOORS.get(target)) is not None:
@@ -158,6 +158,6 @@ def _hide_key(request: Asked, path: bytes, query: bytes) -> None:
     request.target = b"%b?%b" % (path, left) if left else path
     key = unquote_to_bytes(found[1].replace(b"+", b" "))
     # What no header can carry is no key; the upstream says so.
-    if key.isascii() and key.decode("ascii").isprintable():
+    if key and key.isascii() and key.decode("ascii").isprintable():
         others = [pair for pair in request.headers if pair[0] != b"x-goog-api-key"]
         request.headers = [*others, (b"x-goog-api-key", key)]
