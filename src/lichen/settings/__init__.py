@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lichen.calls.batch.options import BatchOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
 from lichen.calls.rules import RouteRule
@@ -93,11 +94,13 @@ class Settings:
     steps: tuple[str, ...] = (
         "exact",
         "coalesce",
+        "batch",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    batch: BatchOptions = field(default_factory=BatchOptions)
     # What each [[route]] says; the settings above hold for what it does not say.
     routes: tuple[Mapping[str, Any], ...] = ()
 

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from lichen.calls.batch.item import Outcome, State
-from lichen.calls.openai import error_body
+from lichen.calls.providers.doors import door_of
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ async def attempt(item: Item, send: Send, now_us: Callable[[], int]) -> Outcome:
         answer = await send(item)
         body = await _whole(answer)
     except UpstreamError as error:
-        told = error_body(error.status, str(error), error.code)
+        dialect = door_of(item.target.encode("latin-1")).dialect
+        told = dialect.error_body(error.status, str(error), error.code)
         unsure = error.code not in _NOT_SENT
         return _later(item, (error.status, [_JSON], told), error.code, now_us(), unsure=unsure)
     headers = [*answer.headers, *answer.notes]

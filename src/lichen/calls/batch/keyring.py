@@ -7,6 +7,7 @@ shows the same credential is the same tenant, so that no key ever goes with anot
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import CREDENTIALS
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Exchange, Headers
 
+# How long a call may be on its way into the queue. [s]
+_NEW_S = 60.0
+
 
 class Keyring:
     """Credentials by tenant. `needed` says that the upstream takes the caller's own."""
@@ -24,10 +28,14 @@ class Keyring:
         self.needed = needed
         self._wanted: set[str] = set()
         self._held: dict[str, Headers] = {}
+        self._taken: dict[str, float] = {}
 
     def want(self, tenants: Iterable[str]) -> None:
         """These tenants have calls that wait: keep their credential when they show it next."""
-        wanted = set(tenants)
+        # A call whose credential was just taken may not be in the queue yet.
+        new = time.monotonic() - _NEW_S
+        self._taken = {tenant: at for tenant, at in self._taken.items() if at > new}
+        wanted = set(tenants) | self._taken.keys()
         self._wanted = wanted
         for tenant in self._held.keys() - wanted:
             del self._held[tenant]
@@ -46,6 +54,7 @@ class Keyring:
             return False
         self._wanted.add(exchange.tenant)
         self._held[exchange.tenant] = shown
+        self._taken[exchange.tenant] = time.monotonic()
         return True
 
     def of(self, tenant: str) -> Headers:

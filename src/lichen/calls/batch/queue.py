@@ -24,13 +24,13 @@ from lichen.calls.batch.rows import (
     insert,
     item_of,
     marks,
-    matching,
     record,
     whose,
 )
+from lichen.calls.batch.shelf import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lichen.calls.batch.database import Cursor, Database
     from lichen.calls.batch.item import Item, Outcome
@@ -77,6 +77,7 @@ class Queue:
     def __init__(self, database: Database) -> None:
         self._db = database
         self.where = database.where
+        self.shelf = Shelf(database)
 
     def close(self) -> None:
         """Close the database."""
@@ -259,13 +260,15 @@ class Queue:
             )
             return [(w, int(n), int(a), int(b), int(d)) for w, n, a, b, d in cursor.fetchall()]
 
-    def forget(self, tenant: str, text: str, before_us: int) -> int:
-        """Erase items of a tenant, with a text in them, or from before a time; how many. [µs]"""
-        where, values = matching(tenant, before_us)
+    def forget(self, covers: Callable[[str, int, tuple[bytes, ...]], bool]) -> int:
+        """Erase items that `covers` says yes to, by tenant, arrival [µs] and texts; how many."""
         with self._db.transaction() as cursor:
-            cursor.execute(f"SELECT id, body, answer FROM deferred_items WHERE {where}", values)
-            sought = text.encode()
-            ids = [i for i, body, answer in cursor.fetchall() if sought in body or sought in answer]
+            cursor.execute("SELECT id, tenant, arrived_us, body, answer FROM deferred_items")
+            ids = [
+                item_id
+                for item_id, tenant, at_us, body, answer in cursor.fetchall()
+                if covers(tenant, int(at_us), (body, answer))
+            ]
             for some in chunks(ids):
                 cursor.execute(f"DELETE FROM deferred_items WHERE id IN ({marks(some)})", some)
-        return len(ids)
+        return len(ids) + self.shelf.forget(covers)

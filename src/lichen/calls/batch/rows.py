@@ -99,16 +99,6 @@ def whose(tenants: Sequence[str] | None) -> tuple[str, Sequence[str]]:
     return f"(needs_key = 0 OR tenant IN ({marks(tenants)}))", tenants
 
 
-def matching(tenant: str, before_us: int) -> tuple[str, list[Any]]:
-    """What a query says to find a tenant's items, or those from before a time. [µs]"""
-    where, values = "1 = 1", []
-    if tenant:
-        where, values = f"{where} AND tenant = ?", [*values, tenant]
-    if before_us:
-        where, values = f"{where} AND arrived_us < ?", [*values, before_us]
-    return where, values
-
-
 def marks(values: Sequence[Any]) -> str:
     """A `?` for each value."""
     return ",".join("?" * len(values))

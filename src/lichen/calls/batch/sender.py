@@ -104,6 +104,11 @@ class Sender:
         self._arrived = True
         self._news.set()
 
+    def soon(self) -> None:
+        """Something is to be looked after before the next sweep is due."""
+        self._swept = 0.0
+        self.wake()
+
     async def changed(self, within_s: float) -> None:
         """Wait until some item has ended, or for so long. [s]"""
         event = self._changed
@@ -197,6 +202,10 @@ class Sender:
         self._told("taken" if taken else "recorded")
         if outcomes:
             self._tell()
+        if outcomes and not taken and not self._running:
+            # Perhaps the last of a batch.
+            self._swept = 0.0
+            self._news.set()
         for item in taken:
             self._pace.took(item.body)
             task = asyncio.create_task(self._attempt(item))
