@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
-
-import openai
-import pytest
 
 from lichen.testing.provider import by_kind
 from lichen.testing.provider_answers import failure
@@ -76,4 +72,3 @@ def test_the_official_client_makes_a_batch_and_reads_its_files(
     assert out["a"]["response"]["body"]["choices"][0]["message"]["content"]
     assert err["b"]["response"]["status_code"] == 400
     assert [one.id for one in client.batches.list()] == [batch.id]
-    print(client.files.list(purpose="batch"))

@@ -199,9 +199,11 @@ class Sender:
         except BaseException:
             self._outcomes = outcomes + self._outcomes
             raise
-        self._told("taken" if taken else "recorded")
         if outcomes:
+            self._told("recorded")
             self._tell()
+        if taken:
+            self._told("taken")
         if outcomes and not taken and not self._running:
             # Perhaps the last of a batch.
             self._swept = 0.0
