@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from lichen.calls.directives import Directives
+    from lichen.calls.providers.dialect import Dialect
     from lichen.calls.rules import RouteRule
     from lichen.ledger.ports import CallReading
     from lichen.ledger.tokens import Tokens
@@ -78,7 +79,7 @@ class Call:
     """What an exchange asks of a model, where lichen can read it.
 
     `reusable` says that an answer may fit an identical call: it leans on no state that moves on,
-    and every value in it was read exactly.
+    and every value in it was read exactly. `dialect` is the wire format it came in.
     """
 
     kind: str
@@ -87,14 +88,16 @@ class Call:
     stream: bool
     deterministic: bool
     reusable: bool
+    dialect: Dialect
 
 
 @dataclass(slots=True)
 class Exchange:
     """One call: the bytes as they came, who asks, and what lichen read in them.
 
-    `tenant` is the hash of the credential. `key` is the canonical hash of everything that changes
-    the answer; empty where the call cannot be answered from a store.
+    `tenant` is the hash of the credential. `provider` names whose upstream answers. `key` is the
+    canonical hash of everything that changes the answer; empty where the call cannot be answered
+    from a store.
     """
 
     method: str
@@ -111,6 +114,7 @@ class Exchange:
     withheld: bool = False
     # Hears of a whole and sound answer, once what is known of it stands in its record.
     on_answer: Callable[[Record], None] | None = None
+    provider: str = "openai"
 
 
 @dataclass(slots=True)

@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING
 
 from lichen.calls.booking import origin_of
-from lichen.calls.ending import ended_well
 from lichen.calls.stored import Stored
 from lichen.calls.tap import Tap
 
@@ -112,10 +111,11 @@ class _Recorded(Tap):
                 self._parts = None
 
     def finished(self) -> None:
-        if self._parts is None or self._exchange.call is None:
+        call = self._exchange.call
+        if self._parts is None or call is None:
             return
         body = b"".join(self._parts)
-        if ended_well(self._exchange.call.kind, body):
+        if call.dialect.ended_well(call.kind, body):
             self._keeping.keep(self._exchange, self._answer, body)
 
     def cut(self) -> None:

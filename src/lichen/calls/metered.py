@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from lichen.calls.ending import ended_well, is_sound
 from lichen.calls.exchange import Answer, Exchange, Headers, Record, Share, Stream, Upstream
 from lichen.calls.keeping import forbids_keeping
+from lichen.calls.providers.plausible import estimated_usage, is_plausible
 from lichen.calls.tap import Tap
-from lichen.calls.usage import estimated_usage, is_plausible, usage_at_end, usage_of
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -28,8 +27,10 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Call
     from lichen.ledger.tokens import Tokens
 
-# The usage of an answer stands at its end; of a long stream only that much is looked at.
+# The usage of an answer stands at its end, with some providers at its begin too; of a long stream
+# only that much is looked at. [byte]
 _TAIL = 64 * 1024
+_HEAD = 8 * 1024
 
 
 class Metered:
@@ -89,12 +90,12 @@ def _observe(answer: Answer, call: Call | None, running: _Running) -> None:
         answer.stream = (
             _Unread(answer.stream, running, gap)
             if gap or call is None
-            else _Observed(answer.stream, running, call.kind)
+            else _Observed(answer.stream, running, call)
         )
     elif gap or call is None:
         running.lost(gap)
     else:
-        answer.notes += running.answered(call.kind, answer.body)
+        answer.notes += running.answered(call, answer.body)
 
 
 async def _whole(answer: Answer) -> bytes:
@@ -147,36 +148,36 @@ class _Running:
         self._booker.unknown(self._exchange, self.record, gap)
         self._booker.ended()
 
-    def answered(self, kind: str, body: bytes) -> Headers:
+    def answered(self, call: Call, body: bytes) -> Headers:
         """It came whole."""
         self._ended()
         record = self.record
         record.size, record.digest = len(body), hashlib.sha256(body).hexdigest()[:32]
-        tokens = _read(record, kind, body)
+        tokens = _read(record, call, body)
         if record.sound:
             self._came()
-        return self._book(tokens, kind, body)
+        return self._book(tokens, call, body)
 
-    def streamed(self, kind: str, end: bytes, frames: int) -> None:
+    def streamed(self, call: Call, begin: bytes, end: bytes, frames: int) -> None:
         """It came as a stream."""
         self._ended()
-        if self._exchange.on_answer is not None and ended_well(kind, end):
+        if self._exchange.on_answer is not None and call.dialect.ended_well(call.kind, end):
             self._came()
-        self._book(usage_at_end(end), kind, end, frames)
+        tokens = call.dialect.stream_usage(call.kind, begin, end)
+        self._book(tokens, call, end, frames)
 
     def _came(self) -> None:
         """A whole and sound answer has come."""
         if self._exchange.on_answer is not None:
             self._exchange.on_answer(self.record)
 
-    def _book(self, tokens: Tokens | None, kind: str, body: bytes, frames: int = 0) -> Headers:
+    def _book(self, tokens: Tokens | None, call: Call, body: bytes, frames: int = 0) -> Headers:
         record, exchange = self.record, self._exchange
-        fields = exchange.call.fields if exchange.call is not None else {}
-        if tokens is not None and not is_plausible(tokens, fields, exchange.body, record.size):
+        if tokens is not None and not is_plausible(tokens, call, exchange.body, record.size):
             tokens = None
             record.gaps += ("usage-implausible",)
         if tokens is None:
-            tokens = estimated_usage(kind, exchange.body, body, frames)
+            tokens = estimated_usage(call, exchange.body, body, frames)
             record.gaps += ("tokens-estimated",)
         record.tokens = tokens
         told = self._booker.upstream(exchange, record)
@@ -184,7 +185,7 @@ class _Running:
         return told
 
 
-def _read(record: Record, kind: str, body: bytes) -> Tokens | None:
+def _read(record: Record, call: Call, body: bytes) -> Tokens | None:
     """The tokens of a whole answer, None where it says nothing sensible of them."""
     try:
         answer = orjson.loads(body)
@@ -194,8 +195,8 @@ def _read(record: Record, kind: str, body: bytes) -> Tokens | None:
         record.sound = False
         record.gaps += ("answer-unreadable",)
         return None
-    record.sound = is_sound(kind, answer)
-    return usage_of(answer)
+    record.sound = call.dialect.is_sound(call.kind, answer)
+    return call.dialect.usage(call.kind, answer)
 
 
 class _Unread(Tap):
@@ -216,15 +217,18 @@ class _Unread(Tap):
 class _Observed(Tap):
     """The stream of an answer as it comes; booked when it ends, however it ends."""
 
-    def __init__(self, stream: Stream, running: _Running, kind: str) -> None:
+    def __init__(self, stream: Stream, running: _Running, call: Call) -> None:
         super().__init__(stream)
         self._running = running
-        self._kind = kind
+        self._call = call
+        self._begin = b""
         self._tail = bytearray()
         self._frames = 0
         self._hash = hashlib.sha256()
 
     def saw(self, chunk: bytes) -> None:
+        if len(self._begin) < _HEAD:
+            self._begin += chunk[:_HEAD]
         tail = self._tail
         tail += chunk
         if len(tail) > 2 * _TAIL:
@@ -235,10 +239,11 @@ class _Observed(Tap):
 
     def finished(self) -> None:
         self._running.record.digest = self._hash.hexdigest()[:32]
-        self._running.streamed(self._kind, bytes(self._tail), self._frames)
+        self._running.streamed(self._call, self._begin, bytes(self._tail), self._frames)
 
     def cut(self) -> None:
         # After its last frame nothing is missing, even if whoever read it did not wait for the end.
-        if not ended_well(self._kind, bytes(self._tail)):
+        call = self._call
+        if not call.dialect.ended_well(call.kind, bytes(self._tail)):
             self._running.record.gaps += ("stream-broken-off",)
         self.finished()

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from lichen.ledger.entry import Entry
     from lichen.ledger.estimate import Estimate
     from lichen.ledger.quantities import Carbon, Energy
@@ -114,6 +117,24 @@ class ForecastSource(Protocol):
             UnknownZone: no such zone.
             SignalUnavailable: no forecast of it, or none that far.
         """
+        ...
+
+
+class Embedder(Protocol):
+    """Gives texts as unit vectors, so that near vectors are like texts. Safe among threads.
+
+    `name` tells its vectors from those of any other embedder: they never mix.
+    """
+
+    name: str
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors of texts, (n, dimension); the same text always has the same one."""
+        ...
+
+    def is_whole(self, text: str) -> bool:
+        """Whether it reads the whole text, and no part of it is cut off."""
         ...
 
 
