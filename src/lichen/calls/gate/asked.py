@@ -5,7 +5,7 @@
     system    the call carries instructions of the application's
     plain     text is all that is in it: no image, voice or file, and no result of a tool
 
-One reader a kind of call; a kind without one has no question.
+The kinds that come most often have a reader each; all others are read by their dialect's view.
 
 Source: OpenAI API reference (chat completions, responses, completions), 2026-11.
 """
@@ -36,7 +36,16 @@ class Asked(NamedTuple):
 def asked(call: Call) -> Asked | None:
     """The question of a call; None where there is none, or not of text alone."""
     reader = _READERS.get(call.kind)
-    return reader(call.fields) if reader is not None else None
+    return reader(call.fields) if reader is not None else _seen(call)
+
+
+def _seen(call: Call) -> Asked | None:
+    """The question as the call's dialect sees it."""
+    view = call.dialect.view(call)
+    if not view.asks or view.turns[-1].others or call.kind in call.dialect.embeds:
+        return None
+    text = "\n".join(part.text for part in view.turns[-1].texts)
+    return Asked(text.strip(), len(view.turns) == 1, bool(view.system))
 
 
 def _chat(fields: Mapping[str, Any]) -> Asked | None:

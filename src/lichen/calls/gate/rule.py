@@ -7,16 +7,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from lichen.calls.option import TIMES, choices, unit, whole
 from lichen.calls.gate.pattern import LONGEST
+from lichen.calls.option import TIMES, choices, unit, whole
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LOCAL = ("arithmetic", "dates")
 # Seconds within which a repeated call is one call; an answer that long in memory is a cache's.
 _LONGEST_REPEAT_S = 300.0
@@ -130,22 +133,28 @@ class Rule:
             return "status goes with refuse: leave it out"
         if self.status == 429:  # noqa: PLR2004 (HTTP)
             return "429 is for budgets, and clients send such a call again: take 400, 403 or 413"
-        return self._check_zone()
+        return check_name(self.name) or (check_zone(self.zone) if self.zone else "")
 
-    def _check_zone(self) -> str:
-        if not self.zone:
-            return ""
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 (on use)
 
-        try:
-            ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return f"no time zone is called {self.zone!r}: take a name such as Europe/Stockholm"
+def check_name(name: str) -> str:
+    """What is wrong with a table's name, which stands in headers and metrics; empty where fine."""
+    if _NAME.fullmatch(name):
         return ""
+    return f"name {name!r} must be 1 to 64 letters, digits, points, dashes and underscores"
+
+
+def check_zone(zone: str) -> str:
+    """What is wrong with the name of a time zone; empty where fine."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return (
+            f"no time zone is called {zone!r}: take a name such as Europe/Stockholm (where the "
+            "system has no time zones at all: pip install tzdata)"
+        )
+    return ""
 
 
 def refusal_status(rule: Rule) -> int:
     """The status of a refusal: what the rule says, else what fits."""
     return rule.status or (413 if rule.asks == "longer" else 400)
-
-

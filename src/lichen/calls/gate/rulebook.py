@@ -12,6 +12,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from lichen.calls.gate import arithmetic, dates
 from lichen.calls.gate.asked import Asked, asked
@@ -285,7 +286,5 @@ _KNOWN = {"longer": frozenset(("tokens", "limit")), "local": frozenset(("result"
 
 
 def _today(zone: str) -> Callable[[], date]:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 (on use)
-
     place = ZoneInfo(zone)
     return lambda: datetime.now(place).date()
