@@ -22,10 +22,10 @@ from lichen.ledger.errors import InputError, UpstreamError
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from lichen.calls.exact import ExactCache
-    from lichen.calls.exchange import Headers, Onward
+    from lichen.calls.exchange import Headers
     from lichen.calls.providers.dialect import Dialect
     from lichen.calls.providers.doors import Door
+    from lichen.calls.steps import Layers
 
 _JSON = (b"content-type", b"application/json")
 # Tenants remembered by credential; beyond it they are hashed again.
@@ -63,14 +63,11 @@ class HttpRequest(Protocol):
 
 
 class Gateway:
-    """Answers API requests: from the store at once, else through the pipeline.
+    """Answers API requests: from the store at once, else through the pipeline."""
 
-    `onward` is the whole pipeline; `exact` is its first step.
-    """
-
-    def __init__(self, onward: Onward, exact: ExactCache) -> None:
-        self._onward = onward
-        self._exact = exact
+    def __init__(self, layers: Layers) -> None:
+        self.layers = layers
+        self._onward = layers.onward
         self._tenants: dict[bytes, str] = {}
 
     def handle(self, request: HttpRequest) -> Coroutine[None, None, None] | None:
@@ -81,7 +78,7 @@ class Gateway:
         except InputError as error:
             refuse(request, 400, str(error), "invalid_body", door.dialect)
             return None
-        hit = self._exact.at_once(exchange) if exchange.key else None
+        hit = self.layers.at_once(exchange) if exchange.call is not None else None
         if hit is not None:
             request.respond(*hit)
             return None
@@ -111,7 +108,7 @@ class Gateway:
         # A compressed body is the upstream's to read; it passes, unmetered.
         if door.kind and request.method == b"POST" and plain:
             exchange.call = door.dialect.read_call(door.kind, target, request.body)
-            self._exact.admit(exchange)
+            self.layers.admit(exchange)
         return exchange
 
     def _tenant(self, credential: bytes) -> str:

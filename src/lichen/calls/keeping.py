@@ -17,6 +17,7 @@ from lichen.calls.tap import Tap
 if TYPE_CHECKING:
     from lichen.calls.answers import AnswerStore
     from lichen.calls.exchange import Answer, Exchange, Headers, Onward, Stream
+    from lichen.calls.steps import StepParts
 
 _SECOND_US = 1_000_000
 # Headers that speak of one exchange or one client and mean nothing when its answer is sent again.
@@ -38,6 +39,11 @@ _PASSING = frozenset(
     )
 )
 _LIMITS = b"x-ratelimit-"
+
+
+def open_step(parts: StepParts) -> Keeping:
+    """The step, from what all steps are made from."""
+    return Keeping(parts.answers, entry_limit=parts.entry_limit)
 
 
 def lasting(headers: Headers) -> Headers:

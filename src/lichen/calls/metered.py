@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # The usage of an answer stands at its end, with some providers at its begin too; of a long stream
 # only that much is looked at. [byte]
 _TAIL = 64 * 1024
+# Steps that want a whole answer get a stream's up to this length. [byte]
+_HEARD = 8e6
 _HEAD = 8 * 1024
 
 
@@ -128,6 +130,12 @@ class _Running:
         else:
             self._share = share
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a step wants the whole answer."""
+        noted = self._exchange.noted
+        return noted is not None and bool(noted.on_done)
+
     def _ended(self) -> None:
         share, self._share = self._share, None
         if share is None:
@@ -156,20 +164,36 @@ class _Running:
         tokens = _read(record, call, body)
         if record.sound:
             self._came()
-        return self._book(tokens, call, body)
+        told = self._book(tokens, call, body)
+        if record.sound:
+            self._done(body)
+        return told
 
-    def streamed(self, call: Call, begin: bytes, end: bytes, frames: int) -> None:
-        """It came as a stream."""
+    def streamed(self, call: Call, ends: tuple[bytes, bytes], frames: int, body: bytes) -> None:
+        """It came as a stream: how it began and ended, and all of it where somebody wants it."""
         self._ended()
-        if self._exchange.on_answer is not None and call.dialect.ended_well(call.kind, end):
+        begin, end = ends
+        asked = self._exchange.on_answer is not None or self.is_heard
+        sound = asked and call.dialect.ended_well(call.kind, end)
+        if sound:
             self._came()
-        tokens = call.dialect.stream_usage(call.kind, begin, end)
-        self._book(tokens, call, end, frames)
+        self._book(call.dialect.stream_usage(call.kind, begin, end), call, end, frames)
+        if sound:
+            self._done(body)
 
     def _came(self) -> None:
         """A whole and sound answer has come."""
         if self._exchange.on_answer is not None:
             self._exchange.on_answer(self.record)
+
+    def _done(self, body: bytes) -> None:
+        """Tell those who asked that a whole and sound answer has come and is booked."""
+        noted = self._exchange.noted
+        for hear in noted.on_done if noted is not None else ():
+            try:
+                hear(self.record, body)
+            except Exception as error:  # noqa: BLE001 (the answer is on its way: it goes out)
+                self._booker.tell(error)
 
     def _book(self, tokens: Tokens | None, call: Call, body: bytes, frames: int = 0) -> Headers:
         record, exchange = self.record, self._exchange
@@ -225,8 +249,14 @@ class _Observed(Tap):
         self._tail = bytearray()
         self._frames = 0
         self._hash = hashlib.sha256()
+        # All of it, while somebody wants it and it is short.
+        self._parts: list[bytes] | None = [] if running.is_heard else None
 
     def saw(self, chunk: bytes) -> None:
+        if self._parts is not None:
+            self._parts.append(chunk)
+            if self._running.record.size > _HEARD:
+                self._parts = None
         if len(self._begin) < _HEAD:
             self._begin += chunk[:_HEAD]
         tail = self._tail
@@ -239,7 +269,8 @@ class _Observed(Tap):
 
     def finished(self) -> None:
         self._running.record.digest = self._hash.hexdigest()[:32]
-        self._running.streamed(self._call, self._begin, bytes(self._tail), self._frames)
+        ends = self._begin, bytes(self._tail)
+        self._running.streamed(self._call, ends, self._frames, b"".join(self._parts or ()))
 
     def cut(self) -> None:
         # After its last frame nothing is missing, even if whoever read it did not wait for the end.
