@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
 from lichen.calls.rules import RouteRule
@@ -91,13 +92,16 @@ class Settings:
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     # The steps of a call by the names of their entry points, outermost first.
     steps: tuple[str, ...] = (
+        "gate",
         "exact",
         "coalesce",
+        "cascade",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    gate: GateOptions = field(default_factory=GateOptions)
     # What each [[route]] says; the settings above hold for what it does not say.
     routes: tuple[Mapping[str, Any], ...] = ()
 

@@ -91,7 +91,8 @@ def _refuse_names(text: str, *, asked: bool, surely: bool) -> None:
 
 
 def _pieces(text: str) -> list[str]:
-    pieces, at = [], 0
+    pieces: list[str] = []
+    at = 0
     while at < len(text):
         found = _PIECE.match(text, at)
         if found is None or len(pieces) >= _MOST_PIECES:
@@ -136,7 +137,9 @@ class _Parser:
     def _sum(self) -> Fraction:
         value = self._product()
         while self._peek() in ("+", "-"):
-            value = _held(value + self._product() if self._take() == "+" else value - self._product())
+            value = _held(
+                value + self._product() if self._take() == "+" else value - self._product()
+            )
         return value
 
     def _product(self) -> Fraction:

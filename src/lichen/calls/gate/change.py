@@ -46,7 +46,11 @@ def cap(exchange: Exchange, call: Call, rule: Rule) -> bool:
     """Cap a call; whether there was anything to cap."""
     view = call.dialect.view(call)
     changes: dict[Path, Any] = {}
-    if rule.max_tokens and view.limit_path and (view.limit or rule.max_tokens + 1) > rule.max_tokens:
+    if (
+        rule.max_tokens
+        and view.limit_path
+        and (view.limit or rule.max_tokens + 1) > rule.max_tokens
+    ):
         changes[view.limit_path] = rule.max_tokens
     if rule.n and view.answers > rule.n and (path := _answers_path(call.fields)):
         changes[path] = rule.n

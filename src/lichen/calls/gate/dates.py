@@ -1,7 +1,7 @@
 """Dates: the answer to a question about the calendar and nothing else.
 
-    weekday of a date · days between two dates · a date so many days or weeks before or after another
-    · leap years · days of a month · today and its weekday, in a named time zone
+    weekday of a date · days between two dates · a date so many days or weeks away from another
+    leap years · days of a month · today and its weekday, in a named time zone
 
 Dates are read as 2024-02-29, 29 February 2024 or February 29, 2024. 03/04/2025 is March to some and
 April to others: it is left to the model, as is every date before 1924, when the last country that
@@ -25,9 +25,20 @@ _LONGEST = 160
 _FIRST_YEAR, _LAST_YEAR = 1924, 9000
 # Days and weeks that a date is moved by.
 _MOST_DAYS = 1_000_000
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTH = "|".join((*_MONTHS, *(name[:3] for name in _MONTHS), "sept"))
 _DATE = (
@@ -43,7 +54,10 @@ _MONTH_FIRST = re.compile(
     rf"({_MONTH})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})", re.IGNORECASE
 )
 _WEEKDAY_WORDS = r"(?:(?:what|which)\s+(?:day\s+of\s+the\s+week|weekday))"
-_BETWEEN = rf"between\s+(?P<a>{_DATE})\s+and\s+(?P<b>{_DATE})|from\s+(?P<c>{_DATE})\s+(?:to|until)\s+(?P<d>{_DATE})"
+_BETWEEN = (
+    rf"between\s+(?P<a>{_DATE})\s+and\s+(?P<b>{_DATE})|"
+    rf"from\s+(?P<c>{_DATE})\s+(?:to|until)\s+(?P<d>{_DATE})"
+)
 
 
 class _NoDate(Exception):  # noqa: N818 (it never leaves this module)
@@ -155,24 +169,36 @@ _QUESTIONS: tuple[
     (re.compile(pattern, re.IGNORECASE), answer)
     for pattern, answer in (
         (rf"(?:on\s+)?{_WEEKDAY_WORDS}\s+(?:is|was|will)\s+(?P<date>{_DATE})(?:\s+be)?", _weekday),
-        (rf"(?:on\s+)?{_WEEKDAY_WORDS}\s+(?:does|did|will)\s+(?P<date>{_DATE})\s+fall(?:\s+on)?", _weekday),
+        (
+            rf"(?:on\s+)?{_WEEKDAY_WORDS}\s+(?:does|did|will)\s+(?P<date>{_DATE})\s+fall(?:\s+on)?",
+            _weekday,
+        ),
         (rf"how\s+many\s+days\s+(?:(?:are|is|were)\s+(?:there\s+)?)?(?:{_BETWEEN})", _between),
         (rf"(?:what\s+is\s+the\s+)?number\s+of\s+days\s+(?:{_BETWEEN})", _between),
-        (rf"how\s+many\s+days\s+(?:are\s+(?:there\s+)?)?(?:left\s+)?(?P<way>until|since)\s+(?P<date>{_DATE})", _until),
         (
-            r"what(?:\s+is|'s)\s+(?:the\s+date\s+)?(?P<count>\d{1,7})\s+(?P<unit>days?|weeks?)\s+"
-            rf"(?P<way>before|after|from)\s+(?P<date>{_DATE})",
+            rf"how\s+many\s+days\s+(?:are\s+(?:there\s+)?)?(?:left\s+)?(?P<way>until|since)\s+(?P<date>{_DATE})",
+            _until,
+        ),
+        (
+            (
+                r"what(?:\s+is|'s)\s+(?:the\s+date\s+)?(?P<count>\d{1,7})\s+(?P<unit>days?|weeks?)\s+"
+                rf"(?P<way>before|after|from)\s+(?P<date>{_DATE})"
+            ),
             _moved,
         ),
         (r"(?:is|was|will)\s+(?:the\s+year\s+)?(?P<year>\d{4})\s+(?:be\s+)?a\s+leap\s+year", _leap),
         (
-            r"how\s+many\s+days\s+(?:are\s+(?:there\s+)?in|were\s+(?:there\s+)?in|does|did)\s+"
-            rf"(?P<month>{_MONTH})\s+(?:of\s+)?(?P<year>\d{{4}})(?:\s+have)?",
+            (
+                r"how\s+many\s+days\s+(?:are\s+(?:there\s+)?in|were\s+(?:there\s+)?in|does|did)\s+"
+                rf"(?P<month>{_MONTH})\s+(?:of\s+)?(?P<year>\d{{4}})(?:\s+have)?"
+            ),
             _month_days,
         ),
         (
-            r"(?:what\s+(?P<weekday>day\s+of\s+the\s+week|weekday)\s+is\s+(?:it\s+)?today|"
-            r"what(?:\s+is|'s)\s+(?:today's\s+date|the\s+date\s+today|the\s+current\s+date))",
+            (
+                r"(?:what\s+(?P<weekday>day\s+of\s+the\s+week|weekday)\s+is\s+(?:it\s+)?today|"
+                r"what(?:\s+is|'s)\s+(?:today's\s+date|the\s+date\s+today|the\s+current\s+date))"
+            ),
             _now,
         ),
     )

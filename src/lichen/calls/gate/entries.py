@@ -1,8 +1,8 @@
 """Entries: what the gate writes into the book, and says in the headers of its answers.
 
-    an answer      used 0, baseline = what the model would have used, estimated    "calls.gate"
-    a refusal      nothing: whether the client asks again otherwise, nobody knows
-    a dry rule     sums of what it would have spared, apart from all savings; see ledger/dry.py
+an answer      used 0, baseline = what the model would have used, estimated    "calls.gate"
+a refusal      nothing: whether the client asks again otherwise, nobody knows
+a dry rule     sums of what it would have spared, apart from all savings; see ledger/dry.py
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from lichen.calls.gate.price import ESTIMATED, METHOD, instead, tokens_of
 from lichen.calls.gate.rulebook import folded
 from lichen.calls.telling import avoided_headers, used_headers
 from lichen.ledger.entry import Baseline, Entry, Figures
-from lichen.ledger.estimate import Estimate
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.quantities import Energy
 from lichen.ledger.window import Work
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from lichen.calls.gate.rule import Rule
     from lichen.calls.gate.rulebook import Met
     from lichen.calls.steps import StepParts
+    from lichen.ledger.estimate import Estimate
 
 GATE = "calls.gate"
 NOT_PRICED = "not-priced"

@@ -26,7 +26,7 @@ _LONGEST_PATTERN, _MOST_MEMORY = 4096, 8 << 20
 
 def _engine() -> Any:
     try:
-        import re2  # noqa: PLC0415 (only where a rule has a pattern)
+        import re2  # type: ignore[import-untyped]  # noqa: PLC0415 (only where a rule has a pattern)
     except ImportError:
         raise MissingExtra("a gate rule with a pattern", "google-re2", "gate") from None
     return re2

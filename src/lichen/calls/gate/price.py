@@ -44,7 +44,8 @@ def instead(
         tokens_of(raw),
         Tokens(prefill=read, decode=int(raw["written_high"])),
     )
-    made, gaps = [], ()
+    made: list[Footprint] = []
+    gaps: tuple[str, ...] = ()
     for tokens in answers:
         reading = pricer.calls.read(model, tokens)
         scaled = CallReading(reading.energy * scale, reading.embodied * scale, reading.gaps)

@@ -47,15 +47,19 @@ def prove_rule(entry: Entry, book: Book) -> Proof:
         _rule_again(raw),
         (
             baseline.tokens == tokens_of(raw),
-            f"the tokens claimed are those estimated: {baseline.tokens.input} read, "
-            f"{baseline.tokens.output} written ({raw.get('written_low')} to "
-            f"{raw.get('written_high')}, from {raw.get('answers')} answers)",
+            (
+                f"the tokens claimed are those estimated: {baseline.tokens.input} read, "
+                f"{baseline.tokens.output} written ({raw.get('written_low')} to "
+                f"{raw.get('written_high')}, from {raw.get('answers')} answers)"
+            ),
         ),
         _as_long(figures, entry, book),
         (
             _same(claimed.footprint, found.footprint),
-            f"priced again by {figures.method}: claimed {claimed.footprint}, found "
-            f"{found.footprint}",
+            (
+                f"priced again by {figures.method}: claimed {claimed.footprint}, found "
+                f"{found.footprint}"
+            ),
         ),
     ]
     steps = tuple(line if good else f"NOT so: {line}" for good, line in checks)
@@ -69,7 +73,7 @@ def _rule_again(raw: Mapping[str, float | str]) -> tuple[bool, str]:
         return held, f"the question, by its hash {question}, is one of the rule's texts"
     if "pattern" in raw:
         return True, (
-            f"the pattern is {raw['pattern']!r}; the question is kept as its hash {question} alone, "
+            f"the pattern is {raw['pattern']!r}; its question is kept as hash {question} only, "
             "so that it cannot be matched again"
         )
     return True, f"the rule asks for {raw.get('asks') or 'nothing more'}; no prompt is kept"

@@ -1,23 +1,18 @@
-"""Rule: one [[gate.rule]] as it is written: which calls it is for, what it asks of them, what it does.
+"""Rule: one [[gate.rule]] as it is written: for which calls, what it asks of them, what it does.
 
-    which calls     route, model, tenant, project (globs), turns, system
-    asks of them    exact | pattern | empty | repeat | longer | local     one of these, or none
-    does            answer | refuse | cut | max_tokens and n              what goes with it
+which calls     route, model, tenant, project (globs), turns, system
+asks of them    exact | pattern | empty | repeat | longer | local     one of these, or none
+does            answer | refuse | cut | max_tokens and n              what goes with it
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lichen.calls.gate.pattern import LONGEST
-from lichen.calls.option import TIMES, choices, unit, whole
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from lichen.calls.option import TIMES, choices, read_by, unit, whole
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LOCAL = ("arithmetic", "dates")
@@ -57,10 +52,6 @@ def _local(value: object) -> tuple[str, ...]:
     return names
 
 
-def _read(reader: Callable[[object], Any]) -> Mapping[str, Any]:
-    return {"lichen": reader}
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule as written. Times in seconds, lengths in tokens.
@@ -76,12 +67,12 @@ class Rule:
     project: str = "*"
     turns: str = field(default="first", metadata=choices("first", "any"))
     system: str = field(default="any", metadata=choices("any", "none"))
-    exact: tuple[str, ...] = field(default=(), metadata=_read(_texts))
+    exact: tuple[str, ...] = field(default=(), metadata=read_by(_texts))
     pattern: str = ""
     empty: bool = False
     repeat: float = field(default=0.0, metadata=unit(TIMES, above_zero=True))
     longer: int = field(default=0, metadata=whole(1))
-    local: tuple[str, ...] = field(default=(), metadata=_read(_local))
+    local: tuple[str, ...] = field(default=(), metadata=read_by(_local))
     answer: str = ""
     refuse: str = ""
     status: int = field(default=0, metadata=whole(_STATUSES[0], _STATUSES[-1]))
@@ -128,7 +119,9 @@ class Rule:
         if "cut" in does and "refuse" in does:
             return "it cannot both cut and refuse: leave one out"
         if self.repeat > _LONGEST_REPEAT_S:
-            return f"repeat is at most {_LONGEST_REPEAT_S:g} s: for longer, reuse answers by a [[route]]"
+            return (
+                f"repeat is at most {_LONGEST_REPEAT_S:g} s: for longer, use a [[route]] with reuse"
+            )
         if self.status and self.does != "refuse":
             return "status goes with refuse: leave it out"
         if self.status == 429:  # noqa: PLR2004 (HTTP)

@@ -103,7 +103,12 @@ class Rulebook:
             if fnmatchcase(kind, ready.rule.route) and fnmatchcase(model, ready.rule.model)
         ]
         changing = tuple(ready for ready in rows if ready.does in ("cap", "cut"))
-        ending = tuple(ready for ready in rows if ready.does not in ("cap", "cut"))
+        # What is too long even when cut is refused.
+        ending = tuple(
+            ready
+            for ready in rows
+            if ready.does != "cap" and not (ready.does == "cut" and ready.is_dry)
+        )
         picked = Picked(changing, ending)
         patterns, always = [], []
         for place, ready in enumerate(ending):
@@ -120,7 +125,7 @@ class Rulebook:
         return picked
 
     def ending(self, exchange: Exchange, call: Call) -> Met | None:
-        """The first rule that the call meets and that ends it; a dry one only where no other does."""
+        """The first rule that the call meets and that ends it; a dry one where no other does."""
         picked = self.pick(call.kind, call.model)
         if not picked.ending:
             return None
@@ -168,7 +173,9 @@ def _is_heard(ready: Ready, question: Asked | None) -> Asked | None:
     if question is None:
         return None
     rule = ready.rule
-    if (rule.turns == "first" and not question.alone) or (rule.system == "none" and question.system):
+    if (rule.turns == "first" and not question.alone) or (
+        rule.system == "none" and question.system
+    ):
         return None
     return question
 
@@ -246,9 +253,7 @@ def _any(
     return _NOTHING
 
 
-_TESTS: Mapping[
-    str, Callable[[Ready, Exchange, Call, Asked | None], Mapping[str, str] | None]
-] = {
+_TESTS: Mapping[str, Callable[[Ready, Exchange, Call, Asked | None], Mapping[str, str] | None]] = {
     "exact": _exact,
     "pattern": _pattern,
     "empty": _empty,

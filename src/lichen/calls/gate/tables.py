@@ -14,7 +14,7 @@ from lichen.calls.option import fields_of, read_field
 from lichen.ledger.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 
 class Table(Protocol):
@@ -31,11 +31,6 @@ class Table(Protocol):
 
 
 T = TypeVar("T", bound=Table)
-
-
-def tables_of(kind: type[T], title: str) -> Mapping[str, Callable[[object], Any]]:
-    """The metadata of a field that holds tables of a kind, written [[gate.title]]."""
-    return {"lichen": lambda value: read_tables(kind, title, value)}
 
 
 def read_tables(kind: type[T], title: str, value: object) -> tuple[T, ...]:
