@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, cast
 from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
+from lichen.calls.resilience.options import LimitOptions, ResilienceOptions
 from lichen.calls.rules import RouteRule
+from lichen.calls.shared.options import SharedOptions
 from lichen.ledger.errors import InputError
 from lichen.settings.files import files, table_of
 
@@ -95,13 +97,17 @@ class Settings:
         "gate",
         "exact",
         "coalesce",
-        "cascade",
+        "lease",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
     gate: GateOptions = field(default_factory=GateOptions)
+    # What is done about an upstream that fails, and how much is taken on at once.
+    resilience: ResilienceOptions = field(default_factory=ResilienceOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
+    shared: SharedOptions = field(default_factory=SharedOptions)
     # What each [[route]] says; the settings above hold for what it does not say.
     routes: tuple[Mapping[str, Any], ...] = ()
 
