@@ -11,6 +11,7 @@ import pytest
 from lichen.calls.batch.proof import PROVERS
 from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sqlite import SqliteDatabase
+from lichen.calls.batch.step import BatchStep
 from lichen.calls.forget import Forget
 from lichen.testing.upstreams import ScriptedUpstream, chat_answer, failed, whole
 
@@ -359,7 +360,7 @@ async def test_the_queue_is_shown(opened: Open) -> None:
 async def test_what_waits_can_be_forgotten(build: Build, tmp_path: Path) -> None:
     house = build(ledger=str(tmp_path / "book.db"))
     heard = await left(house, "6h")
-    [forget] = [step.forget for step in house.gateway.layers.steps if hasattr(step, "desk")]
+    [forget] = [s.forget for s in house.gateway.layers.steps if isinstance(s, BatchStep)]
 
     kept = forget(Forget(contains="another prompt"))
     erased = forget(Forget(contains="the prompt"))

@@ -7,6 +7,7 @@ no answer                   again, with the same key; it may have been sent twic
 
 from __future__ import annotations
 
+import math
 import random
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
@@ -29,8 +30,6 @@ SECOND_US = 1_000_000
 # Source: RFC 9110 §15.5.9, §15.6; RFC 6585 §4; RFC 8470; the official OpenAI client's own retries.
 _AGAIN = frozenset((408, 409, 425, 429))
 _SERVER = 500
-# A gateway's own refusals that say nothing was sent.
-_NOT_SENT = frozenset(("upstream_busy", "circuit_open", "only_if_cached"))
 _FIRST_S, _MOST_S = 1.0, 300.0
 _JSON = (b"content-type", b"application/json")
 
@@ -43,8 +42,10 @@ async def attempt(item: Item, send: Send, now_us: Callable[[], int]) -> Outcome:
     except UpstreamError as error:
         dialect = door_of(item.target.encode("latin-1")).dialect
         told = dialect.error_body(error.status, str(error), error.code)
-        unsure = error.code not in _NOT_SENT
-        return _later(item, (error.status, [_JSON], told), error.code, now_us(), unsure=unsure)
+        headers = [_JSON]
+        if error.wait_s:
+            headers.append((b"retry-after", b"%d" % math.ceil(error.wait_s)))
+        return _later(item, (error.status, headers, told), error.code, now_us(), unsure=error.sent)
     headers = [*answer.headers, *answer.notes]
     if answer.status in _AGAIN or answer.status >= _SERVER:
         came = (answer.status, headers, body)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from lichen.calls.batch.item import Item
 from lichen.calls.exchange import CREDENTIALS
-from lichen.calls.line import hop_by_hop
+from lichen.calls.hops import hop_by_hop
 from lichen.calls.option import TIMES
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import orjson
 from lichen.calls.batch.desk import trouble
 from lichen.calls.batch.item import Item, State
 from lichen.calls.exchange import Answer
-from lichen.calls.line import hop_by_hop
+from lichen.calls.hops import hop_by_hop
 from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.ledger.errors import InputError, StoreUnavailable
 

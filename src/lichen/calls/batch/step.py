@@ -175,6 +175,8 @@ class BatchStep:
 
     def gauges(self) -> Mapping[str, float]:
         """What waits, for Prometheus."""
+        if not self._running and self._gather is None:
+            return {}
         return gauges(self.sender.counts, time.time_ns() // 1000, self._gather)
 
     def panels(self) -> Sequence[Panel]:
