@@ -176,7 +176,9 @@ class Seat:
 
 def _failure(error: BaseException | None) -> UpstreamError:
     if isinstance(error, UpstreamError):
-        return UpstreamError(str(error), status=error.status, code=error.code)
+        return UpstreamError(
+            str(error), status=error.status, code=error.code, wait_s=error.wait_s, sent=error.sent
+        )
     return UpstreamError(
         f"the call failed ({type(error).__name__}); send it again", code="shared_call_failed"
     )

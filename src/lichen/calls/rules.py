@@ -15,7 +15,7 @@ class RouteRule:
 
     `sampled` is "bypass" (a sampled call wants a new answer each time) or "reuse"; `scope` is
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
-    serves [s].
+    serves [s]; `stale_if_error` how long past that, where the upstream fails [s].
     """
 
     route: str = "*"
@@ -23,6 +23,7 @@ class RouteRule:
     sampled: str = field(default="bypass", metadata=choices("bypass", "reuse"))
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
+    stale_if_error: float = field(default=0.0, metadata=unit(TIMES))
 
 
 class Rules:
