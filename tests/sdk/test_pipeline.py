@@ -21,10 +21,13 @@ from lichen.testing.provider import usual
 from lichen.testing.provider_answers import answer, failure
 
 if TYPE_CHECKING:
-    from conftest import Open
+    from collections.abc import Callable
+
     from lichen.calls.pipeline import Pipeline
     from lichen.ledger.entry import Entry
     from lichen.testing.provider import ScriptedProvider
+
+    Open = Callable[..., Pipeline]
 
 ASK: dict[str, Any] = {
     "model": "gpt-4o-mini",
@@ -101,7 +104,8 @@ async def test_async_clients_of_several_loops_and_threads_share_one_answer(
             max_retries=0,
         ) as speaking:
             made = await speaking.chat.completions.create(**ASK)
-            return made.choices[0].message.content
+            text: str | None = made.choices[0].message.content
+            return text
 
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(asyncio.run, ask()) for _ in range(3)]
