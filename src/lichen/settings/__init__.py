@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
 from lichen.calls.resilience.options import LimitOptions, ResilienceOptions
@@ -93,6 +94,7 @@ class Settings:
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     # The steps of a call by the names of their entry points, outermost first.
     steps: tuple[str, ...] = (
+        "gate",
         "exact",
         "coalesce",
         "lease",
@@ -101,6 +103,7 @@ class Settings:
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    gate: GateOptions = field(default_factory=GateOptions)
     # What is done about an upstream that fails, and how much is taken on at once.
     resilience: ResilienceOptions = field(default_factory=ResilienceOptions)
     limits: LimitOptions = field(default_factory=LimitOptions)
