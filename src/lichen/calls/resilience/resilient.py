@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lichen.calls.resilience.standby import Standby
 
 # A storm is told by fewer refusals than an outage, since each says what it is.
-_STORM = Trip(most=0.5, least=5, hold=1.0)
+_STORM = Trip(most=0.5, least=10, hold=1.0)
 
 
 @dataclass(frozen=True, slots=True)
