@@ -24,7 +24,7 @@ from lichen.assemble.books import (
     open_book,
     open_store,
 )
-from lichen.assemble.exchanges import open_answers, open_layers
+from lichen.assemble.exchanges import open_answers, open_layers, pipeline
 from lichen.assemble.grids import (
     grid_names,
     make_grid,
@@ -59,4 +59,5 @@ __all__ = [
     "open_queue",
     "open_store",
     "open_upstreams",
+    "pipeline",
 ]

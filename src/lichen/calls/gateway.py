@@ -7,7 +7,6 @@ shape, so that its clients raise their own exceptions.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +18,7 @@ from lichen.calls.providers.doors import DOORS, Door, enter
 from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.calls.resilience.admission import Admission
 from lichen.calls.resilience.waits import told
+from lichen.calls.tenant import tenant_of
 from lichen.ledger.errors import InputError, NotAsked, UpstreamError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Gateway:
     def _tenant(self, credential: bytes) -> str:
         if len(self._tenants) >= _TENANTS:
             self._tenants.clear()
-        tenant = hashlib.sha256(b"lichen tenant\0" + credential).hexdigest()[:16]
+        tenant = tenant_of(credential)
         self._tenants[credential] = tenant
         return tenant
 

@@ -20,6 +20,7 @@ from lichen.operate.watch import Watch
 from lichen.serve.descriptors import most_connections
 from lichen.serve.embedded import EmbeddedUpstream
 from lichen.serve.guard import Guard
+from lichen.serve.heeding import Heeding
 from lichen.serve.lookout import GridLookout
 from lichen.serve.overhead import Overhead
 from lichen.serve.server import Limits
@@ -67,6 +68,7 @@ class Parts:
 
     def _make(self, settings: Settings, warn: Callable[[object], None]) -> None:
         self.layers = open_layers(settings, self._upstreams, self.book, self._answers, warn)
+        self.heeding = Heeding(self.book.store, self._answers, self.layers, warn)
         own = OwnCpu(self.layers.booker.steps.claimed)
         self._own = Overhead(self.book, own, zone=self.book.zone, on_error=warn)
         self._admission = Admission(settings.limits.calls, settings.limits.held)

@@ -15,6 +15,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lichen.calls.batch.options import BatchOptions
+from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, unit, whole, zone
 from lichen.calls.resilience.options import LimitOptions, ResilienceOptions
@@ -88,8 +90,10 @@ class Settings:
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     # The steps of a call by the names of their entry points, outermost first.
     steps: tuple[str, ...] = (
+        "gate",
         "exact",
         "coalesce",
+        "batch",
         "lease",
         "keeping",
     )
@@ -98,6 +102,8 @@ class Settings:
     anthropic: UpstreamOptions = field(default_factory=UpstreamOptions)
     gemini: UpstreamOptions = field(default_factory=UpstreamOptions)
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    batch: BatchOptions = field(default_factory=BatchOptions)
+    gate: GateOptions = field(default_factory=GateOptions)
     # What is done about an upstream that fails, and how much is taken on at once.
     resilience: ResilienceOptions = field(default_factory=ResilienceOptions)
     limits: LimitOptions = field(default_factory=LimitOptions)

@@ -89,6 +89,19 @@ _BATCH = re.compile(rb"/v1/(?:batches|messages/batches)$")
 _KEY = re.compile(rb"(?:^|&)key=([^&]*)")
 
 
+@dataclass(slots=True)
+class _Target:
+    """A target without the rest of its request."""
+
+    target: bytes
+    headers: Headers
+
+
+def door_of(target: bytes) -> Door:
+    """The door of a target alone; where it is nobody's, OpenAI's."""
+    return enter(_Target(target, [])) or Door(OPENAI, "openai")
+
+
 def enter(request: Asked) -> Door | None:
     """The door of a request, which is made to ask as its provider knows it; None: it asks no API.
 
