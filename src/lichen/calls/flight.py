@@ -90,6 +90,11 @@ class Flight:
         self._news.set()
         self._news = asyncio.Event()
 
+    @property
+    def replayable(self) -> bool:
+        """Whether all of it is still held, so that it can be read from its start."""
+        return self._first == 0 and self._failure is None
+
     def board(self) -> Seat:
         """Become a reader."""
         seat = Seat(self)
