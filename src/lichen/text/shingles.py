@@ -6,12 +6,12 @@
 N    texts in the scope      [text]
 n_w  texts that have word w  [text]
 
-A text may only be similar to another if c ≥ `least`. To find that none is, it is enough to look at
-the texts that share one of the query's rarest words: those that together weigh more than
-1 − `least` of it, since a text without any of them cannot reach `least` (prefix filter). Where that
-would take too many looks, the answer is maybe. Words are cut to their first letters, so that
-"swim", "swims" and "swimming" are one; of scripts without spaces, pairs of characters stand for
-words. Only hashes are kept.
+A text may only be similar to another if c ≥ `least`, or less than that among few texts. To find
+that none is, it is enough to look at the texts that share one of the query's rarest words: those
+that together weigh more than 1 − `least` of it, since a text without any of them cannot reach
+`least` (prefix filter). Where that would take too many looks, the answer is maybe. Words are cut to
+their first letters, so that "swim", "swims" and "swimming" are one; of scripts without spaces,
+pairs of characters stand for words. Only hashes are kept.
 
 Source: Chaudhuri, Ganti & Kaushik, "A primitive operator for similarity joins" (ICDE 2006), for the
 prefix filter; Spärck Jones (1972) for idf.
@@ -23,11 +23,18 @@ import re
 import unicodedata
 from array import array
 from math import log
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # How much of the weight two texts must share, at least. Measured with benchmarks/similar.
 LEAST = 0.4
 # Texts looked at before the answer is maybe, at some 10 ns each. [text]
-_MOST_LOOKS = 8000
+_MOST_LOOKS = 6000
+# Among few texts idf says little, so less has to be shared: in proportion, up to so many. [text]
+_FEW = 256
 # A word is known by its first letters: a stemmer for all languages, if a coarse one.
 _STEM = 5
 _WORD = re.compile(r"[^\W_]+")
@@ -101,7 +108,8 @@ class FirstLook:
         rows = sorted((self._having.get(word, nobody) for word in found), key=len)
         weights = [_idf(len(having), texts) for having in rows]
         total = left = sum(weights)
-        wanted = self._least * total
+        least = self._least * min(1.0, texts / _FEW)
+        wanted = least * total
         looked: list[tuple[array[int], float]] = []
         looks = needed = 0
         for having, weight in zip(rows, weights, strict=True):
@@ -112,29 +120,36 @@ class FirstLook:
             # A text that has none of the words so far could share no more than what is left.
             needed += left >= wanted
             left -= weight
-        return left >= wanted or self._reaches(looked, needed, left, total)
+        return left >= wanted or self._reaches(looked[:needed], looked[needed:], left, wanted)
 
     def _reaches(
-        self, looked: list[tuple[array[int], float]], needed: int, left: float, total: float
+        self,
+        needed: list[tuple[array[int], float]],
+        more: list[tuple[array[int], float]],
+        left: float,
+        wanted: float,
     ) -> bool:
-        """Whether a text with one of the first words looked at could share enough in all.
+        """Whether a text with one of the needed words could share enough in all.
 
         `left` is what words that were not looked at could add.
         """
         import numpy as np  # noqa: PLC0415 (heavy)
 
-        shared = self._shared
-        seen = [np.frombuffer(having, np.int32) for having, _ in looked]
-        for rows, (_, weight) in zip(seen, looked, strict=True):
+        shared, every = self._shared, [*needed, *more]
+        seen = [np.frombuffer(having, np.int32) for having, _ in every]
+        for rows, (_, weight) in zip(seen, every, strict=True):
             shared[rows] += weight
-        least = self._least
-        reached = any(
-            bool((shared[rows] + left >= least * np.maximum(self._weight[rows], total)).any())
-            for rows in seen[:needed]
-        )
+        reached = any(self._any_of(rows, left, wanted) for rows in seen[: len(needed)])
         for rows in seen:
             shared[rows] = 0
         return reached
+
+    def _any_of(self, rows: NDArray[np.int32], left: float, wanted: float) -> bool:
+        import numpy as np  # noqa: PLC0415 (heavy)
+
+        least = self._least * min(1.0, len(self._words) / _FEW)
+        enough = np.maximum(least * self._weight[rows], wanted)
+        return bool((self._shared[rows] + left >= enough).any())
 
 
 def _idf(count: int, texts: int) -> float:
