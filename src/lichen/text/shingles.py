@@ -102,54 +102,53 @@ class FirstLook:
 
     def might(self, found: frozenset[int]) -> bool:
         """Whether a text might be similar to one of these words; False is sure."""
+        rows = self.like(found)
+        return rows is None or bool(len(rows))
+
+    def like(self, found: frozenset[int]) -> NDArray[np.int32] | None:
+        """The rows that might be similar to a text of these words; of others it is sure.
+
+        None where it would take too many looks to say.
+        """
+        import numpy as np  # noqa: PLC0415 (heavy)
+
         texts, nobody = len(self._words), array("i")
-        if not texts:
-            return False
         rows = sorted((self._having.get(word, nobody) for word in found), key=len)
         weights = [_idf(len(having), texts) for having in rows]
         total = left = sum(weights)
         least = self._least * min(1.0, texts / _FEW)
         wanted = least * total
-        looked: list[tuple[array[int], float]] = []
-        looks = needed = 0
+        needed: list[NDArray[np.int32]] = []
+        looks = 0
+        shared = self._shared
+        looked: list[array[int]] = []
         for having, weight in zip(rows, weights, strict=True):
             looks += len(having)
             if looks > _MOST_LOOKS:
                 break
-            looked.append((having, weight))
+            seen = np.frombuffer(having, np.int32)
+            shared[seen] += weight
+            looked.append(having)
             # A text that has none of the words so far could share no more than what is left.
-            needed += left >= wanted
+            if left >= wanted:
+                needed.append(seen)
             left -= weight
-        return left >= wanted or self._reaches(looked[:needed], looked[needed:], left, wanted)
+        reached = [each[self._reach(each, least, left, wanted)] for each in needed]
+        for having in looked:
+            shared[np.frombuffer(having, np.int32)] = 0
+        if left >= wanted and texts:
+            return None
+        return np.unique(np.concatenate(reached)) if reached else np.zeros(0, np.int32)
 
-    def _reaches(
-        self,
-        needed: list[tuple[array[int], float]],
-        more: list[tuple[array[int], float]],
-        left: float,
-        wanted: float,
-    ) -> bool:
-        """Whether a text with one of the needed words could share enough in all.
-
-        `left` is what words that were not looked at could add.
-        """
+    def _reach(
+        self, rows: NDArray[np.int32], least: float, left: float, wanted: float
+    ) -> NDArray[np.bool_]:
+        """Which rows could share enough, if they had all the words that were not looked at."""
         import numpy as np  # noqa: PLC0415 (heavy)
 
-        shared, every = self._shared, [*needed, *more]
-        seen = [np.frombuffer(having, np.int32) for having, _ in every]
-        for rows, (_, weight) in zip(seen, every, strict=True):
-            shared[rows] += weight
-        reached = any(self._any_of(rows, left, wanted) for rows in seen[: len(needed)])
-        for rows in seen:
-            shared[rows] = 0
-        return reached
-
-    def _any_of(self, rows: NDArray[np.int32], left: float, wanted: float) -> bool:
-        import numpy as np  # noqa: PLC0415 (heavy)
-
-        least = self._least * min(1.0, len(self._words) / _FEW)
         enough = np.maximum(least * self._weight[rows], wanted)
-        return bool((self._shared[rows] + left >= enough).any())
+        reached: NDArray[np.bool_] = self._shared[rows] + left >= enough
+        return reached
 
 
 def _idf(count: int, texts: int) -> float:
