@@ -19,6 +19,7 @@ from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
 from lichen.calls.rules import RouteRule
 from lichen.calls.shared.options import SharedOptions
+from lichen.calls.similar.options import SimilarOptions
 from lichen.ledger.errors import InputError
 from lichen.settings.files import files, table_of
 
@@ -93,6 +94,7 @@ class Settings:
     # The steps of a call by the names of their entry points, outermost first.
     steps: tuple[str, ...] = (
         "exact",
+        "similar",
         "coalesce",
         "lease",
         "keeping",
@@ -100,6 +102,7 @@ class Settings:
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    similar: SimilarOptions = field(default_factory=SimilarOptions)
     shared: SharedOptions = field(default_factory=SharedOptions)
     # What each [[route]] says; the settings above hold for what it does not say.
     routes: tuple[Mapping[str, Any], ...] = ()

@@ -118,18 +118,6 @@ class Kept:
             *(entry, owner, given.text, given.matched, at_us, expires_us),
         )
 
-    def given(self, entry: str) -> Given | None:
-        """What was asked at a hit, while it is kept."""
-        row = self._db.execute(
-            "SELECT text, matched FROM hits WHERE entry = ?", (entry,)
-        ).fetchone()
-        return Given(*row) if row is not None else None
-
-    def question(self, key: bytes) -> Question | None:
-        """One question, while it is kept."""
-        row = self._db.execute("SELECT * FROM questions WHERE key = ?", (key,)).fetchone()
-        return _question(row) if row is not None else None
-
     def learners(self) -> dict[str, Mapping[str, Any]]:
         """What deciders learnt, by their names; what cannot be read is begun anew."""
         made: dict[str, Mapping[str, Any]] = {}
@@ -225,3 +213,34 @@ def _open(where: str) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+class ReadHit(NamedTuple):
+    """A hit as it is kept: both questions, and the embedder of their vectors."""
+
+    given: Given
+    question: Question
+    embedder: str
+
+
+def read_hit(path: Path, entry: str) -> ReadHit | None:
+    """What is kept of a hit, read beside whoever writes it; None where it is not, or no longer."""
+    if not path.is_file():
+        return None
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+    except sqlite3.Error:
+        return None
+    try:
+        given = db.execute("SELECT text, matched FROM hits WHERE entry = ?", (entry,)).fetchone()
+        if given is None:
+            return None
+        row = db.execute("SELECT * FROM questions WHERE key = ?", given[1:]).fetchone()
+        named = db.execute("SELECT value FROM about WHERE name = 'embedder'").fetchone()
+    except sqlite3.Error:
+        return None
+    finally:
+        db.close()
+    if row is None or named is None:
+        return None
+    return ReadHit(Given(*given), _question(row), named[0])

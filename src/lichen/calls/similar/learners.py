@@ -24,50 +24,66 @@ _MOST = 1024
 
 @dataclass(slots=True)
 class Learner:
-    """A decider, whose it is, and what it would have given in shadow mode.
+    """A decider for the calls of `owner` to `model` on a bound `delta`, and what it has seen.
 
-    `refused` counts by guard, `energy_j` is what right would-be hits would have spared. [J]
+    In shadow mode `would` counts the answers it would have given; `checked` of those that a rule
+    or lot accepted were compared with the upstream's own, `wrong` of them said something else.
+    `spared_j` is what would-be hits that were right would have spared. [J]
     """
 
     owner: str
     model: str
+    delta: float
     decider: Decider
     would: int = 0
-    would_checked: int = 0
-    would_wrong: int = 0
-    energy_j: float = 0.0
+    checked: int = 0
+    wrong: int = 0
+    spared_j: float = 0.0
     dirty: bool = False
+    _standing: Standing | None = None
 
     @property
     def name(self) -> str:
         """Its name where it is kept."""
-        return f"{self.owner}\n{self.model}\n{self.decider.standing.delta!r}"
+        return f"{self.owner}\n{self.model}\n{self.delta!r}"
+
+    @property
+    def standing(self) -> Standing:
+        """Where its decider stands; worked out once after each outcome."""
+        if self._standing is None:
+            self._standing = self.decider.standing
+        return self._standing
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weights of the decider's score."""
+        return tuple(self.decider.state()["combiner"]["weights"])
 
     def learn(self, verdict: Verdict, *, correct: bool, spared_j: float) -> None:
         """Take in whether a stored answer served; in shadow mode an accepted one, too. [J]"""
         self.decider.learn(verdict, correct=correct)
         if verdict.accept or verdict.explore:
-            self.would_checked += 1
-            self.would_wrong += not correct
+            self.checked += 1
+            self.wrong += not correct
         if correct:
-            self.energy_j += spared_j
-        self.dirty = True
+            self.spared_j += spared_j
+        self.dirty, self._standing = True, None
 
     def state(self) -> dict[str, Any]:
         """All of it as plain values, for JSON; `standing` is for whoever only shows it."""
         return {
             "decider": self.decider.state(),
-            "counts": [self.would, self.would_checked, self.would_wrong, self.energy_j],
-            "standing": str(self.decider.standing),
+            "counts": [self.would, self.checked, self.wrong, self.spared_j],
+            "standing": str(self.standing),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a state; begin anew where it cannot be read."""
         try:
             if self.decider.restore(state["decider"]):
-                would, checked, wrong, energy_j = state["counts"]
-                self.would, self.would_checked, self.would_wrong = would, checked, wrong
-                self.energy_j = float(energy_j)
+                self.would, self.checked, self.wrong = (int(n) for n in state["counts"][:3])
+                self.spared_j = float(state["counts"][3])
+                self._standing = None
         except (KeyError, TypeError, ValueError, IndexError):
             return
 
@@ -91,7 +107,7 @@ class Learners:
             self._learners.move_to_end((owner, model, delta))
             return found
         decider = self._make(delta, prior=PRIOR, share=self._explore)
-        made = self._learners[owner, model, delta] = Learner(owner, model, decider)
+        made = self._learners[owner, model, delta] = Learner(owner, model, delta, decider)
         state = self._kept.pop(made.name, None)
         if state is not None:
             made.restore(state)
@@ -111,8 +127,3 @@ class Learners:
         for learner in found:
             learner.dirty = False
         return found
-
-
-def standing_of(learner: Learner) -> Standing:
-    """Where its decider stands now."""
-    return learner.decider.standing
