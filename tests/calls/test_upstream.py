@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import ssl
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -11,15 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from lichen.calls import directives, line, pool
+from lichen.calls import directives, pool
 from lichen.calls.exchange import Answer, Call, Exchange
 from lichen.calls.providers.openai.dialect import OPENAI
-from lichen.calls.upstream import HttpUpstream
+from lichen.calls.upstream import HttpUpstream, Wire
 from lichen.ledger.errors import InputError, UpstreamError
 from lichen.testing.raw_server import RawServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from lichen.calls.exchange import Headers
 
@@ -551,14 +553,61 @@ async def test_a_stream_of_a_known_length_says_so() -> None:
         assert looked_at.length == 2
 
 
-async def test_an_answer_beyond_all_bounds_is_not_held_in_memory(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(line, "_LONGEST_WHOLE", 1000)
-    long = b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n" + b"x" * 2000
-    async with RawServer(long) as server, upstream_at(server.url) as upstream:
-        with pytest.raises(UpstreamError, match="more than 1,000 bytes"):
-            await upstream.send(an_exchange())
+async def test_an_answer_too_long_to_be_held_passes_as_a_stream_of_its_length() -> None:
+    size = 3_000_000
+    long = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size
+    async with RawServer(long, OK) as server, upstream_at(server.url) as upstream:
+        upstream._pool._whole = 1e6
+        answer = await upstream.send(an_exchange())
+        held = upstream._pool.held
+        came = await all_of(answer)
+        again = await upstream.send(an_exchange())
+
+    assert (answer.length, len(came), answer.body) == (size, size, b"")
+    assert held == 0
+    assert again.body == b"{}"
+    assert server.connections == 1
+
+
+async def test_whole_answers_that_come_in_are_counted_until_they_are_there_or_lost() -> None:
+    half = b"HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n" + b"x" * 100_000
+    rest = b"x" * 100_000
+    go_on = asyncio.Event()
+
+    async def in_halves(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(half)
+        await writer.drain()
+        await go_on.wait()
+        writer.write(rest)
+
+    async with RawServer(in_halves) as server, upstream_at(server.url) as upstream:
+        first, left = (asyncio.create_task(upstream.send(an_exchange())) for _ in range(2))
+        while upstream._pool.held < 200_000:  # noqa: ASYNC110 (no one would set an event)
+            await asyncio.sleep(0.005)
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        after_one_left = upstream._pool.held
+        go_on.set()
+        answer = await first
+
+    assert after_one_left == 100_000
+    assert len(answer.body) == 200_000
+    assert upstream._pool.held == 0
+
+
+async def test_an_upstream_whose_machine_is_gone_is_noticed_within_a_minute() -> None:
+    async with RawServer(OK) as server, upstream_at(server.url) as upstream:
+        await upstream.send(an_exchange())
+        [line] = upstream._pool._idle
+        made = line._transport.get_extra_info("socket")
+
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+        idle, every, count = (
+            made.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+        assert idle + every * count <= 60
 
 
 async def test_a_refused_connection_says_so() -> None:
@@ -617,6 +666,37 @@ async def test_a_certificate_of_a_trusted_authority_is_taken(trusted: trustme.CA
 
     assert [answer.body for answer in answers] == [b"{}", b"{}"]
     assert server.connections == 1
+
+
+async def test_an_authority_that_is_told_is_trusted_and_no_other(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    other = trustme.CA()
+    for name, made in (("ours.pem", authority), ("other.pem", other)):
+        made.cert_pem.write_to_path(str(tmp_path / name))
+    async with RawServer(OK, tls=_server_side(authority, "127.0.0.1")) as server:
+        ours = HttpUpstream(server.url, wire=Wire(authorities=str(tmp_path / "ours.pem")))
+        others = HttpUpstream(server.url, wire=Wire(authorities=str(tmp_path / "other.pem")))
+        answer = await ours.send(an_exchange())
+        with pytest.raises(UpstreamError, match=r"TLS: .*certificate"):
+            await others.send(an_exchange())
+        await ours.close()
+        await others.close()
+
+    assert answer.body == b"{}"
+    assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_told_of_at_the_start(
+    tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(InputError, match=r"authorities in .*ca\.pem.* cannot be read"):
+        HttpUpstream("https://api.example/v1", wire=Wire(authorities=str(path)))
 
 
 async def test_a_certificate_of_a_stranger_is_refused(authority: trustme.CA) -> None:

@@ -15,8 +15,10 @@ class RouteRule:
 
     `sampled` is "bypass" (a sampled call wants a new answer each time) or "reuse"; `scope` is
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
-    serves [s]. `similar` is "off", "shadow" or "on": whether a like question's answer serves, with
-    at most a share `error` of wrong ones among those given [1].
+    serves [s]; `stale_if_error` how long past that, where the upstream fails [s]; `batch` is
+    "embeddings" where those of many callers go to the upstream as one. `similar` is "off", "shadow"
+    or "on": whether a like question's answer serves, with at most a share `error` of wrong ones
+    among those given [1].
     """
 
     route: str = "*"
@@ -26,6 +28,8 @@ class RouteRule:
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
     similar: str = field(default="off", metadata=choices("off", "shadow", "on"))
     error: float = field(default=0.05, metadata=share(least=0.001, most=0.5))
+    stale_if_error: float = field(default=0.0, metadata=unit(TIMES))
+    batch: str = field(default="off", metadata=choices("off", "embeddings"))
 
 
 class Rules:

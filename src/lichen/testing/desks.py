@@ -59,12 +59,19 @@ class Desk:
 
     def __init__(self, house: House, *, error: float, scope: str = "tenant") -> None:
         self.house, self.error, self.scope = house, error, scope
+        self._closed = False
         (self.step,) = [s for s in house.gateway.layers.steps if isinstance(s, Similar)]
 
     async def open(self) -> None:
         """Start, and wait until what was kept is taken up."""
         await self.house.gateway.layers.start()
         await self.step.ready()
+
+    async def close(self) -> None:
+        """End the steps; closing twice is fine."""
+        if not self._closed:
+            self._closed = True
+            await self.house.gateway.layers.close()
 
     @property
     def count(self) -> int:

@@ -35,4 +35,4 @@ async def open_desk(
 
     yield open_
     for each in opened:
-        await each.house.gateway.layers.close()
+        await each.close()

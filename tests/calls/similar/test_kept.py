@@ -70,7 +70,7 @@ async def test_questions_and_what_was_learnt_outlast_the_service(
     first = await open_desk(**place)
     await first.teach()
     await first.ask(chat(FIRST.format("row")))
-    await first.house.gateway.layers.close()
+    await first.close()
     first.house.answers.flush()
 
     second = await open_desk(**place)
@@ -86,7 +86,7 @@ async def test_a_route_in_memory_writes_no_question_to_disk(
 ) -> None:
     desk = await open_desk(ledger=str(tmp_path / "lichen.db"), section={"keep": "memory"})
     await desk.ask(chat("A secret of mine"))
-    await desk.house.gateway.layers.close()
+    await desk.close()
 
     written = bytes_by_name(tmp_path)
 

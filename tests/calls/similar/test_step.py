@@ -172,7 +172,7 @@ async def test_what_looking_costs_is_booked_as_used_by_it_and_not_again(
     desk = await open_desk()
     for verb in VERBS:
         await desk.ask(chat(FIRST.format(verb)))
-    await desk.house.gateway.layers.close()
+    await desk.close()
 
     costs = [e for e in desk.house.entries if e.figures.name == "cost"]
 

@@ -1,6 +1,7 @@
 """Similar prompts: an answer is given again only where evidence says that it serves.
 
-step, looker    a call on its way; what takes time, in a thread of its own
+step, after     a call on its way; what is learnt once the answer has come
+looker          what takes time, in a thread of its own
 scope           which calls may be compared at all
 index, kept     questions in memory, and where they last
 guards, verify  what tells two questions apart; how like they are

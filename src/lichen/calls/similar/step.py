@@ -14,15 +14,14 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer
 from lichen.calls.similar import hit
+from lichen.calls.similar.after import After, Case
 from lichen.calls.similar.hit import SIMILAR, Decision
-from lichen.calls.similar.judge import is_whole
-from lichen.calls.similar.kept import Given, Question
+from lichen.calls.similar.kept import Given
 from lichen.calls.similar.learners import Learners
 from lichen.calls.similar.looker import Looker
 from lichen.calls.similar.scope import asked
@@ -34,37 +33,21 @@ from lichen.ledger.quantities import Energy
 from lichen.text.embeddings import EmbedderThread
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from lichen.calls.exchange import Exchange, Onward, Record
+    from lichen.calls.exchange import Exchange, Onward
     from lichen.calls.forget import Forget
     from lichen.calls.similar.decision import Verdict
     from lichen.calls.similar.learners import Learner
     from lichen.calls.similar.looker import Look
     from lichen.calls.similar.options import SimilarOptions
-    from lichen.calls.similar.scope import Asked
     from lichen.calls.steps import StepParts
     from lichen.calls.stored import Stored
     from lichen.ledger.panel import Panel
 
 # Looks that may wait for the thread; at 5 ms each that is a sixth of a second.
 _WAITING = 32
-# CPU time that is booked in one entry, and how often what was learnt is kept. [s]
-_BOOKED_S = 0.5
-_KEPT_EVERY_S = 2.0
 _SECOND_US = 1_000_000
-
-
-@dataclass(slots=True)
-class _Case:
-    """A call that was looked at: what came of it, until the upstream's own answer is there."""
-
-    exchange: Exchange
-    asked: Asked
-    look: Look
-    learner: Learner | None = None
-    verdict: Verdict | None = None
-    stored: Stored | None = None
 
 
 class Similar:
@@ -82,11 +65,9 @@ class Similar:
         self._looker: Looker | None = None
         self._learners = Learners(options.explore)
         self._worth = Worth(options.window)
+        self._after = After(parts, self._thread, self._learners, self._worth)
         self._starting: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0
-        self._booked_s = 0.0
-        self._kept_at = 0.0
         self._fault = ""
         self._shown = Shown(self._learners, self._worth, self._thread, _busy_watts(parts))
 
@@ -105,8 +86,7 @@ class Similar:
 
     async def settle(self) -> None:
         """Wait for what goes on beside the calls: learning, keeping."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._after.settle()
 
     async def _load(self) -> None:
         parts, options = self._parts, self._options
@@ -120,20 +100,20 @@ class Similar:
             self._fault = f"similar questions cannot be looked for: {error}"
             parts.warn(self._fault)
             return
-        self._looker = self._shown.looker = looker
+        self._looker = self._after.looker = self._shown.looker = looker
 
     async def close(self) -> None:
-        """Finish what runs, keep what was learnt, book what it cost."""
+        """Finish what runs, keep what was learnt, book what it cost; closing twice is fine."""
         if self._starting is not None:
             await asyncio.wait([self._starting])
         await self.settle()
-        looker = self._looker
+        looker, self._looker = self._looker, None
         if looker is not None:
-            await self._keep_learnt(looker)
+            await self._after.keep_learnt()
+            self._after.looker = None
             await self._thread.do(lambda _: looker.close())
-            self._looker = None
         self._thread.close()
-        self._book_cost(least_s=0.0)
+        self._after.book_cost(least_s=0.0)
 
     def gauges(self) -> Mapping[str, float]:
         """What it tells Prometheus."""
@@ -173,10 +153,10 @@ class Similar:
         if answer is not None:
             return answer
         if case is not None:
-            exchange.on_done.append(partial(self._came, case))
+            exchange.on_done.append(partial(self._after.came, case))
         return await onward(exchange)
 
-    async def _looked(self, exchange: Exchange) -> _Case | None:
+    async def _looked(self, exchange: Exchange) -> Case | None:
         """What a look found, None where the call is not one for it, or there is no time."""
         await self.start()
         looker, now = self._looker, time.monotonic()
@@ -197,10 +177,10 @@ class Similar:
         finally:
             self._waiting -= 1
         self._worth.looked(now, (self._thread.cpu_seconds - before) * self._shown.watts)
-        self._book_cost(least_s=_BOOKED_S)
-        return _Case(exchange, question, look)
+        self._after.book_cost()
+        return Case(exchange, question, look)
 
-    def _answer(self, case: _Case) -> Answer | None:
+    def _answer(self, case: Case) -> Answer | None:
         """A like question's answer, where it is there, accepted, and may be given."""
         exchange, match = case.exchange, case.look.found
         rule, looker = exchange.rule, self._looker
@@ -210,7 +190,7 @@ class Similar:
             return None
         stored = self._fresh(exchange, match.question.key)
         if stored is None:
-            self._later(self._thread.do(lambda _: looker.lost(match.question.key)))
+            self._after.later(self._thread.do(lambda _: looker.lost(match.question.key)))
             return None
         learner = self._learners.of(case.asked.owner, self._model_of(exchange), rule.error)
         case.stored, case.learner = stored, learner
@@ -243,7 +223,7 @@ class Similar:
         )
         exchange.raw["similar_score"] = verdict.score
 
-    def _given(self, case: _Case, decision: Decision) -> Answer:
+    def _given(self, case: Case, decision: Decision) -> Answer:
         exchange, stored, looker = case.exchange, case.stored, self._looker
         assert stored is not None
         assert looker is not None
@@ -256,93 +236,10 @@ class Similar:
         if entry_id is not None:
             given = Given(case.asked.question, decision.match.question.key)
             owner, until = case.asked.owner, stored.expires_us
-            self._later(self._thread.do(lambda _: looker.give(entry_id, owner, given, until)))
+            self._after.later(self._thread.do(lambda _: looker.give(entry_id, owner, given, until)))
         return Answer(
             stored.status, list(stored.headers), stored.body, source="similar", notes=notes
         )
-
-    # After the answer.
-
-    def _came(self, case: _Case, record: Record, body: bytes) -> None:
-        """The upstream's own answer is there: learn from it, and keep the question for others.
-
-        The task begins in a later turn of the loop: by then the answer is kept, or it is not.
-        """
-        self._later(self._learn(case, record, body))
-
-    async def _learn(self, case: _Case, record: Record, body: bytes) -> None:
-        exchange, looker = case.exchange, self._looker
-        call, rule = exchange.call, exchange.rule
-        if looker is None or call is None or rule is None:
-            return
-        whole = bool(body) and is_whole(call, body)
-        if case.verdict is not None and case.stored is not None and case.learner is not None:
-            correct = await self._judged(case, body if whole else b"")
-            spared = record.reading.energy.value.in_joules if record.reading is not None else 0.0
-            learning = case.learner.standing.threshold is None
-            case.learner.learn(case.verdict, correct=correct, spared_j=spared)
-            if correct and learning:
-                self._worth.spared(spared)
-        stored = self._parts.answers.find(exchange.key)
-        if (
-            whole
-            and case.look.fits
-            and stored is not None
-            and stored.origin.entry_id == record.entry_id
-        ):
-            question = Question(
-                exchange.key,
-                case.asked.scope,
-                case.asked.owner,
-                record.entry_id,
-                case.asked.question,
-                case.look.vector,
-                stored.stored_us,
-                stored.expires_us,
-            )
-            await self._thread.do(lambda _: looker.take(question))
-        if time.monotonic() - self._kept_at >= _KEPT_EVERY_S:
-            await self._keep_learnt(looker)
-        self._book_cost(least_s=_BOOKED_S)
-
-    async def _judged(self, case: _Case, body: bytes) -> bool:
-        """Whether the stored answer says what the upstream's own says; no answer says nothing."""
-        call, stored, looker = case.exchange.call, case.stored, self._looker
-        assert call is not None
-        assert stored is not None
-        assert looker is not None
-        if not body:
-            await self._thread.do(lambda _: looker.failed(stored.key))
-            return False
-        one = call.dialect.answer_text(call.kind, stored.body)
-        other = call.dialect.answer_text(call.kind, body)
-        return bool(await self._thread.do(lambda _: looker.judge(one, other, stored.key)))
-
-    async def _keep_learnt(self, looker: Looker) -> None:
-        self._kept_at = time.monotonic()
-        states = [(learner.name, learner.state()) for learner in self._learners.dirty]
-        if states:
-            await self._thread.do(lambda _: looker.learn(states))
-
-    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Do something beside the calls; what goes wrong is told and breaks nobody."""
-
-        async def done() -> None:
-            try:
-                await work
-            except Exception as error:  # noqa: BLE001 (no call waits for it)
-                self._parts.booker.tell(error)
-
-        task = asyncio.get_running_loop().create_task(done())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _book_cost(self, *, least_s: float) -> None:
-        """Book the thread's CPU time as used by this strategy, once there is enough of it. [s]"""
-        spent = self._thread.cpu_seconds - self._booked_s
-        if spent > least_s:
-            self._booked_s += spent
-            self._parts.booker.steps.cost(SIMILAR, spent)
 
     def _model_of(self, exchange: Exchange) -> str:
         call = exchange.call
