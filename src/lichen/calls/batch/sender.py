@@ -151,6 +151,7 @@ class Sender:
     async def _sweep(self) -> None:
         if time.monotonic() - self._swept < min(_SWEEP_S, self._options.lease / 3):
             return
+        self._swept = time.monotonic()
         options, tenants = self._options, self._keyring.tenants()
         kept, unclaimed = (int(s * SECOND_US) for s in (options.kept, options.files_kept))
         now_us = await self._desk.work(lambda queue: queue.now_us())
@@ -163,7 +164,6 @@ class Sender:
             made = chore()
             if asyncio.iscoroutine(made):
                 await made
-        self._swept = time.monotonic()
 
     async def _plan(self) -> None:
         if not self._arrived:
