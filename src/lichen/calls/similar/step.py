@@ -28,6 +28,7 @@ from lichen.calls.similar.scope import asked
 from lichen.calls.similar.show import Shown
 from lichen.calls.similar.worth import Worth
 from lichen.calls.step_book import OF_CPU
+from lichen.calls.upstreams import serving
 from lichen.ledger.errors import LichenError
 from lichen.ledger.quantities import Energy
 from lichen.text.embeddings import EmbedderThread
@@ -59,7 +60,6 @@ class Similar:
 
     def __init__(self, parts: StepParts, options: SimilarOptions) -> None:
         self._parts, self._options = parts, options
-        self._upstream = parts.upstream.name or parts.upstream.url
         embedder = parts.embedder()
         self._thread = EmbedderThread(lambda: embedder)
         self._looker: Looker | None = None
@@ -164,7 +164,8 @@ class Similar:
         assert rule is not None
         if looker is None or (rule.similar == "on" and self._worth.is_off(now)):
             return None
-        question = asked(exchange, self._upstream)
+        upstream = serving(self._parts.upstream, exchange.provider)
+        question = asked(exchange, upstream.name or upstream.url)
         if question is None:
             return None
         if self._waiting >= _WAITING:
@@ -243,7 +244,8 @@ class Similar:
 
     def _model_of(self, exchange: Exchange) -> str:
         call = exchange.call
-        return self._parts.upstream.model or (call.model if call is not None else "")
+        answers = serving(self._parts.upstream, exchange.provider).model
+        return answers or (call.model if call is not None else "")
 
 
 def _busy_watts(parts: StepParts) -> float:
