@@ -95,8 +95,8 @@ class Settings:
         "exact",
         "similar",
         "coalesce",
-        "batch",
         "lease",
+        "batch",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
