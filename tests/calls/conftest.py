@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from lichen import assemble
-from lichen.calls.booking import Booker
 from lichen.calls.gateway import Gateway
 from lichen.calls.proof import PROVERS
+from lichen.calls.steps import Layers
 from lichen.ledger.book import Book
 from lichen.ledger.memory import MemoryStore
 from lichen.settings import load
@@ -17,16 +17,19 @@ from lichen.testing.callers import House
 from lichen.testing.upstreams import ScriptedUpstream, chat_answer, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from lichen.calls.exchange import Upstream
+    from lichen.calls.exchange import Step, Upstream
     from lichen.ledger.ports import Store
     from lichen.ledger.pricing import Pricer
     from lichen.testing.upstreams import Act
 
 
 class Build(Protocol):
-    """Builds a house around a script, or an upstream; the rest are settings."""
+    """Builds a house around a script, or an upstream; the rest are settings.
+
+    `around` are steps outside of all others.
+    """
 
     def __call__(
         self,
@@ -34,6 +37,7 @@ class Build(Protocol):
         upstream: Upstream | None = None,
         store: Store | None = None,
         pricer: Pricer | None = None,
+        around: Sequence[Step] = (),
         **settings: Any,
     ) -> House: ...
 
@@ -55,16 +59,18 @@ def build(pricer: Pricer) -> Iterator[Build]:
         upstream: Upstream | None = None,
         store: Store | None = None,
         pricer: Pricer | None = None,
+        around: Sequence[Step] = (),
         **settings: Any,
     ) -> House:
         given = load(environ={}, **{"ledger": "memory:", "cache": "memory:", **settings})
         troubles: list[object] = []
         upstream = upstream or ScriptedUpstream(*(script or (whole(chat_answer()),)))
         book = Book(store or MemoryStore(), pricer or prices, provers=PROVERS)
-        booker = Booker(book, on_error=troubles.append)
         answers = assemble.open_answers(given, troubles.append)
-        onward, exact = assemble.open_pipeline(given, upstream, booker, answers, troubles.append)
-        house = House(Gateway(onward, exact), book, answers, upstream, troubles)
+        layers = assemble.open_layers(given, upstream, book, answers, troubles.append)
+        if around:
+            layers = Layers([*around, *layers.steps], layers.innermost, layers.booker)
+        house = House(Gateway(layers), book, answers, upstream, troubles)
         built.append(house)
         return house
 

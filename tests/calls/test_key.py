@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from lichen.calls.key import is_exact, key_of
-from lichen.calls.openai import read_call
+from lichen.calls.providers.openai.dialect import OPENAI
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Headers
@@ -30,7 +30,7 @@ def key(
     headers: Headers | None = None,
 ) -> bytes:
     body = fields if isinstance(fields, bytes) else orjson.dumps(fields)
-    call = read_call(kind, body)
+    call = OPENAI.read_call(kind, target.encode(), body)
     return key_of(call, scope=scope, upstream=upstream, target=target, headers=headers or [])
 
 

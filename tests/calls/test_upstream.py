@@ -13,6 +13,7 @@ import trustme
 
 from lichen.calls import directives, line, pool
 from lichen.calls.exchange import Answer, Call, Exchange
+from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.calls.upstream import HttpUpstream
 from lichen.ledger.errors import InputError, UpstreamError
 from lichen.testing.raw_server import RawServer
@@ -31,6 +32,10 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def a_call(*, stream: bool) -> Call:
+    return Call("chat", {}, "m", stream, deterministic=True, reusable=True, dialect=OPENAI)
+
+
 def an_exchange(
     body: bytes = b'{"a":1}',
     *,
@@ -40,7 +45,7 @@ def an_exchange(
     stream: bool = False,
     metered: bool = True,
 ) -> Exchange:
-    call = Call("chat", {}, "m", stream, deterministic=True, reusable=True) if metered else None
+    call = a_call(stream=stream) if metered else None
     passed = [(b"authorization", b"Bearer sk-client")] if headers is None else headers
     return Exchange(method, target, passed, body, "t", 0, directives.NO_WISHES, call)
 

@@ -257,3 +257,42 @@ def test_text_without_quotes_is_refused_with_the_quotes(tmp_path: Path) -> None:
 def test_a_context_of_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--context: .* from 1 to"):
         load(tmp_path, {}, context=0)
+
+
+def test_a_section_is_a_table_in_the_file_and_variables_with_its_name_in_front(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "lichen.toml").write_text("[holdout]\nshare = '5%'\n")
+
+    from_file = load(tmp_path, {})
+    from_variable = load(tmp_path, {"LICHEN_HOLDOUT_SHARE": "0.1"})
+
+    assert from_file.holdout.share == 0.05
+    assert from_variable.holdout.share == 0.1
+    assert Settings().holdout.share == 0.02
+
+
+@pytest.mark.parametrize(
+    ("text", "way_out"),
+    [
+        ("[holdout]\nshrae = 1\n", r"lichen\.toml: unknown 'shrae' in \[holdout\].*'share'"),
+        ("[holdout]\nshare = 0.9\n", r"share in \[holdout\] cannot be 0.9: it is a share"),
+        ("[holdout]\nshare = true\n", r"cannot be True: it is a share"),
+        ("holdout = 1\n", r"holdout is a table, written \[holdout\], got 1"),
+        ("steps = 5\n", "steps cannot be 5: it is a list of texts"),
+    ],
+)
+def test_a_section_that_makes_no_sense_is_refused(tmp_path: Path, text: str, way_out: str) -> None:
+    (tmp_path / "lichen.toml").write_text(text)
+
+    with pytest.raises(InputError, match=way_out):
+        load(tmp_path, {})
+
+
+def test_a_slip_in_the_variable_of_a_section_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean LICHEN_HOLDOUT_SHARE"):
+        load(tmp_path, {"LICHEN_HOLDOUT_SHARES": "0.1"})
+
+
+def test_steps_may_be_told_in_a_variable(tmp_path: Path) -> None:
+    assert load(tmp_path, {"LICHEN_STEPS": "exact, keeping"}).steps == ("exact", "keeping")

@@ -1,7 +1,8 @@
 """Assemble: the only room that puts meters, grids, stores and strategies together.
 
 Built-ins and plug-ins come in by the same door, the entry points `lichen.store`, `lichen.meter`,
-`lichen.grid`, `lichen.forecast` and `lichen.executor`; everything else meets through the protocols
+`lichen.grid`, `lichen.forecast`, `lichen.executor`, `lichen.step`, `lichen.prover` and
+`lichen.embedder`; everything else meets through the protocols
 in `lichen.ledger.ports`.
 
 books       open(): a book with its store, prices and provers; meters
@@ -22,7 +23,7 @@ from lichen.assemble.books import (
     open_book,
     open_store,
 )
-from lichen.assemble.exchanges import open_answers, open_pipeline
+from lichen.assemble.exchanges import open_answers, open_layers
 from lichen.assemble.grids import (
     grid_names,
     make_grid,
@@ -51,7 +52,7 @@ __all__ = [
     "open_forecasts",
     "open_grid",
     "open_history",
-    "open_pipeline",
+    "open_layers",
     "open_queue",
     "open_store",
 ]

@@ -23,6 +23,7 @@ from lichen.settings import Settings, load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.ledger.entry import Entry, Figures
     from lichen.ledger.errors import LedgerError
     from lichen.ledger.ports import (
         CallMeter,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         Store,
         WindowMeter,
     )
+    from lichen.ledger.proof import Prover
     from lichen.meter.discovery import Found
 
 
@@ -55,7 +57,6 @@ def open_book(
 
     `meter` makes what measured windows are read by, the best meters here by default.
     """
-    from lichen.calls.proof import PROVERS  # noqa: PLC0415 (strategies are put together here)
     from lichen.grid.zones import default_zone  # noqa: PLC0415
 
     zone, _ = default_zone(settings.zone or None)
@@ -66,8 +67,16 @@ def open_book(
     if on_error is not None:
         writer = BulkWriter(store, beside=_beside(store), on_error=on_error)
     made = meter or make_window_meter
-    provers = {**PROVERS, **settlement_provers(settings)}
+    provers = {**_installed_provers(), **settlement_provers(settings)}
     return Book(store, pricer, writer=writer, provers=provers, zone=zone, meter=made)
+
+
+def _installed_provers() -> dict[str, Prover]:
+    """What runs the evidence of savings again, by method: each entry point names some of them."""
+    made: dict[str, Prover] = {}
+    for point in entry_points(group="lichen.prover"):
+        made.update(point.load())
+    return made
 
 
 def _beside(store: Store) -> Path | None:
@@ -113,7 +122,8 @@ def open_store(where: str) -> Store:
 
 def make_pricer(settings: Settings) -> Pricer:
     """Today's prices: the token meter, the process meter's power, the grid."""
-    from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415 (put together here)
+    from lichen.calls import acts  # noqa: PLC0415 (put together here)
+    from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415
     from lichen.meter.windows import reading_of_window  # noqa: PLC0415
     from lichen.train.green.account import reprice  # noqa: PLC0415
 
@@ -124,10 +134,17 @@ def make_pricer(settings: Settings) -> Pricer:
     def from_window(raw: Raw) -> CallReading | None:
         return reading_of_window(raw.raw, raw.prefix)
 
+    def again(figures: Figures, entry: Entry) -> Figures:
+        return acts.reprice(figures, entry, pricer=pricer)
+
     calls = make_call_meter()
     readers = {"process": from_cpu, "window": from_window}
-    whole = {"settlement": partial(reprice, reading=reading_of_cpu, factors=factors)}
-    return Pricer(calls, make_grid(settings), readers, spans=("window",), whole=whole)
+    whole: dict[str, Callable[[Figures, Entry], Figures]] = {
+        "settlement": partial(reprice, reading=reading_of_cpu, factors=factors),
+        "difference": again,
+    }
+    pricer = Pricer(calls, make_grid(settings), readers, spans=("window",), whole=whole)
+    return pricer
 
 
 def make_call_meter() -> CallMeter:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from lichen.assemble.grids import open_forecasts
+from lichen.assemble.plugins import plugin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lichen.calls.answers import AnswerStore
-    from lichen.calls.booking import Booker
-    from lichen.calls.exact import ExactCache
-    from lichen.calls.exchange import Onward, Step, Upstream
+    from lichen.calls.exchange import Step, Upstream
+    from lichen.calls.steps import Layers
+    from lichen.ledger.book import Book
+    from lichen.ledger.ports import Embedder
     from lichen.settings import Settings
 
 
@@ -26,24 +31,46 @@ def open_answers(settings: Settings, warn: Callable[[object], None]) -> AnswerSt
     return AnswerStore(path, size=settings.cache_size, warn=warn)
 
 
-def open_pipeline(
+def open_layers(
     settings: Settings,
     upstream: Upstream,
-    booker: Booker,
+    book: Book,
     answers: AnswerStore,
     warn: Callable[[object], None],
-) -> tuple[Onward, ExactCache]:
-    """The layers of a call, outermost first: exact, coalesce, keeping, and the metered upstream."""
-    from lichen.calls.coalesce import Coalesce  # noqa: PLC0415 (strategies are put together here)
-    from lichen.calls.exact import ExactCache  # noqa: PLC0415
-    from lichen.calls.exchange import pipeline  # noqa: PLC0415
-    from lichen.calls.keeping import Keeping  # noqa: PLC0415
+) -> Layers:
+    """The layers of a call: the steps that the settings name, and the metered upstream.
+
+    Raises:
+        InputError: nothing installed provides a step, or what a step is told makes no sense.
+    """
+    from lichen.calls.booking import Booker  # noqa: PLC0415 (strategies are put together here)
+    from lichen.calls.holdout import Holdout  # noqa: PLC0415
     from lichen.calls.metered import Metered  # noqa: PLC0415
     from lichen.calls.rules import Rules  # noqa: PLC0415
+    from lichen.calls.steps import Layers, Place, StepParts  # noqa: PLC0415
 
-    limit = settings.cache_entry_limit
-    name = upstream.name or upstream.url
-    rules = Rules(settings.rules)
-    exact = ExactCache(answers, booker, rules, upstream=name, entry_limit=limit)
-    steps: list[Step] = [exact, Coalesce(booker, limit=limit), Keeping(answers, entry_limit=limit)]
-    return pipeline(steps, Metered(upstream, booker, warn)), exact
+    booker = Booker(book, on_error=warn)
+    parts = StepParts(
+        options=lambda name: getattr(settings, name),
+        book=book,
+        booker=booker,
+        rules=Rules(settings.rules),
+        answers=answers,
+        upstream=upstream,
+        holdout=Holdout(settings.holdout),
+        place=Place(settings.ledger),
+        entry_limit=settings.cache_entry_limit,
+        zone=book.zone,
+        embedder=cache(lambda: _embedder(settings.embedder)),
+        forecast=cache(lambda: open_forecasts(settings)),
+        warn=warn,
+    )
+    made: list[Step | None] = [plugin("lichen.step", name)(parts) for name in settings.steps]
+    steps = [step for step in made if step is not None]
+    return Layers(steps, Metered(upstream, booker, warn), booker)
+
+
+def _embedder(name: str) -> Embedder:
+    made: Any = plugin("lichen.embedder", name)()
+    embedder: Embedder = made
+    return embedder

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lichen.calls.step_book import StepBook
 from lichen.calls.stored import Origin, Stored
 from lichen.calls.telling import avoided_headers, used_headers
 from lichen.ledger.entry import NONE, Baseline, Entry, Figures
@@ -55,13 +56,14 @@ class Booker:
         self._book = book
         self._pricer = book.pricer
         self._on_error = on_error
+        self.steps = StepBook(book, self.tell)
 
     def new_id(self, at_us: int) -> str | None:
         """An id for a call at that time; None, and a counted gap, where no entry can have it."""
         try:
             return new_id(at_us)
         except InputError as error:
-            self._tell(error)
+            self.tell(error)
             with suppress(Exception):
                 self._book.note_gap(CLOCK_WRONG)
             return None
@@ -81,10 +83,12 @@ class Booker:
         try:
             figures = self._used(exchange, record)
         except Exception as error:  # noqa: BLE001 (the call was answered: it becomes a gap)
-            self._tell(error)
+            self.tell(error)
             self.unknown(exchange, record, NOT_PRICED)
             return []
         self._add(exchange, record, figures)
+        if exchange.noted is not None:
+            self.steps.book(exchange, record, record.entry_id, figures.footprint.energy.value)
         return used_headers(figures.footprint)
 
     def _used(self, exchange: Exchange, record: Record) -> Figures:
@@ -101,6 +105,8 @@ class Booker:
             raw["call"], raw["answer"] = exchange.key.hex()[:32], record.digest
         if record.cpu_seconds is not None:
             raw["cpu_seconds"] = record.cpu_seconds
+        if exchange.noted is not None:
+            raw.update(exchange.noted.raw)
         return Figures(
             name=exchange.call.kind if exchange.call else "other",
             strategy=WITHHELD if exchange.withheld else NONE,
@@ -149,9 +155,10 @@ class Booker:
         try:
             self._book.add(entry)
         except Exception as error:  # noqa: BLE001 (a broken ledger must not break the call)
-            self._tell(error)
+            self.tell(error)
 
-    def _tell(self, error: Exception) -> None:
+    def tell(self, error: Exception) -> None:
+        """Something could not be booked; the call goes on."""
         with suppress(Exception):
             self._on_error(error)
 
@@ -183,7 +190,7 @@ class Booker:
             assert figures is not None
             self._book.add(Entry(entry_id, now_us, now_us, tenant, figures))
         except Exception as error:  # noqa: BLE001 (the answer is at hand: it is given)
-            self._tell(error)
+            self.tell(error)
             if now_us >= stored.figures_until_us:  # no price could be had
                 self._put(Entry(entry_id, now_us, now_us, tenant, _gap(stored.origin, EXACT)))
             return None
@@ -211,12 +218,14 @@ class Booker:
         try:
             figures = self._instead(origin, start_us, COALESCE, SHARED_CALL)
         except Exception as error:  # noqa: BLE001 (the call was answered: it becomes a gap)
-            self._tell(error)
+            self.tell(error)
             figures = _gap(origin, COALESCE)
         else:
             raw = {**figures.raw, "call": exchange.key.hex()[:32], "answer": record.digest}
             figures = replace(figures, raw=raw)
         self._put(Entry(entry_id, start_us, end_us, exchange.tenant, figures))
+        if exchange.noted is not None:
+            self.steps.book(exchange, record, entry_id, figures.footprint.energy.value)
         return [] if figures.baseline is None else _both_headers(figures, figures.baseline)
 
     def _instead(self, origin: Origin, at_us: int, strategy: str, method: str) -> Figures:

@@ -21,9 +21,15 @@ from lichen.ledger.ids import new_id
 if TYPE_CHECKING:
     from lichen.calls.booking import Booker
     from lichen.calls.exchange import Exchange, Onward, Record
+    from lichen.calls.steps import StepParts
 
 # Flights of others that a call joins before it goes alone.
 _TRIES = 2
+
+
+def open_step(parts: StepParts) -> Coalesce:
+    """The step, from what all steps are made from."""
+    return Coalesce(parts.booker, limit=parts.entry_limit)
 
 
 class Coalesce:

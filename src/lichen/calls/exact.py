@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lichen.calls.booking import Booker
     from lichen.calls.exchange import Onward, Record
     from lichen.calls.rules import Rules
+    from lichen.calls.steps import StepParts
     from lichen.calls.stored import Stored
 
 _SECOND_US = 1_000_000
@@ -27,6 +28,18 @@ _SECOND_US = 1_000_000
 _FAILED = frozenset((500, 502, 503, 504))
 # Sampled calls remembered, to count what the policy withheld: the last so many, to twice that.
 _SEEN = 32_768
+
+
+def open_step(parts: StepParts) -> ExactCache:
+    """The step, from what all steps are made from."""
+    upstream = parts.upstream
+    return ExactCache(
+        parts.answers,
+        parts.booker,
+        parts.rules,
+        upstream=upstream.name or upstream.url,
+        entry_limit=parts.entry_limit,
+    )
 
 
 class ExactCache:
@@ -106,6 +119,8 @@ class ExactCache:
 
     def at_once(self, exchange: Exchange) -> tuple[int, bytes, bytes] | None:
         """Status, header block and body of a hit; None where the exchange must go onward."""
+        if not exchange.key:
+            return None
         now_us = time.time_ns() // 1000
         stored = self.fresh(exchange, now_us)
         if stored is None:

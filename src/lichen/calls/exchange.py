@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from lichen.calls.acts import Act
     from lichen.calls.directives import Directives
+    from lichen.calls.providers.dialect import Dialect
     from lichen.calls.rules import RouteRule
     from lichen.ledger.ports import CallReading
     from lichen.ledger.tokens import Tokens
@@ -78,7 +80,7 @@ class Call:
     """What an exchange asks of a model, where lichen can read it.
 
     `reusable` says that an answer may fit an identical call: it leans on no state that moves on,
-    and every value in it was read exactly.
+    and every value in it was read exactly. `dialect` is the wire format it came in.
     """
 
     kind: str
@@ -87,14 +89,26 @@ class Call:
     stream: bool
     deterministic: bool
     reusable: bool
+    dialect: Dialect
+
+
+@dataclass(slots=True)
+class Noted:
+    """What the steps noted of one exchange."""
+
+    acts: list[Act] = field(default_factory=list)
+    held: dict[str, bool] = field(default_factory=dict)
+    raw: dict[str, float | str] = field(default_factory=dict)
+    on_done: list[Callable[[Record, bytes], None]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Exchange:
     """One call: the bytes as they came, who asks, and what lichen read in them.
 
-    `tenant` is the hash of the credential. `key` is the canonical hash of everything that changes
-    the answer; empty where the call cannot be answered from a store.
+    `tenant` is the hash of the credential. `provider` names whose upstream answers. `key` is the
+    canonical hash of everything that changes the answer; empty where the call cannot be answered
+    from a store.
     """
 
     method: str
@@ -111,6 +125,37 @@ class Exchange:
     withheld: bool = False
     # Hears of a whole and sound answer, once what is known of it stands in its record.
     on_answer: Callable[[Record], None] | None = None
+    provider: str = "openai"
+    # What steps noted; made by the first of them, since most calls have none.
+    noted: Noted | None = None
+
+    @property
+    def acts(self) -> list[Act]:
+        """What steps changed, outermost first: each gets a line of the book."""
+        return self._noting().acts
+
+    @property
+    def held(self) -> dict[str, bool]:
+        """By strategy, whether the holdout left this call alone."""
+        return self._noting().held
+
+    @property
+    def raw(self) -> dict[str, float | str]:
+        """What the call's own entry says beside its tokens."""
+        return self._noting().raw
+
+    @property
+    def on_done(self) -> list[Callable[[Record, bytes], None]]:
+        """Hear of the whole and sound answer once it is booked, with its body.
+
+        The body is empty where a stream was longer than what may be kept of it.
+        """
+        return self._noting().on_done
+
+    def _noting(self) -> Noted:
+        if self.noted is None:
+            self.noted = Noted()
+        return self.noted
 
 
 @dataclass(slots=True)
@@ -139,8 +184,8 @@ class Record:
 class Answer:
     """What goes back: whole (`body`) or as a stream of chunks as they come.
 
-    `source` says where it came from: "upstream", "hit", "stale", "coalesced". `length` is that of a
-    stream, where it is known beforehand. [byte]
+    `source` says where it came from: "upstream", "hit", "stale", "coalesced", or a step's own word.
+    `length` is that of a stream, where it is known beforehand. [byte]
     """
 
     status: int

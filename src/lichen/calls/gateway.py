@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Protocol
 from lichen.calls import directives
 from lichen.calls.booking import block
 from lichen.calls.exchange import CREDENTIALS, Answer, Exchange
-from lichen.calls.openai import KINDS, error_body, read_call
+from lichen.calls.providers.doors import DOORS, door_of
+from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.ledger.errors import InputError, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from lichen.calls.exact import ExactCache
-    from lichen.calls.exchange import Headers, Onward
+    from lichen.calls.exchange import Headers
+    from lichen.calls.providers.dialect import Dialect
+    from lichen.calls.providers.doors import Door
+    from lichen.calls.steps import Layers
 
 _JSON = (b"content-type", b"application/json")
 # Tenants remembered by credential; beyond it they are hashed again.
@@ -60,30 +63,28 @@ class HttpRequest(Protocol):
 
 
 class Gateway:
-    """Answers API requests: from the store at once, else through the pipeline.
+    """Answers API requests: from the store at once, else through the pipeline."""
 
-    `onward` is the whole pipeline; `exact` is its first step.
-    """
-
-    def __init__(self, onward: Onward, exact: ExactCache) -> None:
-        self._onward = onward
-        self._exact = exact
+    def __init__(self, layers: Layers) -> None:
+        self.layers = layers
+        self._onward = layers.onward
         self._tenants: dict[bytes, str] = {}
 
     def handle(self, request: HttpRequest) -> Coroutine[None, None, None] | None:
         """Answer now, or return what will answer."""
+        door = DOORS.get(request.target) or door_of(request.target)
         try:
-            exchange = self._exchange(request)
+            exchange = self._exchange(request, door)
         except InputError as error:
-            refuse(request, 400, str(error), "invalid_body")
+            refuse(request, 400, str(error), "invalid_body", door.dialect)
             return None
-        hit = self._exact.at_once(exchange) if exchange.key else None
+        hit = self.layers.at_once(exchange) if exchange.call is not None else None
         if hit is not None:
             request.respond(*hit)
             return None
-        return self._forward(request, exchange)
+        return self._forward(request, exchange, door.dialect)
 
-    def _exchange(self, request: HttpRequest) -> Exchange:
+    def _exchange(self, request: HttpRequest, door: Door) -> Exchange:
         credential = wished = b""
         plain = True
         for name, value in request.headers:
@@ -94,7 +95,6 @@ class Gateway:
             elif name == b"content-encoding":
                 plain = value.strip().lower() in (b"", b"identity")
         target = request.target
-        kind = KINDS.get(target) or KINDS.get(target.partition(b"?")[0])
         exchange = Exchange(
             request.method.decode("latin-1"),
             target.decode("latin-1"),
@@ -103,11 +103,12 @@ class Gateway:
             self._tenants.get(credential) or self._tenant(credential),
             time.time_ns() // 1000,
             directives.parse(wished) if wished else directives.NO_WISHES,
+            provider=door.provider,
         )
         # A compressed body is the upstream's to read; it passes, unmetered.
-        if kind is not None and request.method == b"POST" and plain:
-            exchange.call = read_call(kind, request.body)
-            self._exact.admit(exchange)
+        if door.kind and request.method == b"POST" and plain:
+            exchange.call = door.dialect.read_call(door.kind, target, request.body)
+            self.layers.admit(exchange)
         return exchange
 
     def _tenant(self, credential: bytes) -> str:
@@ -117,11 +118,11 @@ class Gateway:
         self._tenants[credential] = tenant
         return tenant
 
-    async def _forward(self, request: HttpRequest, exchange: Exchange) -> None:
+    async def _forward(self, request: HttpRequest, exchange: Exchange, dialect: Dialect) -> None:
         try:
             answer = await self._onward(exchange)
         except UpstreamError as error:
-            refuse(request, error.status, str(error), error.code)
+            refuse(request, error.status, str(error), error.code, dialect)
             return
         notes = answer.notes
         if exchange.call is not None:
@@ -138,16 +139,17 @@ class Gateway:
         except UpstreamError as error:
             # The head is out: say what happened in the stream's own terms, then show the break.
             if exchange.call is not None and exchange.call.stream:
-                body = error_body(error.status, str(error), error.code)
-                await request.send(b"data: %b\n\n" % body)
+                await request.send(dialect.error_frame(error.status, str(error), error.code))
             request.break_off()
             return
         request.end()
 
 
-def refuse(request: HttpRequest, status: int, message: str, code: str) -> None:
+def refuse(
+    request: HttpRequest, status: int, message: str, code: str, dialect: Dialect = OPENAI
+) -> None:
     """Answer with an error in the provider's shape."""
-    request.respond(status, block([_JSON]), error_body(status, message, code))
+    request.respond(status, block([_JSON]), dialect.error_body(status, message, code))
 
 
 def _cache_note(exchange: Exchange, answer: Answer) -> bytes:

@@ -11,13 +11,13 @@ import time
 from typing import TYPE_CHECKING
 
 from lichen.calls.booking import origin_of
-from lichen.calls.ending import ended_well
 from lichen.calls.stored import Stored
 from lichen.calls.tap import Tap
 
 if TYPE_CHECKING:
     from lichen.calls.answers import AnswerStore
     from lichen.calls.exchange import Answer, Exchange, Headers, Onward, Stream
+    from lichen.calls.steps import StepParts
 
 _SECOND_US = 1_000_000
 # Headers that speak of one exchange or one client and mean nothing when its answer is sent again.
@@ -39,6 +39,11 @@ _PASSING = frozenset(
     )
 )
 _LIMITS = b"x-ratelimit-"
+
+
+def open_step(parts: StepParts) -> Keeping:
+    """The step, from what all steps are made from."""
+    return Keeping(parts.answers, entry_limit=parts.entry_limit)
 
 
 def lasting(headers: Headers) -> Headers:
@@ -112,10 +117,11 @@ class _Recorded(Tap):
                 self._parts = None
 
     def finished(self) -> None:
-        if self._parts is None or self._exchange.call is None:
+        call = self._exchange.call
+        if self._parts is None or call is None:
             return
         body = b"".join(self._parts)
-        if ended_well(self._exchange.call.kind, body):
+        if call.dialect.ended_well(call.kind, body):
             self._keeping.keep(self._exchange, self._answer, body)
 
     def cut(self) -> None:

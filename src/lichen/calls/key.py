@@ -14,7 +14,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lichen.calls.exchange import CREDENTIALS, HOP_BY_HOP
-from lichen.calls.openai import canonical
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Call, Headers
@@ -80,7 +79,7 @@ _EXPONENT = b"0e0"
 def key_of(call: Call, *, scope: str, upstream: str, target: str, headers: Headers) -> bytes:
     """The key of a call, 32 bytes; empty where it has none: it is nested too deep to write down."""
     try:
-        asked = canonical(call.kind, call.fields)
+        asked = call.dialect.canonical(call.kind, call.fields)
     except TypeError:
         return b""
     told = [b"%b=%b" % pair for pair in headers if pair[0] not in _indifferent and _tells(pair[0])]

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from lichen.calls.ending import ended_well, is_sound
 from lichen.calls.exchange import Answer, Exchange, Headers, Record, Share, Stream, Upstream
 from lichen.calls.keeping import forbids_keeping
+from lichen.calls.providers.plausible import estimated_usage, is_plausible
 from lichen.calls.tap import Tap
-from lichen.calls.usage import estimated_usage, is_plausible, usage_at_end, usage_of
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -28,8 +27,12 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Call
     from lichen.ledger.tokens import Tokens
 
-# The usage of an answer stands at its end; of a long stream only that much is looked at.
+# The usage of an answer stands at its end, with some providers at its begin too; of a long stream
+# only that much is looked at. [byte]
 _TAIL = 64 * 1024
+# Steps that want a whole answer get a stream's up to this length. [byte]
+_HEARD = 8e6
+_HEAD = 8 * 1024
 
 
 class Metered:
@@ -89,12 +92,12 @@ def _observe(answer: Answer, call: Call | None, running: _Running) -> None:
         answer.stream = (
             _Unread(answer.stream, running, gap)
             if gap or call is None
-            else _Observed(answer.stream, running, call.kind)
+            else _Observed(answer.stream, running, call)
         )
     elif gap or call is None:
         running.lost(gap)
     else:
-        answer.notes += running.answered(call.kind, answer.body)
+        answer.notes += running.answered(call, answer.body)
 
 
 async def _whole(answer: Answer) -> bytes:
@@ -127,6 +130,12 @@ class _Running:
         else:
             self._share = share
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a step wants the whole answer."""
+        noted = self._exchange.noted
+        return noted is not None and bool(noted.on_done)
+
     def _ended(self) -> None:
         share, self._share = self._share, None
         if share is None:
@@ -147,36 +156,52 @@ class _Running:
         self._booker.unknown(self._exchange, self.record, gap)
         self._booker.ended()
 
-    def answered(self, kind: str, body: bytes) -> Headers:
+    def answered(self, call: Call, body: bytes) -> Headers:
         """It came whole."""
         self._ended()
         record = self.record
         record.size, record.digest = len(body), hashlib.sha256(body).hexdigest()[:32]
-        tokens = _read(record, kind, body)
+        tokens = _read(record, call, body)
         if record.sound:
             self._came()
-        return self._book(tokens, kind, body)
+        told = self._book(tokens, call, body)
+        if record.sound:
+            self._done(body)
+        return told
 
-    def streamed(self, kind: str, end: bytes, frames: int) -> None:
-        """It came as a stream."""
+    def streamed(self, call: Call, ends: tuple[bytes, bytes], frames: int, body: bytes) -> None:
+        """It came as a stream: how it began and ended, and all of it where somebody wants it."""
         self._ended()
-        if self._exchange.on_answer is not None and ended_well(kind, end):
+        begin, end = ends
+        asked = self._exchange.on_answer is not None or self.is_heard
+        sound = asked and call.dialect.ended_well(call.kind, end)
+        if sound:
             self._came()
-        self._book(usage_at_end(end), kind, end, frames)
+        self._book(call.dialect.stream_usage(call.kind, begin, end), call, end, frames)
+        if sound:
+            self._done(body)
 
     def _came(self) -> None:
         """A whole and sound answer has come."""
         if self._exchange.on_answer is not None:
             self._exchange.on_answer(self.record)
 
-    def _book(self, tokens: Tokens | None, kind: str, body: bytes, frames: int = 0) -> Headers:
+    def _done(self, body: bytes) -> None:
+        """Tell those who asked that a whole and sound answer has come and is booked."""
+        noted = self._exchange.noted
+        for hear in noted.on_done if noted is not None else ():
+            try:
+                hear(self.record, body)
+            except Exception as error:  # noqa: BLE001 (the answer is on its way: it goes out)
+                self._booker.tell(error)
+
+    def _book(self, tokens: Tokens | None, call: Call, body: bytes, frames: int = 0) -> Headers:
         record, exchange = self.record, self._exchange
-        fields = exchange.call.fields if exchange.call is not None else {}
-        if tokens is not None and not is_plausible(tokens, fields, exchange.body, record.size):
+        if tokens is not None and not is_plausible(tokens, call, exchange.body, record.size):
             tokens = None
             record.gaps += ("usage-implausible",)
         if tokens is None:
-            tokens = estimated_usage(kind, exchange.body, body, frames)
+            tokens = estimated_usage(call, exchange.body, body, frames)
             record.gaps += ("tokens-estimated",)
         record.tokens = tokens
         told = self._booker.upstream(exchange, record)
@@ -184,7 +209,7 @@ class _Running:
         return told
 
 
-def _read(record: Record, kind: str, body: bytes) -> Tokens | None:
+def _read(record: Record, call: Call, body: bytes) -> Tokens | None:
     """The tokens of a whole answer, None where it says nothing sensible of them."""
     try:
         answer = orjson.loads(body)
@@ -194,8 +219,8 @@ def _read(record: Record, kind: str, body: bytes) -> Tokens | None:
         record.sound = False
         record.gaps += ("answer-unreadable",)
         return None
-    record.sound = is_sound(kind, answer)
-    return usage_of(answer)
+    record.sound = call.dialect.is_sound(call.kind, answer)
+    return call.dialect.usage(call.kind, answer)
 
 
 class _Unread(Tap):
@@ -216,15 +241,24 @@ class _Unread(Tap):
 class _Observed(Tap):
     """The stream of an answer as it comes; booked when it ends, however it ends."""
 
-    def __init__(self, stream: Stream, running: _Running, kind: str) -> None:
+    def __init__(self, stream: Stream, running: _Running, call: Call) -> None:
         super().__init__(stream)
         self._running = running
-        self._kind = kind
+        self._call = call
+        self._begin = b""
         self._tail = bytearray()
         self._frames = 0
         self._hash = hashlib.sha256()
+        # All of it, while somebody wants it and it is short.
+        self._parts: list[bytes] | None = [] if running.is_heard else None
 
     def saw(self, chunk: bytes) -> None:
+        if self._parts is not None:
+            self._parts.append(chunk)
+            if self._running.record.size > _HEARD:
+                self._parts = None
+        if len(self._begin) < _HEAD:
+            self._begin += chunk[:_HEAD]
         tail = self._tail
         tail += chunk
         if len(tail) > 2 * _TAIL:
@@ -235,10 +269,12 @@ class _Observed(Tap):
 
     def finished(self) -> None:
         self._running.record.digest = self._hash.hexdigest()[:32]
-        self._running.streamed(self._kind, bytes(self._tail), self._frames)
+        ends = self._begin, bytes(self._tail)
+        self._running.streamed(self._call, ends, self._frames, b"".join(self._parts or ()))
 
     def cut(self) -> None:
         # After its last frame nothing is missing, even if whoever read it did not wait for the end.
-        if not ended_well(self._kind, bytes(self._tail)):
+        call = self._call
+        if not call.dialect.ended_well(call.kind, bytes(self._tail)):
             self._running.record.gaps += ("stream-broken-off",)
         self.finished()

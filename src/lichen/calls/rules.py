@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
+
+from lichen.calls.option import TIMES, choices, unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,9 @@ class RouteRule:
 
     route: str = "*"
     model: str = "*"
-    sampled: str = "bypass"
-    scope: str = "tenant"
-    ttl: float = 86400.0
+    sampled: str = field(default="bypass", metadata=choices("bypass", "reuse"))
+    scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
+    ttl: float = field(default=86400.0, metadata=unit(TIMES))
 
 
 class Rules:
@@ -39,3 +41,7 @@ class Rules:
             ),
             RouteRule(),
         )
+
+    def any(self, name: str, *unlike: object) -> bool:
+        """Whether a rule says something for `name` that is none of these."""
+        return any(getattr(rule, name) not in unlike for rule in self._rules)

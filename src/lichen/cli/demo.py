@@ -136,7 +136,7 @@ def _proof(where: str, zone: str | None) -> Proof | None:
     from lichen.settings import Settings
 
     with open_book(Settings().with_(ledger=where, zone=zone)) as book:
-        for strategy in naming.HITS:
+        for strategy in (naming.EXACT, naming.COALESCE):
             for entry in book.store.entries(strategy=strategy, newest=1):
                 return book.prove(entry.id)
     return None

@@ -15,8 +15,13 @@ EXACT = "calls.exact"
 COALESCE = "calls.coalesce"
 WITHHELD = "none.sampled"
 OUTSIDE = words.OUTSIDE
-# Strategies whose entries are calls that no model had to answer.
-HITS = (EXACT, COALESCE)
+# Entries of these strategies are calls that no model had to answer, or lines without work.
+_CALLS = "calls."
+
+
+def is_hit(strategy: str) -> bool:
+    """Whether the calls of a strategy are such as no model had to answer."""
+    return strategy.startswith(_CALLS)
 
 
 def strategy(name: str) -> str:

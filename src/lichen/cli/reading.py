@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lichen.cli import naming
+from lichen.ledger.entry import TRIAL
 from lichen.ledger.errors import InputError
 from lichen.ledger.summary import Line, Summary
+from lichen.ledger.trial import Trial, trials
 from lichen.operate.watch import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from lichen.cli.moment import Span
     from lichen.ledger.entry import Entry
@@ -57,6 +59,7 @@ class Report:
     named: Counter[str]
     looked_at: int
     entries: tuple[Entry, ...] = ()
+    trials: Sequence[Trial] = ()
 
     @property
     def calls(self) -> float:
@@ -93,7 +96,7 @@ class Report:
         """Hits by each key."""
         counted = {name: defaultdict[str, float](float) for name in KEYS}
         for row in self.summary.rows:
-            if row.strategy in naming.HITS:
+            if naming.is_hit(row.strategy):
                 for name, key in KEYS.items():
                     counted[name][key(row)] += row.work.amount
         return counted
@@ -108,7 +111,8 @@ def read(where: str, span: Span, newest: int = 0) -> Report:
     """
     with closing(existing(where)) as store:
         rows = store.totals(span.period, since=span.since, until=span.until)
-        entries = list(store.entries(since=span.since, until=span.until, newest=max(newest, NAMED)))
+        looked = store.entries(since=span.since, until=span.until, newest=max(newest, NAMED))
+        entries = [entry for entry in looked if not entry.figures.strategy.startswith(TRIAL)]
         named = Counter(gap for entry in entries[:NAMED] for gap in entry.figures.gaps)
         return Report(
             where,
@@ -117,7 +121,18 @@ def read(where: str, span: Span, newest: int = 0) -> Report:
             named,
             min(len(entries), NAMED),
             tuple(islice(entries, newest)),
+            _trials(store, rows, span),
         )
+
+
+def _trials(store: Store, rows: Iterable[Totals], span: Span) -> list[Trial]:
+    """What the holdouts show; each strategy's sums are a few entries a minute."""
+    names = sorted({row.strategy for row in rows if row.strategy.startswith(TRIAL)})
+    return trials(
+        entry
+        for name in names
+        for entry in store.entries(since=span.since, until=span.until, strategy=name)
+    )
 
 
 def existing(where: str) -> Store:

@@ -10,6 +10,7 @@ from lichen.cli.reading import shown
 if TYPE_CHECKING:
     from lichen.cli.plain import Plain
     from lichen.cli.reading import Report
+    from lichen.ledger.trial import Trial
 
 
 def plain_report(found: Report, by: tuple[str, ...]) -> Plain:
@@ -32,6 +33,7 @@ def plain_report(found: Report, by: tuple[str, ...]) -> Plain:
         "net": plain.footprint(summary.net),
         "sci": [plain.sci(rate) for rate in found.sci],
         "by": {name: _lines(found, name) for name in by},
+        "trials": [_trial(trial) for trial in found.trials],
         "gaps": _gaps(found),
         "entries": [plain.entry(entry) for entry in found.entries],
     }
@@ -40,6 +42,16 @@ def plain_report(found: Report, by: tuple[str, ...]) -> Plain:
 def _lines(found: Report, name: str) -> list[Plain]:
     hits = found.hits_by[name]
     return [{**plain.line(line), "hits": hits[line.name]} for line in found.by[name]]
+
+
+def _trial(trial: Trial) -> Plain:
+    avoided = trial.avoided
+    return {
+        "strategy": trial.strategy,
+        "held_calls": trial.held.n,
+        "treated_calls": trial.treated.n,
+        "avoided_j_per_call": None if avoided is None else plain.estimate(avoided),
+    }
 
 
 def _gaps(found: Report) -> Plain:

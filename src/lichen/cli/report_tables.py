@@ -116,6 +116,23 @@ def _total(line: Line) -> float:
 TABLES: dict[str, Part] = {"strategy": _by_strategy, "model": _by_model, "hour": _by_hour}
 
 
+def held_out(found: Report, console: Console) -> Iterator[RenderableType]:
+    """What the randomised holdouts show, whatever the baselines claim."""
+    if not found.trials:
+        return
+    made = table("strategy", "left alone", "acted on", "energy avoided per call", right=(1, 2))
+    for trial in found.trials:
+        avoided = trial.avoided
+        told: Text = Text("too few calls to say", style="quiet")
+        if avoided is not None:
+            told = cell(avoided, "loss" if avoided.value.amount < 0 else "gain", between=" ")
+        name = clean(naming.strategy(trial.strategy))
+        made.add_row(name, count(trial.held.n), count(trial.treated.n), told)
+    yield ""
+    yield title("Measured against calls left alone", "a share drawn at random: [holdout]")
+    yield fitted(console, made)
+
+
 def withheld(found: Report) -> Iterator[RenderableType]:
     """How many hits the policy for sampled calls left out."""
     line = found.withheld

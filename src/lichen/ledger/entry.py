@@ -30,6 +30,8 @@ OWN = "lichen"
 NONE = "none"
 # An entry whose strategy is WINDOW is a window that was measured, of a program or of a command.
 WINDOW = "none.measured"
+# Strategies that begin with TRIAL hold the sums of a holdout's arms (trial.py); no total has them.
+TRIAL = "trial."
 # A gap: the baseline is of another grid than what was used, and how far the errors of two grids go
 # together is not known.
 ACROSS_ZONES = "interval-across-zones"

@@ -98,8 +98,7 @@ class Pricer:
         self, method: str, raw: Mapping[str, float | str], window: Window
     ) -> tuple[Footprint, str, tuple[str, ...]]:
         """A window's footprint from its raw quantities, the factors used, what was assumed."""
-        read = self._readers.get(method.partition("/")[0])
-        reading = read(Raw("", Tokens(), raw, "")) if read else None
+        reading = self.reading(method, raw)
         if reading is None:
             return Footprint.zero(), "", (f"method-unknown:{method}",)
         made, gaps = self._priced(reading, window)
@@ -112,6 +111,11 @@ class Pricer:
         intensity, gaps = self.intensity(zone, at_us)
         made = Footprint(reading.energy, price(reading.energy, intensity), reading.embodied)
         return made, reading.gaps + gaps
+
+    def reading(self, method: str, raw: Mapping[str, float | str]) -> CallReading | None:
+        """What raw quantities come to by a method; None where nobody here can read them."""
+        read = self._readers.get(method.partition("/")[0])
+        return read(Raw("", Tokens(), raw, "")) if read else None
 
     def instead(self, reading: CallReading, model: str, tokens: Tokens) -> CallReading:
         """What a call like the one read would have used if it had been made again.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
-from lichen.ledger.entry import OWN
+from lichen.ledger.entry import OWN, TRIAL
 from lichen.ledger.errors import NoWorkDone
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.sci import SCI
@@ -71,6 +71,11 @@ class Summary:
 
     rows: Sequence[Totals]
     gaps: Sequence[Gap] = ()
+
+    def __post_init__(self) -> None:
+        """Leave out the sums of trials, which say again what other entries have said."""
+        kept = [row for row in self.rows if not row.strategy.startswith(TRIAL)]
+        object.__setattr__(self, "rows", kept)
 
     @cached_property
     def work(self) -> Line:

@@ -62,6 +62,11 @@ async def _serve(settings: Settings) -> int:
     sys.setswitchinterval(_SWITCH_S)
     asked = _listen_for_stops()
     try:
+        await parts.layers.start()
+    except BaseException:
+        await parts.close()
+        raise
+    try:
         port = await parts.server.start(settings.host, settings.port)
     except OSError as error:
         await parts.close()

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lichen.assemble import open_answers, open_book, open_pipeline
-from lichen.calls.booking import Booker
+from lichen.assemble import open_answers, open_book, open_layers
 from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
 from lichen.calls.proxy import shown
@@ -63,10 +62,9 @@ class Parts:
             raise
 
     def _make(self, settings: Settings, warn: Callable[[object], None]) -> None:
-        onward, exact = open_pipeline(
-            settings, self._upstream, Booker(self.book, on_error=warn), self._answers, warn
-        )
-        self._own = Overhead(self.book, OwnCpu(), zone=self.book.zone, on_error=warn)
+        self.layers = open_layers(settings, self._upstream, self.book, self._answers, warn)
+        own = OwnCpu(self.layers.booker.steps.claimed)
+        self._own = Overhead(self.book, own, zone=self.book.zone, on_error=warn)
         self._idle: Overhead | None = None
         if self._model is not None:
             self._model.on_end = self._note_end
@@ -74,8 +72,12 @@ class Parts:
                 self.book, self._model.meter, zone=self._model.zone, on_error=warn
             )
         self.service = Service(
-            Gateway(onward, exact),
-            Watch(self.book, lookout=GridLookout(settings, self.book.store)),
+            Gateway(self.layers),
+            Watch(
+                self.book,
+                lookout=GridLookout(settings, self.book.store),
+                panels=self.layers.panels,
+            ),
             Guard(settings),
             health=self.health,
             gauges=self.gauges,
@@ -110,6 +112,7 @@ class Parts:
         """What is wrong; empty where all is well."""
         wrong = self._model.wrong if self._model is not None else []
         waiting = self.book.writer.waiting if self.book.writer else 0
+        wrong = [*wrong, *self.layers.wrong()]
         if waiting > _STUCK:
             return [*wrong, f"{waiting} entries wait for the ledger, which cannot be written"]
         return wrong
@@ -118,7 +121,7 @@ class Parts:
         """What is now, for the metrics."""
         waiting = self.book.writer.waiting if self.book.writer else 0
         named = {f"lichen_{name}": value for name, value in self._answers.counts().items()}
-        return {"lichen_ledger_waiting_entries": waiting, **named}
+        return {"lichen_ledger_waiting_entries": waiting, **named, **self.layers.gauges()}
 
     def book_overhead(self) -> None:
         """Book what lichen itself used, and what the embedded model used outside any call."""
@@ -128,6 +131,7 @@ class Parts:
 
     async def close(self) -> None:
         """Release everything, the ledger last."""
+        await self.layers.close()
         await self._upstream.close()
         self.book_overhead()
         if self._model is not None:

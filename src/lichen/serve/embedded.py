@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer
-from lichen.calls.openai import error_body
+from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.calls.upstream import HttpUpstream
 from lichen.ledger.errors import LichenError, UpstreamError
 from lichen.serve.shares import LocalShare
@@ -182,7 +182,7 @@ def _refused(status: int, what: str, code: str) -> Answer:
         "https://api.openai.com/v1"
     )
     return Answer(
-        status, [(b"content-type", b"application/json")], error_body(status, message, code)
+        status, [(b"content-type", b"application/json")], OPENAI.error_body(status, message, code)
     )
 
 

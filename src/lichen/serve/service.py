@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, cast
 
 from lichen.calls.booking import block
 from lichen.calls.gateway import Gateway, refuse
-from lichen.calls.openai import KINDS, error_body
+from lichen.calls.providers.doors import DOORS
+from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.serve.guard import MISSING_TOKEN
 from lichen.serve.server import Limits, Server
 from lichen.serve.sign_in import SIGN_IN_HEAD, SIGN_IN_PAGE
@@ -61,7 +62,7 @@ class Service:
     def handle(self, request: Request) -> Coroutine[None, None, None] | None:
         """Answer a request, or return what will."""
         target = request.target
-        if target not in KINDS and not target.startswith(b"/"):
+        if target not in DOORS and not target.startswith(b"/"):
             target = _in_origin_form(request)
         if target == b"/healthz":
             _say(request, 200, "ok")
@@ -74,7 +75,7 @@ class Service:
         if refused is not None:
             self._turned_away(request, *refused)
             return None
-        if target in KINDS:
+        if target in DOORS:
             return self._gateway.handle(request)
         if target.startswith(_API):
             return self._passed(request)
@@ -188,7 +189,7 @@ def failed(request: Request, error: Exception) -> None:
 
 def refusal(status: int, why: str) -> bytes:
     """A whole HTTP answer for a request that could not be read."""
-    body = error_body(status, why, "bad_request")
+    body = OPENAI.error_body(status, why, "bad_request")
     return (
         b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
         b"connection: close\r\n\r\n%b"

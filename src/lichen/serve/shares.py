@@ -14,6 +14,8 @@ from lichen.meter.process import ProcessMeter, process_seconds
 from lichen.meter.shared import SharedMeter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lichen.calls.local import LocalModel
     from lichen.ledger.estimate import Estimate
     from lichen.ledger.ports import CallReading
@@ -21,20 +23,21 @@ if TYPE_CHECKING:
 
 
 class OwnCpu:
-    """This process's CPU time since last asked."""
+    """This process's CPU time since last asked, without what is `claimed`: booked by others."""
 
     method = host.METHOD
 
-    def __init__(self) -> None:
+    def __init__(self, claimed: Callable[[], float] = float) -> None:
         self.factors = host.factors()
         self._meter = ProcessMeter()
         self._last = 0.0
+        self._claimed = claimed
 
     def spent(self) -> float:
         """CPU time since the last call. [s]"""
         now = self._meter.cpu_seconds()
         spent, self._last = now - self._last, now
-        return spent
+        return spent - self._claimed()
 
     def reading(self, cpu_seconds: float) -> CallReading:
         """Energy and embodied carbon of a CPU time."""

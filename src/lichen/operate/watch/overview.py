@@ -20,6 +20,7 @@ from lichen.operate.watch.words import DOCS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lichen.ledger.panel import Panel
     from lichen.operate.watch.sight import View
     from lichen.operate.watch.span import Span
 
@@ -68,13 +69,14 @@ REGIONS = (
 class Beside:
     """What the overview shows beside the book: its version, what waits, CPU time so far [ms].
 
-    `pages` is the way to other pages, where there are any.
+    `pages` is the way to other pages, where there are any; `panels` are of parts of lichen.
     """
 
     version: str
     waiting: Mapping[str, float]
     cpu_ms: Callable[[], float]
     pages: tuple[Markup, ...] = ()
+    panels: tuple[Panel, ...] = ()
 
 
 def overview(view: View, beside: Beside) -> Page:
@@ -85,6 +87,7 @@ def overview(view: View, beside: Beside) -> Page:
         el("p", id="say", role="status", class_="hidden"),
         _chart(view, made),
         _tables(made),
+        *(panel_section(panel) for panel in beside.panels),
         _latest(made),
         el("section", el("h2", "What could not be known"), el("div", made["gaps"], id="gaps")),
     )
@@ -152,6 +155,18 @@ def _tables(made: Mapping[str, Markup]) -> Markup:
         ),
         class_="two",
     )
+
+
+def panel_section(panel: Panel) -> Markup:
+    """What a part of lichen shows of itself."""
+    head = el("tr", *(el("th", column, scope="col") for column in panel.columns))
+    rows = (
+        el("tr", el("th", first, scope="row"), *(el("td", text) for text in rest))
+        for first, *rest in panel.rows
+    )
+    table = el("table", el("thead", head), el("tbody", *rows), aria_label=panel.title)
+    note = el("p", panel.note, class_="s") if panel.note else ""
+    return el("section", el("h2", panel.title), note, table if panel.rows else "")
 
 
 def _latest(made: Mapping[str, Markup]) -> Markup:

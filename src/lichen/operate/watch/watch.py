@@ -21,9 +21,10 @@ from lichen.operate.watch.sight import Sight
 from lichen.operate.watch.span import BY_NAME, SPANS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from lichen.ledger.book import Book
+    from lichen.ledger.panel import Panel
     from lichen.operate.watch.grid import Lookout
     from lichen.operate.watch.markup import Markup
 
@@ -41,7 +42,8 @@ class Watch:
     """Makes the pages.
 
     `waiting` says what waits, by name, such as entries not yet written; `lookout` brings what the
-    page at `/grid` shows, and without one there is no such page.
+    page at `/grid` shows, and without one there is no such page; `panels` are what parts of lichen
+    show of themselves on the overview.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class Watch:
         clock: Callable[[], datetime] = here_and_now,
         waiting: Callable[[], Mapping[str, float]] = dict,
         lookout: Lookout | None = None,
+        panels: Callable[[], Sequence[Panel]] = tuple,
     ) -> None:
         self._book = book
         self._clock = clock
         self._waiting = waiting
         self._lookout = lookout
+        self._panels = panels
         self._sight = Sight(book, clock)
         self._metrics = Metrics(book.store, clock)
 
@@ -111,6 +115,7 @@ class Watch:
             self._waiting(),
             lambda: 1000 * (time.thread_time() - began),
             self._pages(),
+            tuple(self._panels()),
         )
         return overview(view, beside)
 

@@ -51,6 +51,14 @@ STRATEGIES = {
     WINDOW: Said("measured window", "A piece of a program, or a command, measured as it ran."),
     "calls.exact": Said("stored answer", "The same call had been answered before."),
     "calls.coalesce": Said("shared answer", "The same call was under way: one answer for all."),
+    "calls.gate": Said(
+        "answered by a rule", "A rule of yours knew the answer: no model was asked."
+    ),
+    "calls.similar": Said(
+        "answer to a like question", "A question like it had been answered, within the error asked."
+    ),
+    "calls.compress": Said("shorter prompt", "Tokens that the model did not have to read."),
+    "calls.batch": Said("sent later or together", "Waited for a cleaner hour, or for company."),
     "train.green": Said(
         "run when clean", "A job that waited for a cleaner grid, against running it at once."
     ),
@@ -152,6 +160,7 @@ METHODS = {
     "window": Method("measured window", "method/process"),
     "stored-call": Method("the stored call's own footprint", "method/savings", _WARM),
     "shared-call": Method("the shared call's own footprint", "method/savings", _WARM),
+    "difference": Method("the call with and without the step", "method/savings"),
     "settlement": Method("settled on the grid as it was", "method/savings"),
     "run-now": Method("the same job, run at once", "method/savings"),
     "unknown": Method("not known", "method/uncertainty"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from lichen.calls.openai import error_body, read_call
+from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.ledger.errors import InputError
 from lichen.ledger.rollup import Period
 from lichen.testing.upstreams import ScriptedUpstream
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def call(kind: str = "chat.completions", **fields: Any) -> Call:
-    return read_call(kind, orjson.dumps({"model": "m", **fields}))
+    return OPENAI.read_call(kind, b"", orjson.dumps({"model": "m", **fields}))
 
 
 def test_a_call_knows_its_kind_its_model_and_whether_it_streams() -> None:
@@ -99,7 +99,7 @@ def test_the_prompt_of_a_completion_is_no_state() -> None:
 
 @pytest.mark.parametrize("model", [None, 7, ["m"], {"a": 1}])
 def test_a_model_that_is_no_name_is_for_the_upstream_to_judge(model: object) -> None:
-    made = read_call("chat.completions", orjson.dumps({"model": model}))
+    made = OPENAI.read_call("chat.completions", b"", orjson.dumps({"model": model}))
 
     assert made.model == ""
 
@@ -107,18 +107,20 @@ def test_a_model_that_is_no_name_is_for_the_upstream_to_judge(model: object) -> 
 @pytest.mark.parametrize("body", [b"", b"{", b"{]", b'{"a": 1,}', b"\xff\xfe", b"[" * 100_000])
 def test_a_body_that_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(InputError, match="not valid JSON"):
-        read_call("chat.completions", body)
+        OPENAI.read_call("chat.completions", b"", body)
 
 
 @pytest.mark.parametrize(("body", "kind"), [(b"[]", "list"), (b"7", "int"), (b'"a"', "str")])
 def test_a_body_that_is_no_object_is_refused(body: bytes, kind: str) -> None:
     with pytest.raises(InputError, match=f"must be a JSON object, got {kind}"):
-        read_call("chat.completions", body)
+        OPENAI.read_call("chat.completions", b"", body)
 
 
 @pytest.mark.parametrize("odd", [b'"\\ud83d"', b"NaN", b"1e999"])
 def test_what_services_take_and_strict_json_does_not_is_read_all_the_same(odd: bytes) -> None:
-    made = read_call("chat.completions", b'{"model": "m", "temperature": 0, "odd": %b}' % odd)
+    made = OPENAI.read_call(
+        "chat.completions", b"", b'{"model": "m", "temperature": 0, "odd": %b}' % odd
+    )
 
     assert made.model == "m"
     assert not made.reusable
@@ -136,7 +138,7 @@ def test_what_services_take_and_strict_json_does_not_is_read_all_the_same(odd: b
     ],
 )
 def test_an_error_has_the_providers_own_shape(status: int, kind: str) -> None:
-    error = orjson.loads(error_body(status, "what happened", "a_code"))
+    error = orjson.loads(OPENAI.error_body(status, "what happened", "a_code"))
 
     assert error == {
         "error": {"message": "what happened", "type": kind, "param": None, "code": "a_code"}
@@ -154,7 +156,7 @@ def test_an_error_has_the_providers_own_shape(status: int, kind: str) -> None:
 def test_what_lies_elsewhere_may_be_another_thing_tomorrow(content: list[Any]) -> None:
     fields = {"model": "m", "temperature": 0, "messages": [{"role": "user", "content": content}]}
 
-    assert not read_call("chat.completions", orjson.dumps(fields)).reusable
+    assert not OPENAI.read_call("chat.completions", b"", orjson.dumps(fields)).reusable
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_what_lies_elsewhere_may_be_another_thing_tomorrow(content: list[Any]) -
 def test_what_comes_with_the_call_is_the_same_tomorrow(content: Any) -> None:
     fields = {"model": "m", "temperature": 0, "messages": [{"role": "user", "content": content}]}
 
-    assert read_call("chat.completions", orjson.dumps(fields)).reusable
+    assert OPENAI.read_call("chat.completions", b"", orjson.dumps(fields)).reusable
 
 
 async def test_a_models_name_is_bounded_in_the_book_and_whole_in_the_call(build: Build) -> None:
@@ -192,4 +194,4 @@ async def test_a_models_name_is_bounded_in_the_book_and_whole_in_the_call(build:
 def test_a_models_name_of_usual_length_is_kept_as_it_is() -> None:
     name = "org/Größe-8B:free@2026 (int4)"
 
-    assert read_call("embeddings", orjson.dumps({"model": name})).model == name
+    assert OPENAI.read_call("embeddings", b"", orjson.dumps({"model": name})).model == name

@@ -1,24 +1,15 @@
-"""Usage: how many tokens an answer says it took, whatever the dialect.
+"""OpenAI usage: how many tokens an answer says it took.
 
     input  = prefill + cache read         the classes of `Tokens` do not overlap,
     output = decode + reasoning           those on the wire do
 
 OpenAI counts cached tokens within the input and reasoning tokens within the output. Some services
 that speak its API count reasoning beside the output; their total then exceeds input and output, and
-what is left over was thought. What makes no sense is no usage: unknown is not zero. Nor is what the
-bytes of a call do not bear out, since a book that has once added it up is spoilt:
-
-    input  ≤ 2 × bytes of the request + 262,144    a token is a byte or more; services add a prompt
-    output ≤ bytes of the answer + 262,144 × n     n answers, each thought about out of sight
-    both   ≤ 10,000,000                            ten times the longest context on offer
-
-Where the provider adds input that the request does not show (images, files, tools that it runs, a
-conversation it keeps), only the last holds for the input.
+what is left over was thought.
 
 Source: OpenAI API reference (the usage objects of chat completions, responses, completions and
 embeddings), 2026-11; Google Cloud, "Reasoning for Grok models" (reasoning beside the output);
-DeepSeek API reference, "Create chat completion" (`prompt_cache_hit_tokens`); Google AI for
-Developers, "Gemini models" (contexts of 1,048,576 tokens); OpenAI, "Models" (answers of 128,000).
+DeepSeek API reference, "Create chat completion" (`prompt_cache_hit_tokens`).
 """
 
 from __future__ import annotations
@@ -34,14 +25,6 @@ if TYPE_CHECKING:
 
 # A usage object is short: 300 bytes, with all its details.
 _LONGEST = 4096
-# One token of English text is about four bytes.
-# Source: OpenAI Help Center, "What are tokens and how to count them?"
-_BYTES_PER_TOKEN = 4
-# Of an answer's JSON about half is not text the model wrote (envelope, escapes, usage).
-_ENVELOPE = 2
-_MOST = 10_000_000
-_MOST_HIDDEN = _MOST_THOUGHT = 262_144
-_BYTES_READ_TWICE = 2
 # Answers to one call that its bytes may ask for.
 _MOST_ANSWERS = 128
 # What counts more tokens than it has bytes, or is read from elsewhere. Where a text only speaks of
@@ -112,20 +95,7 @@ def _count(usage: object, name: str, other: str = "") -> int | None:
     return value if type(value) is int and value >= 0 else None
 
 
-def is_plausible(tokens: Tokens, fields: Mapping[str, Any], request: bytes, size: int) -> bool:
-    """Whether a call of these bytes, and an answer of `size` bytes, can have taken these tokens."""
-    read, written = tokens.input, tokens.output
-    if read <= len(request) and written <= size:
-        return True  # nearly every call: a token is some four bytes
-    if max(read, written) > _MOST:
-        return False
-    if written > size + _MOST_THOUGHT * _answers(fields):
-        return False
-    shown = _BYTES_READ_TWICE * len(request) + _MOST_HIDDEN
-    return read <= shown or _reads_elsewhere(fields, request)
-
-
-def _answers(fields: Mapping[str, Any]) -> int:
+def answers(fields: Mapping[str, Any]) -> int:
     """How many answers a call asks for: `n`, or `best_of` of which the best n come back."""
     asked = [_count(fields, name) or 1 for name in ("n", "best_of")]
     prompts = fields.get("prompt")
@@ -133,21 +103,7 @@ def _answers(fields: Mapping[str, Any]) -> int:
     return min(max(asked) * max(several, 1), _MOST_ANSWERS)
 
 
-def _reads_elsewhere(fields: Mapping[str, Any], request: bytes) -> bool:
+def reads_elsewhere(fields: Mapping[str, Any], request: bytes) -> bool:
     """Whether input may come from where the request's bytes do not show it."""
     stored_prompt = type(fields.get("prompt")) is dict
     return stored_prompt or _ELSEWHERE.search(request) is not None
-
-
-def estimated_usage(kind: str, request: bytes, answer: bytes, frames: int) -> Tokens:
-    """Token counts where the upstream gave none: a rough guess, to be flagged as one.
-
-    Input by its bytes; output by the number of stream frames (one token each, as providers send
-    them), or by the answer's bytes. An embedding writes none.
-    """
-    read = max(1, len(request) // _BYTES_PER_TOKEN)
-    if kind == "embeddings":
-        return Tokens(prefill=read)
-    return Tokens(
-        prefill=read, decode=frames or max(1, len(answer) // (_ENVELOPE * _BYTES_PER_TOKEN))
-    )

@@ -1,4 +1,4 @@
-"""Ending: whether an answer is one that may be given again.
+"""OpenAI ending: whether an answer is one that may be given again.
 
 A whole answer is sound if it is a JSON object that reports no error. A stream is sound if it came
 to the end its kind of call has, and reports no error on the way:
@@ -6,7 +6,7 @@ to the end its kind of call has, and reports no error on the way:
     chat completions, completions    data: [DONE]
     responses                        event: response.completed
 
-Source: OpenAI API reference, "Streaming"; WHATWG HTML, "Server-sent events" (how frames are cut).
+Source: OpenAI API reference, "Streaming".
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import orjson
+from lichen.calls.providers.frames import frames, json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-_BETWEEN_FRAMES = re.compile(rb"\r?\n\r?\n")
 _DONE = b"[DONE]"
 # Where these bytes are not in a stream, no frame reports an error: within the text that a model
 # wrote, quotes are escaped.
@@ -41,13 +40,13 @@ def ended_well(kind: str, stream: bytes) -> bool:
         return False
     if _MAY_BE_ERROR.search(stream) is None:
         return True
-    return not any(_is_error(data) for _, data in _frames(stream))
+    return not any(_is_error(data) for _, data in frames(stream))
 
 
 def _has_end(kind: str, stream: bytes) -> bool:
     # Only the last frames matter, and a response's last one holds all of it again.
     start = stream.rfind(b"\nevent:") if kind == "responses" else len(stream) - 256
-    said = [frame for frame in _frames(stream[max(0, start) :]) if any(frame)]
+    said = [frame for frame in frames(stream[max(0, start) :]) if any(frame)]
     done = bool(said) and said[-1][1] == _DONE
     if kind != "responses":
         return done
@@ -56,25 +55,9 @@ def _has_end(kind: str, stream: bytes) -> bool:
     return bool(last) and last[0][0] == b"response.completed"
 
 
-def _frames(stream: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Event name and data of each frame."""
-    for frame in _BETWEEN_FRAMES.split(stream):
-        name, data = b"", []
-        for line in frame.splitlines():
-            field, _, value = line.partition(b":")
-            if field == b"event":
-                name = value.strip()
-            elif field == b"data":
-                data.append(value.strip())
-        yield name, b"\n".join(data)
-
-
 def _is_error(data: bytes) -> bool:
-    try:
-        said = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return False
-    return type(said) is dict and _reports_error(said)
+    said = json_object(data)
+    return said is not None and _reports_error(said)
 
 
 def _reports_error(said: Mapping[str, Any]) -> bool:

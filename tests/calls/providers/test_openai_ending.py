@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from lichen.calls.ending import ended_well, is_sound
+from lichen.calls.providers.openai.ending import ended_well, is_sound
 from lichen.testing.upstreams import (
     DONE,
     chat_chunk,

@@ -1,4 +1,4 @@
-"""The OpenAI wire format: which calls lichen reads, what they ask, its errors.
+"""OpenAI calls: what a body asks, and everything in it that changes the answer.
 
 Fields lichen does not know are left alone: they pass through byte for byte and count in the key.
 
@@ -7,25 +7,19 @@ Source: OpenAI API reference (chat completions, responses, completions, embeddin
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from lichen.calls.exchange import Call
-from lichen.ledger.errors import InputError
+from lichen.calls.providers.fields import alike, is_zero, model_name, read_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The calls whose answers can be stored and metered, by path.
-KINDS: dict[bytes, str] = {
-    b"/v1/chat/completions": "chat.completions",
-    b"/v1/responses": "responses",
-    b"/v1/completions": "completions",
-    b"/v1/embeddings": "embeddings",
-}
+    from lichen.calls.providers.dialect import Dialect
+
 # Fields that say who asks or how to bill and route, and never change what is answered. A response
 # repeats the call's metadata, so there it counts.
 # Source: OpenAI API reference, the fields' own descriptions.
@@ -38,8 +32,6 @@ INERT: dict[str, frozenset[str]] = {
 }
 # Numbers that clients write as 0 or 0.0 alike.
 _NUMBERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
-# Up to here a double tells every whole number from the next (IEEE 754, 53 bits).
-_WHOLE = 2.0**53
 # Fields that tie an answer to a state that moves on: the provider's, or the web's.
 # Source: OpenAI API reference, the fields' own descriptions.
 _STATEFUL = frozenset(("background", "conversation", "previous_response_id", "web_search_options"))
@@ -49,59 +41,24 @@ _CLIENT_TOOLS = ("apply_patch", "computer_use_preview", "custom", "function", "l
 # What stands elsewhere and may be another thing tomorrow: an image or a file by its address. In
 # text that a prompt quotes the marks are escaped, so that it is not mistaken.
 _REMOTE = re.compile(rb'"(?:url|image_url|file_url)"\s*:\s*"(?!data:)')
-# Characters of a model's name; the longest in the registries of models have some 100.
-_LONGEST_NAME = 200
-_ERROR_TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 
 
-def read_call(kind: str, body: bytes) -> Call:
+def read_call(dialect: Dialect, kind: str, body: bytes) -> Call:
     """What a body asks. A call that names no model is the upstream's to judge.
 
     Raises:
         InputError: it is not a JSON object.
     """
-    strict = True
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        fields, strict = _lenient(body, error), False
-    if type(fields) is not dict:
-        raise InputError(f"the request body must be a JSON object, got {type(fields).__name__}")
-    model = _name(fields.get("model"))
-    temperature = fields.get("temperature")
+    fields, strict = read_fields(body)
     remote = b"_url" in body and _REMOTE.search(body) is not None
     reusable = strict and not remote and not _is_stateful(kind, fields)
     # Temperature 0, a seed, or embeddings: the same call asks for the same answer.
     deterministic = reusable and (
-        (temperature == 0 and temperature is not False)
-        or fields.get("seed") is not None
-        or kind == "embeddings"
+        is_zero(fields.get("temperature")) or fields.get("seed") is not None or kind == "embeddings"
     )
     stream = fields.get("stream") is True
-    return Call(kind, fields, model, stream, deterministic, reusable)
-
-
-def _name(model: object) -> str:
-    """A model's name as rules, the book and metrics have it; the call and its key keep their own.
-
-    The API bounds no name: it may hold a whole prompt.
-    """
-    if type(model) is not str:
-        return ""
-    if len(model) <= _LONGEST_NAME and model.isprintable():
-        return model
-    return "".join(letter for letter in model[:_LONGEST_NAME] if letter.isprintable())
-
-
-def _lenient(body: bytes, error: orjson.JSONDecodeError) -> Any:
-    """What some clients send and most services take, such as half of a pair of surrogates.
-
-    A text cut in the middle of an emoji has one.
-    """
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise InputError(f"the request body is not valid JSON: {error}") from None
+    model = model_name(fields.get("model"))
+    return Call(kind, fields, model, stream, deterministic, reusable, dialect)
 
 
 def _is_stateful(kind: str, fields: Mapping[str, Any]) -> bool:
@@ -130,13 +87,6 @@ def canonical(kind: str, fields: Mapping[str, Any]) -> bytes:
     inert = INERT[kind]
     kept = fields if inert.isdisjoint(fields) else {n: fields[n] for n in fields if n not in inert}
     for name in _NUMBERS:
-        value = kept.get(name)
-        if type(value) is float and value.is_integer() and abs(value) < _WHOLE:
-            kept = {**kept, name: int(value)}
+        if (number := alike(kept.get(name))) is not None:
+            kept = {**kept, name: number}
     return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
-
-
-def error_body(status: int, message: str, code: str) -> bytes:
-    """An error in the provider's own shape, so that its clients raise their own exceptions."""
-    kind = _ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")  # noqa: PLR2004 (HTTP)
-    return orjson.dumps({"error": {"message": message, "type": kind, "param": None, "code": code}})

@@ -1,0 +1,134 @@
+"""Steps: what a step is made from, what it may offer beside its call, and the steps put in order.
+
+A step is `async step(exchange, onward) -> Answer`. It may also have
+
+    admit(exchange)             before the key is made: may change the call's fields and body
+    at_once(exchange)           status, header block, body: an answer without a task, or None
+    start(), close()            async: work of its own beside the calls
+    gauges(), panels(), wrong() what it shows: to Prometheus, on the dashboard, to /readyz
+
+and each of these is looked for once, when the steps are put in order: a step that does not have one
+costs nothing there. Steps come in by entry point, in the group "lichen.step": a function that takes
+`StepParts` and gives the step, or None where nothing asks for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lichen.calls.exchange import pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from lichen.calls.answers import AnswerStore
+    from lichen.calls.booking import Booker
+    from lichen.calls.exchange import Exchange, Onward, Step, Upstream
+    from lichen.calls.holdout import Holdout
+    from lichen.calls.rules import Rules
+    from lichen.ledger.book import Book
+    from lichen.ledger.panel import Panel
+    from lichen.ledger.ports import Embedder, ForecastSource
+
+    WholeAnswer = tuple[int, bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where durable things of steps lie: beside a ledger that is a file, or in its database."""
+
+    ledger: str
+
+    def file(self, name: str) -> Path | None:
+        """A file for a step, beside the ledger's; None where the ledger is no file."""
+        return None if ":" in self.ledger else Path(f"{self.ledger}.{name}")
+
+    @property
+    def database(self) -> str:
+        """The ledger's own address: a path, "memory:" or "postgresql://..."."""
+        return self.ledger
+
+
+@dataclass(frozen=True, slots=True)
+class StepParts:
+    """What steps are made from.
+
+    `options` gives a section of the settings by its name. `entry_limit` is the longest answer that
+    is kept [byte]. `embedder` and `forecast` are opened when they are first asked for; they raise
+    `MissingExtra` where what they need is not installed. `zone` is that of this machine.
+    """
+
+    options: Callable[[str], Any]
+    book: Book
+    booker: Booker
+    rules: Rules
+    answers: AnswerStore
+    upstream: Upstream
+    holdout: Holdout
+    place: Place
+    entry_limit: float
+    zone: str
+    embedder: Callable[[], Embedder]
+    forecast: Callable[[], ForecastSource]
+    warn: Callable[[object], None]
+
+
+class Layers:
+    """The steps in their order around the innermost layer, and all they offer."""
+
+    def __init__(self, steps: Sequence[Step], innermost: Onward, booker: Booker) -> None:
+        self.booker = booker
+        self.steps = tuple(steps)
+        self.innermost = innermost
+        self.onward = pipeline(steps, innermost)
+        self._admit: tuple[Callable[[Exchange], None], ...] = tuple(self._having("admit"))
+        self._at_once: tuple[Callable[[Exchange], WholeAnswer | None], ...] = tuple(
+            self._having("at_once")
+        )
+
+    def _having(self, name: str) -> Iterable[Any]:
+        return (made for step in self.steps if (made := getattr(step, name, None)) is not None)
+
+    def admit(self, exchange: Exchange) -> None:
+        """Let the steps see a call before anything is done with it."""
+        for admit in self._admit:
+            admit(exchange)
+
+    def at_once(self, exchange: Exchange) -> WholeAnswer | None:
+        """Status, header block and body where a step has them at hand."""
+        for answer in self._at_once:
+            found = answer(exchange)
+            if found is not None:
+                return found
+        return None
+
+    async def start(self) -> None:
+        """Begin the steps' own work.
+
+        Raises:
+            LichenError: a step cannot begin.
+        """
+        for start in self._having("start"):
+            await start()
+
+    async def close(self) -> None:
+        """End the steps' own work, the innermost last."""
+        for close in self._having("close"):
+            await close()
+        self.booker.steps.trials.book()
+
+    def gauges(self) -> Mapping[str, float]:
+        """What the steps tell Prometheus."""
+        return {
+            name: value for gauges in self._having("gauges") for name, value in gauges().items()
+        }
+
+    def panels(self) -> list[Panel]:
+        """What the steps show on the dashboard."""
+        return [panel for panels in self._having("panels") for panel in panels()]
+
+    def wrong(self) -> list[str]:
+        """What is wrong with the steps; empty where all is well."""
+        return [line for wrong in self._having("wrong") for line in wrong()]
