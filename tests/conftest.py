@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("lichen.testing")
 
 from lichen.testing.postgres import PostgresServer, find_programs  # noqa: E402 (rewritten first)
+from lichen.testing.redis import RedisServer, find_redis  # noqa: E402
 
 # How quickly a law is checked is the machine's affair.
 settings.register_profile(
@@ -66,6 +67,16 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("there is no folder `shared` beside the checkout")
     return folder
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A running Redis or Valkey server, empty, for one test: it may be stopped and started."""
+    program = find_redis()
+    if program is None:
+        pytest.skip("Redis is not installed: apt-get install redis-server")
+    with RedisServer(program) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -67,7 +67,7 @@ def open_(path: Path, warned: list[str]) -> Iterator[Open]:
     """Opens stores on the file and closes them."""
     stores: list[AnswerStore] = []
 
-    def open_(where: Path | None = path, **bounds: float) -> AnswerStore:
+    def open_(where: Path | None = path, **bounds: Any) -> AnswerStore:
         stores.append(AnswerStore(where, warn=warned.append, **bounds))
         return stores[-1]
 

@@ -10,6 +10,7 @@ import pytest
 from lichen.ledger.memory import MemoryStore
 from lichen.ledger.postgres import PostgresStore
 from lichen.ledger.sqlite import SqliteStore
+from lichen.testing.store_forgetting import KeepsForgetting
 from lichen.testing.stores import StoreContract
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from lichen.testing.postgres import PostgresServer
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, KeepsForgetting):
     @pytest.fixture
     def store(self) -> MemoryStore:
         return MemoryStore()
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(StoreContract, KeepsForgetting):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SqliteStore]:
         store = SqliteStore(tmp_path / "book.db")
@@ -34,7 +35,7 @@ class TestSqliteStore(StoreContract):
 
 
 @pytest.mark.postgres
-class TestPostgresStore(StoreContract):
+class TestPostgresStore(StoreContract, KeepsForgetting):
     @pytest.fixture
     def store(self, postgres: PostgresServer) -> Iterator[PostgresStore]:
         store = PostgresStore(postgres.dsn, schema=f"book_{secrets.token_hex(4)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lichen.assemble.grids import open_forecasts
@@ -21,14 +20,28 @@ if TYPE_CHECKING:
 
 
 def open_answers(settings: Settings, warn: Callable[[object], None]) -> AnswerStore:
-    """The answer store, by default beside a ledger that is a file."""
-    from lichen.calls.answers import AnswerStore  # noqa: PLC0415 (strategies are put together here)
+    """The answer store, by default beside a ledger that is a file.
+
+    Raises:
+        InputError: nothing installed keeps answers at such an address, or it cannot be read.
+        MissingExtra: what keeps them there is not installed.
+    """
+    from lichen.calls.answers import AnswerParts  # noqa: PLC0415 (strategies are put together here)
 
     where = settings.cache or (
         "memory:" if ":" in settings.ledger else f"{settings.ledger}.answers"
     )
-    path = None if where == "memory:" else Path(where)
-    return AnswerStore(path, size=settings.cache_size, warn=warn)
+    scheme, colon, rest = where.partition(":")
+    name = scheme if where == "memory:" or (colon and rest.startswith("//")) else "file"
+    parts = AnswerParts(
+        where,
+        settings.cache_size,
+        settings.cache_entry_limit,
+        lambda section: getattr(settings, section),
+        warn,
+    )
+    store: AnswerStore = plugin("lichen.answers", name)(parts)
+    return store
 
 
 def open_layers(

@@ -15,17 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from lichen.calls.stored import Origin, Stored
-from lichen.ledger.estimate import Basis, Estimate
-from lichen.ledger.ports import CallReading
-from lichen.ledger.quantities import Carbon, Energy
-from lichen.ledger.tokens import Tokens
+from lichen.calls.answer_erasing import erase_from
+from lichen.calls.framing import UNREADABLE, described, description
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lichen.ledger.estimate import Q
+    from lichen.calls.forget import Forget
+    from lichen.calls.stored import Stored
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -58,6 +56,7 @@ class AnswerFile:
         self._queue: dict[bytes, Stored] = {}
         self._queued = 0
         self._well = True
+        self._recount = False
         self._wake, self._stop = threading.Event(), threading.Event()
         self._done = threading.Condition(self._lock)
         self._thread = threading.Thread(target=self._run, name="lichen-answers", daemon=True)
@@ -91,8 +90,9 @@ class AnswerFile:
                 "SELECT stored_us, expires_us, meta, body FROM answers WHERE key = ?", (key,)
             ).fetchone()
             if row is not None:
-                return _stored(key, *row)
-        except (sqlite3.Error, ValueError, LookupError, TypeError) as error:
+                stored_us, expires_us, meta, body = row
+                return described(key, stored_us, expires_us, orjson.loads(meta), body)
+        except (sqlite3.Error, *UNREADABLE) as error:
             self._warn(f"a stored answer cannot be read from {self._path}: {error}")
         self.keys.discard(key)
         return None
@@ -109,6 +109,29 @@ class AnswerFile:
             self._queued += stored.size
             self.keys.add(stored.key)
         self._wake.set()
+
+    def forget(self, which: Forget) -> int:
+        """Erase what is meant; how many answers went.
+
+        Raises:
+            StoreUnavailable: the file cannot be written.
+        """
+        with self._lock:
+            waiting = [each for each in self._queue.values() if _is_meant(each, which)]
+            for stored in waiting:
+                del self._queue[stored.key]
+                self._queued -= stored.size
+        gone = {stored.key for stored in waiting}.union(erase_from(self._path, which))
+        self.reread()
+        return len(gone)
+
+    def reread(self) -> None:
+        """Another process changed the file: see again what is in it."""
+        with suppress(sqlite3.Error):
+            rows = self._reader.execute("SELECT key FROM answers").fetchall()
+            with self._lock:
+                self.keys = {key for (key,) in rows} | set(self._queue)
+                self._recount = True
 
     def flush(self, timeout: float = 10.0) -> None:
         """Wait until what was put is written. [s]"""
@@ -164,8 +187,12 @@ class AnswerFile:
 
     def _write(self, batch: list[Stored]) -> list[bytes]:
         """Write answers in one transaction; the keys of those that had to go."""
-        db, size = self._db, self._size
+        db = self._db
         db.execute("BEGIN IMMEDIATE")
+        if self._recount:
+            self._recount = False
+            self._size = db.execute("SELECT coalesce(sum(size), 0) FROM answers").fetchone()[0]
+        size = self._size
         for stored in batch:
             row = _row(stored)
             had = db.execute("SELECT size FROM answers WHERE key = ?", row[:1]).fetchone()
@@ -201,59 +228,17 @@ def _open(path: Path) -> tuple[sqlite3.Connection, dict[bytes, int]]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+    # What goes is overwritten: answers hold what people asked.
+    db.execute("PRAGMA secure_delete = ON")
+    return db
+
+
+def _is_meant(stored: Stored, which: Forget) -> bool:
+    return which.covers(tenant=stored.tenant, at_us=stored.stored_us, texts=(stored.body,))
 
 
 def _row(stored: Stored) -> tuple[Any, ...]:
-    origin = stored.origin
-    reading = origin.reading
-    meta = orjson.dumps(
-        {
-            "status": stored.status,
-            "headers": [[n.decode("latin-1"), v.decode("latin-1")] for n, v in stored.headers],
-            "entry": origin.entry_id,
-            "kind": origin.kind,
-            "model": origin.model,
-            "zone": origin.zone,
-            "method": origin.method,
-            "factors": origin.factors,
-            "tokens": [getattr(origin.tokens, name) for name in Tokens.__slots__],
-            "energy": _numbers(reading.energy),
-            "embodied": _numbers(reading.embodied),
-            "cpu_seconds": origin.cpu_seconds,
-            "gaps": [list(origin.gaps), list(reading.gaps)],
-        }
-    )
+    meta = orjson.dumps(description(stored))
     size = len(stored.body) + len(meta) + _ROW_COST
     return stored.key, stored.stored_us, stored.expires_us, size, meta, stored.body
-
-
-def _numbers(known: Estimate[Any]) -> list[float]:
-    return [known.value.amount, known.low.amount, known.high.amount, int(known.basis)]
-
-
-def _estimate(kind: type[Q], numbers: list[float]) -> Estimate[Q]:
-    value, low, high, basis = numbers
-    return Estimate(kind(value), kind(low), kind(high), Basis(int(basis)))
-
-
-def _stored(key: bytes, stored_us: int, expires_us: int, meta: bytes, body: bytes) -> Stored:
-    said = orjson.loads(meta)
-    gaps, reading_gaps = said["gaps"]
-    reading = CallReading(
-        _estimate(Energy, said["energy"]), _estimate(Carbon, said["embodied"]), tuple(reading_gaps)
-    )
-    origin = Origin(
-        said["entry"],
-        said["kind"],
-        said["model"],
-        said["zone"],
-        said["method"],
-        said["factors"],
-        Tokens(*said["tokens"]),
-        reading,
-        said["cpu_seconds"],
-        tuple(gaps),
-    )
-    headers = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in said["headers"]]
-    return Stored(key, said["status"], headers, body, stored_us, expires_us, origin)

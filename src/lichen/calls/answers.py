@@ -4,27 +4,99 @@
 dictionaries. `keep` never waits. Both tiers are bounded in bytes, the oldest go first. Without a
 path nothing is written at all, and where the file cannot be used, answers stay in memory: the store
 only spares calls, so that nothing is lost without it.
+
+A `Remote` is a third tier that several machines share. It is asked off the hot path, by whoever may
+wait (`fetch`), and what it gives is in memory from then on.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lichen.calls.answer_file import AnswerFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
+    from lichen.calls.exchange import Step
+    from lichen.calls.forget import Forget
+    from lichen.calls.steps import StepParts
     from lichen.calls.stored import Stored
+
+
+class Remote(Protocol):
+    """Answers that several machines share. Nothing here raises but `forget`: it spares calls only.
+
+    It begins with the first call that asks it, in the event loop of that call.
+    """
+
+    async def fetch(self, key: bytes) -> Stored | None:
+        """The answer under a key; None where there is none, or none could be had in time."""
+        ...
+
+    def put(self, stored: Stored) -> None:
+        """Take an answer, to be written soon. Never waits."""
+        ...
+
+    async def landed(self, key: bytes) -> None:
+        """Wait until an answer that was put is written, or could not be."""
+        ...
+
+    async def forget(self, which: Forget) -> int:
+        """Erase what is meant; how many answers went.
+
+        Raises:
+            StoreUnavailable: it cannot be reached.
+        """
+        ...
+
+    def lease(self, parts: StepParts) -> Step | None:
+        """A step that lets identical calls of several machines become one, where it can."""
+        ...
+
+    def gauges(self) -> Mapping[str, float]:
+        """What it tells Prometheus, by full names."""
+        ...
+
+    async def close(self) -> None:
+        """Write what waits, for a moment, and release it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerParts:
+    """What an answer store is opened from: `where` it is, and its bounds [byte].
+
+    `options` gives a section of the settings by its name. An entry point of the group
+    "lichen.answers", named as an address begins, is a function from this to an `AnswerStore`.
+    """
+
+    where: str
+    size: float
+    entry_limit: float
+    options: Callable[[str], Any]
+    warn: Callable[[object], None]
+
+
+def open_file(parts: AnswerParts) -> AnswerStore:
+    """Answers in a file."""
+    return AnswerStore(Path(parts.where), size=parts.size, warn=parts.warn)
+
+
+def open_memory(parts: AnswerParts) -> AnswerStore:
+    """Answers in memory alone."""
+    return AnswerStore(None, size=parts.size, warn=parts.warn)
 
 
 class AnswerStore:
     """Keeps answers by key, at most `size` bytes in the file and `memory` bytes in memory.
 
-    `warn` hears what is wrong with the file, also from the thread that writes it.
+    `warn` hears what is wrong with the file, also from the thread that writes it. `remote` is what
+    other machines share, where they do.
     """
 
     def __init__(
@@ -34,7 +106,9 @@ class AnswerStore:
         size: float = 256e6,
         memory: float = 24e6,
         warn: Callable[[str], None] = lambda _message: None,
+        remote: Remote | None = None,
     ) -> None:
+        self.remote = remote
         self._memory_bound = min(memory, size)
         self._hot: OrderedDict[bytes, Stored] = OrderedDict()
         self._hot_size = 0
@@ -57,6 +131,42 @@ class AnswerStore:
         self._heat(stored)
         if self._file is not None:
             self._file.put(stored)
+        if self.remote is not None:
+            self.remote.put(stored)
+
+    async def fetch(self, key: bytes) -> Stored | None:
+        """The answer under a key as other machines know it, which is in memory from then on."""
+        if self.remote is None:
+            return None
+        stored = await self.remote.fetch(key)
+        if stored is not None:
+            self._heat(stored)
+        return stored
+
+    def forget(self, which: Forget) -> int:
+        """Erase what is meant from memory and the file; how many answers went.
+
+        Raises:
+            StoreUnavailable: the file cannot be written.
+        """
+        meant = [
+            kept
+            for kept in self._hot.values()
+            if which.covers(tenant=kept.tenant, at_us=kept.stored_us, texts=(kept.body,))
+        ]
+        for kept in meant:
+            del self._hot[kept.key]
+            self._hot_size -= kept.size
+        if self._file is None:
+            return len(meant)
+        return self._file.forget(which)
+
+    def reread(self) -> None:
+        """Others erased answers: let go of all in memory, and see what the file still has."""
+        self._hot.clear()
+        self._hot_size = 0
+        if self._file is not None:
+            self._file.reread()
 
     def _heat(self, stored: Stored) -> None:
         old = self._hot.pop(stored.key, None)

@@ -130,7 +130,7 @@ class ExactCache:
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Answer from the store; where the upstream fails, from what is past its time."""
         now_us = time.time_ns() // 1000
-        stored = self.fresh(exchange, now_us)
+        stored = self.fresh(exchange, now_us) or await self._from_others(exchange, now_us)
         if stored is not None:
             return self._again(exchange, stored, now_us, "hit")
         if exchange.directives.only_if_cached:
@@ -152,6 +152,15 @@ class ExactCache:
         if answer.status in _FAILED and (stale := self._stale(exchange)) is not None:
             return stale
         return answer
+
+    async def _from_others(self, exchange: Exchange, now_us: int) -> Stored | None:
+        """The answer that another machine's service keeps, where several share them."""
+        wishes = exchange.directives
+        asks_anew = wishes.no_store or wishes.no_cache
+        if self._answers.remote is None or not exchange.key or asks_anew:
+            return None
+        found = await self._answers.fetch(exchange.key)
+        return None if found is None else self.fresh(exchange, now_us)
 
     def _stale(self, exchange: Exchange) -> Answer | None:
         """A stored answer past its time, if the client takes one when the upstream fails."""

@@ -90,6 +90,7 @@ class Keeping:
                 now_us,
                 now_us + int(rule.ttl * _SECOND_US),
                 origin,
+                exchange.tenant,
             )
         )
 

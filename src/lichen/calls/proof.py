@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lichen.calls.booking import SHARED_CALL, STORED_CALL, WITHHELD
-from lichen.ledger.entry import NONE
+from lichen.ledger.entry import FORGOTTEN_MARK, NONE
 from lichen.ledger.errors import UnprovenSaving
 from lichen.ledger.proof import Proof, Prover
 
@@ -43,6 +43,13 @@ def prove_reuse(entry: Entry, book: Book) -> Proof:
             f"entry {entry.id} points to call {baseline.evidence}, which is not in this ledger: "
             "it was written elsewhere or lost at a hard stop"
         )
+    for one in (entry, source):
+        if FORGOTTEN_MARK in one.figures.raw:
+            raise UnprovenSaving(
+                f"what entry {one.id} was about was forgotten on request (lichen forget): its "
+                "figures stand as they were booked, and nobody can show any more that the two "
+                "calls were the same"
+            )
     again, source_again = book.pricer(figures, entry), book.pricer(source.figures, source)
     assert again.baseline is not None
     claimed, found = entry.saving, again.saving

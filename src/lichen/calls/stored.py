@@ -35,7 +35,10 @@ class Origin:
 
 @dataclass(slots=True)
 class Stored:
-    """An answer kept, ready to be sent again. Times in µs since 1970."""
+    """An answer kept, ready to be sent again. Times in µs since 1970.
+
+    `tenant` is whose call it came from: who may have it again is in the key.
+    """
 
     key: bytes
     status: int
@@ -44,6 +47,7 @@ class Stored:
     stored_us: int
     expires_us: int
     origin: Origin
+    tenant: str = ""
     # Made at the first hit, and again when the grid's intensity has changed.
     figures: Figures | None = None
     figures_until_us: int = 0

@@ -90,6 +90,8 @@ def _cache(settings: Settings) -> Iterator[Row]:
     )
     if where == "memory:":
         yield Row("cache", "ok", "answers are kept in memory and forgotten at the end")
+    elif "://" in where:
+        yield Row("cache", "ok", f"{shown(where).partition('?')[0]} · shared with other services")
     elif Path(where).exists():
         size = Path(where).stat().st_size / 1e6
         yield Row("cache", "ok", f"{where} · {size:.1f} of {settings.cache_size / 1e6:.0f} MB")

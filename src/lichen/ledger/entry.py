@@ -36,6 +36,12 @@ TRIAL = "trial."
 # together is not known.
 ACROSS_ZONES = "interval-across-zones"
 
+# What stands where a tenant, a name or a model stood that was forgotten on request.
+FORGOTTEN = "forgotten"
+# Raw values that are hashes of what was asked and answered, and the one that says they are gone.
+HASHES = ("call", "answer")
+FORGOTTEN_MARK = "forgotten"
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:

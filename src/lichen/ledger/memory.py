@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import bisect
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from lichen.ledger.entry import Entry
+from lichen.ledger.entry import FORGOTTEN, Entry
 from lichen.ledger.errors import EntryConflict
+from lichen.ledger.forgetting import Forgotten
 from lichen.ledger.ids import to_int
 from lichen.ledger.ports import Gap
 from lichen.ledger.recompute import Balance, Pricing, Revision
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lichen.ledger.entry import Figures
+    from lichen.ledger.forgetting import Oblivion
 
 _MINUTE_US = 60_000_000
 
@@ -33,6 +36,7 @@ class MemoryStore:
         self._rollups: dict[RollupKey, list[float]] = {}
         self._gaps: dict[str, Gap] = {}
         self._revisions: list[Revision] = []
+        self._forgotten: list[Forgotten] = []
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Add entries, all or none."""
@@ -43,7 +47,7 @@ class MemoryStore:
                 had = self._written.get(entry.id) or new.get(entry.id)
                 if had is None:
                     new[entry.id] = entry
-                elif had != entry:
+                elif had != entry and had.tenant != FORGOTTEN:
                     raise EntryConflict(entry.id)
             self._written.update(new)
             self._priced.update(new)
@@ -125,6 +129,28 @@ class MemoryStore:
             self._rollups = roll_up(priced)
             self._revisions.append(revision)
             return revision
+
+    def forget(self, which: Oblivion, *, at_us: int) -> int:
+        """Forget; how many entries say less now."""
+        with self._lock:
+            meant = {e.id: e for e in self._priced.values() if which.means(e)}
+            for kept in (self._written, self._priced):
+                kept.update({name: which.without(kept[name]) for name in meant})
+            self._rollups = roll_up(list(self._priced.values()))
+            number = len(self._forgotten) + 1
+            contained = bool(which.contains)
+            self._forgotten.append(
+                Forgotten(number, at_us, which.tenant, contained, which.before_us)
+            )
+            return len(meant)
+
+    def forgotten(self, after: int = 0) -> list[Forgotten]:
+        """What was forgotten, from a number on, oldest first."""
+        return self._forgotten[after:]
+
+    def seal(self) -> None:
+        """Name no tenant that was forgotten."""
+        self._forgotten = [replace(each, tenant="") for each in self._forgotten]
 
     def revisions(self) -> list[Revision]:
         """Every pricing again."""

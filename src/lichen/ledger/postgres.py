@@ -133,6 +133,10 @@ class PostgresStore(SqlStore):
             for at in range(0, len(values), width):
                 copy.write_row(values[at : at + width])
 
+    def _scrub(self) -> None:
+        tables = ("entries", "figures", "rollups", "forgotten")
+        self._writing.vacuum([f"{self._schema}.{table}" for table in tables])
+
     def close(self) -> None:
         """Close the connections."""
         self._writing.close()
@@ -159,6 +163,11 @@ class _Link:
                 # For this transaction only: a pool between us and the server may change sessions.
                 cursor.execute(f"SET LOCAL search_path TO {self._schema}")
                 yield _Cursor(cursor)
+
+    def vacuum(self, tables: Sequence[str]) -> None:
+        """Let the server use the places of rows that are gone; it runs outside any transaction."""
+        with self._lock, self._caught():
+            self._connected().execute(f"VACUUM {', '.join(tables)}")
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._closed:

@@ -7,6 +7,7 @@
     rollups    sums by minute, hour and day, kept in the same transaction as the entries
     gaps       what should be in the book and is not, counted
     revisions  each time history was priced again, with the balance before and after
+    forgotten  each time something was forgotten on request (forgetting.py), the one change of rows
 
 Each step of `MIGRATIONS` takes the tables one version further, in order. They are written in
 SQLite's words; a store of another kind translates the types. A value's place is a `?`.
@@ -63,6 +64,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO repriced SELECT old, revision, 0, new FROM repriced_whole",
         "DROP TABLE repriced_whole",
     ),
+    # What was forgotten on request: an audit without what it was, and how services hear of it.
+    (
+        """CREATE TABLE forgotten (number INTEGER PRIMARY KEY, at_us INTEGER NOT NULL,
+            tenant TEXT NOT NULL, contained INTEGER NOT NULL, before_us INTEGER,
+            entries INTEGER NOT NULL)""",
+    ),
 )
 
 FIGURES_WIDTH = 1 + len(FIGURE_COLUMNS)
@@ -102,6 +109,13 @@ ADD_TO_GAPS = (
     "excluded.last_us THEN excluded.last_us ELSE gaps.last_us END"
 )
 LAST_REVISION = "SELECT coalesce(max(number), 0) FROM revisions"
+ADD_FORGOTTEN = (
+    "INSERT INTO forgotten SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM forgotten"
+)
+FORGOTTEN_SINCE = (
+    "SELECT number, at_us, tenant, contained, before_us FROM forgotten WHERE number > ? "
+    "ORDER BY number"
+)
 ADD_REVISION = "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 

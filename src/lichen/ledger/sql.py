@@ -11,7 +11,9 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from lichen.ledger import schema
+from lichen.ledger.entry import FORGOTTEN
 from lichen.ledger.errors import EntryConflict, StoreUnavailable
+from lichen.ledger.forgetting import Forgetting, Forgotten
 from lichen.ledger.ids import to_int
 from lichen.ledger.ports import Gap
 from lichen.ledger.repricing import Repricing
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.forgetting import Oblivion
     from lichen.ledger.recompute import Pricing, Revision
     from lichen.ledger.writing import Cursor
 
@@ -73,6 +76,10 @@ class SqlStore(ABC):
     @abstractmethod
     def _insert(self, cursor: Cursor, table: str, width: int, values: list[Any]) -> None:
         """Insert rows of `width` columns laid end to end."""
+
+    @abstractmethod
+    def _scrub(self) -> None:
+        """Let go of the places of what is gone."""
 
     @abstractmethod
     def close(self) -> None:
@@ -148,7 +155,7 @@ class SqlStore(ABC):
                 had = written.get(entry.id) or new.get(entry.id)
                 if had is None:
                     new[entry.id] = entry
-                elif had != entry:
+                elif had != entry and had.tenant != FORGOTTEN:
                     raise EntryConflict(entry.id)
         return list(new.values())
 
@@ -211,6 +218,33 @@ class SqlStore(ABC):
         """Price every entry again, in one transaction; the old figures stay."""
         with self._lock, self._alone() as cursor:
             return Repricing(cursor, self._insert, pricing).run(reason)
+
+    def forget(self, which: Oblivion, *, at_us: int) -> int:
+        """Forget, in one transaction, and note that it was; how many entries say less now."""
+        with self._lock, self._alone() as cursor:
+            count = Forgetting(cursor, which).run()
+            noted = (at_us, which.tenant, int(bool(which.contains)), which.before_us, count)
+            cursor.execute(schema.ADD_FORGOTTEN, noted)
+        self._forget()
+        return count
+
+    def forgotten(self, after: int = 0) -> list[Forgotten]:
+        """What was forgotten, from a number on, oldest first."""
+        rows = self._read(schema.FORGOTTEN_SINCE, (after,))
+        return [
+            Forgotten(number, at_us, tenant, bool(contained), before_us)
+            for number, at_us, tenant, contained, before_us in rows
+        ]
+
+    def seal(self) -> None:
+        """All have heard: name no tenant that was forgotten, and let no byte of one be found.
+
+        What backups and a database's log hold of it, no statement can reach.
+        """
+        with self._lock:
+            with self._alone() as cursor:
+                cursor.execute("UPDATE forgotten SET tenant = ''")
+            self._scrub()
 
     def revisions(self) -> list[Revision]:
         """Every pricing again, oldest first."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from lichen.ledger.writing import Cursor
 
 BUSY_MS = 5000
+# How long writing the file anew waits for those who use it. [s]
+_SCRUB_S = 30.0
 # "lich" in ASCII: `file` and other tools can tell a ledger from any other database.
 APPLICATION_ID = 0x6C696368
 # Source: SQLite documentation, "Limits": SQLITE_MAX_VARIABLE_NUMBER.
@@ -73,6 +75,8 @@ class SqliteStore(SqlStore):
         )
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA temp_store = MEMORY")
+        # What is forgotten is overwritten; nothing else is ever deleted or shortened.
+        db.execute("PRAGMA secure_delete = ON")
         return db
 
     def _prepare(self) -> None:
@@ -148,6 +152,17 @@ class SqliteStore(SqlStore):
             while rows <= most and len(values) - at >= size:
                 cursor.execute(_insertion(table, width, rows), values[at : at + size])
                 at += size
+
+    def _scrub(self) -> None:
+        # Old copies of rows lie in the gaps of pages that were split: all are written anew.
+        with self._translated():
+            scrubbing = sqlite3.connect(self.path, timeout=_SCRUB_S, isolation_level=None)
+            try:
+                scrubbing.execute("PRAGMA secure_delete = ON")
+                scrubbing.execute("VACUUM")
+                scrubbing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                scrubbing.close()
 
     def close(self) -> None:
         """Close the file."""

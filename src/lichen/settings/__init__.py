@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
 from lichen.calls.rules import RouteRule
+from lichen.calls.shared.options import SharedOptions
 from lichen.ledger.errors import InputError
 from lichen.settings.files import files, table_of
 
@@ -93,11 +94,13 @@ class Settings:
     steps: tuple[str, ...] = (
         "exact",
         "coalesce",
+        "lease",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    shared: SharedOptions = field(default_factory=SharedOptions)
     # What each [[route]] says; the settings above hold for what it does not say.
     routes: tuple[Mapping[str, Any], ...] = ()
 

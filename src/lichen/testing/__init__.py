@@ -1,6 +1,7 @@
 """Testing: contracts, samples and hypothesis strategies, for plug-in authors and our own tests.
 
-stores      StoreContract: what every store must keep
+stores      StoreContract: what every store must keep, and
+            store_forgetting, KeepsForgetting, if it forgets on request
 samples     entries to test with, and a price list that changes
 prices      a call meter and a grid to check in the head
 strategies  hypothesis strategies for every type of the ledger
@@ -18,6 +19,7 @@ kubernetes_rules  what that API refuses
 jobs        a queue of jobs, forecasts by the second, runners on this machine
 postgres    a real PostgreSQL server for as long as the tests run
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
+redis       a real Redis or Valkey server for as long as the tests run
 scenarios   published scenarios of planning, to hold a planner against
 questions   chat calls that nobody has made before
 jobs        a queue of jobs, forecasts by the second, runners on this machine

@@ -1,0 +1,184 @@
+"""RedisAnswers: answers that several services share, by key, in Redis or Valkey.
+
+    lichen:1:answer:KEY      a frame (see lichen.calls.framing), expiring when the answer does
+
+The key is the call's hash, tenant included, so that what one tenant paid for no other finds. Redis
+bounds all of them together (`maxmemory` with `allkeys-lru`); each is bounded here. Writing never
+waits, and no look-up takes longer than the link allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from lichen.calls.framing import UNREADABLE, framed, unframed
+from lichen.calls.shared.index import SharedIndex
+from lichen.calls.shared.lease import Lease, Leases
+from lichen.calls.shared.link import Away
+from lichen.ledger.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lichen.calls.forget import Forget
+    from lichen.calls.shared.link import Link
+    from lichen.calls.steps import StepParts
+    from lichen.calls.stored import Stored
+
+PREFIX = b"lichen:1:answer:"
+# Bytes of answers on their way beyond which more are not shared: the server is too slow for them.
+_WAITING = 32e6
+# How long closing waits for answers on their way. [s]
+_LAST_S = 2.0
+# Answers looked at in one go while forgetting.
+_PAGE = 64
+# How long one such go may take. [s]
+_FORGET_S = 10.0
+
+
+def name_of(key: bytes) -> bytes:
+    """What an answer's key is called in Redis."""
+    return PREFIX + key.hex().encode()
+
+
+class RedisAnswers:
+    """Keeps the `Remote` port over a link. No answer over `entry_limit` [byte] is shared.
+
+    `lease` is how long a service that stopped may keep others from making its call [s].
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        entry_limit: float = 1e6,
+        lease: float = 5.0,
+        warn: Callable[[str], None] = lambda _message: None,
+    ) -> None:
+        self._link = link
+        self._entry_limit = entry_limit
+        self._lease = lease
+        self._warn = warn
+        self._writing: dict[bytes, asyncio.Task[None]] = {}
+        self._waiting = 0
+        self._found = self._missed = self._unshared = 0
+
+    async def fetch(self, key: bytes) -> Stored | None:
+        """The answer under a key; None where there is none, or none could be had in time."""
+        name = name_of(key)
+        try:
+            frame = await self._link.ask(lambda redis: redis.get(name))
+            if frame is not None:
+                stored = unframed(key, frame)
+                self._found += 1
+                return stored
+        except Away:
+            pass
+        except UNREADABLE as error:
+            self._warn(f"a shared answer at {self._link.where} cannot be used: {error}")
+        self._missed += 1
+        return None
+
+    def put(self, stored: Stored) -> None:
+        """Take an answer, to be written soon; one that is too long is not shared."""
+        size = len(stored.body)
+        if size > self._entry_limit or self._waiting + size > _WAITING or not self._link.is_up:
+            self._unshared += 1
+            return
+        before = self._writing.get(stored.key)
+        task = asyncio.get_running_loop().create_task(self._write(stored, before))
+        self._writing[stored.key] = task
+        self._waiting += size
+        task.add_done_callback(lambda _task: self._written(stored, task))
+
+    async def _write(self, stored: Stored, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait((before,))
+        left_ms = stored.expires_us // 1000 - time.time_ns() // 1_000_000
+        if left_ms <= 0:
+            return
+        name, frame = name_of(stored.key), framed(stored)
+        try:
+            await self._link.ask(lambda redis: redis.set(name, frame, px=left_ms), beyond=1.0)
+        except Away:
+            self._unshared += 1
+
+    def _written(self, stored: Stored, task: asyncio.Task[None]) -> None:
+        self._waiting -= len(stored.body)
+        if self._writing.get(stored.key) is task:
+            del self._writing[stored.key]
+
+    async def landed(self, key: bytes) -> None:
+        """Wait until an answer that was put is written, or could not be."""
+        if (task := self._writing.get(key)) is not None:
+            await asyncio.wait((task,))
+
+    async def forget(self, which: Forget) -> int:
+        """Erase what is meant; how many answers went.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached.
+        """
+        gone = 0
+        cursor = 0
+        try:
+            while True:
+                at = cursor
+                cursor, names = await self._link.ask(
+                    lambda redis, at=at: redis.scan(at, match=PREFIX + b"*", count=_PAGE),  # type: ignore[misc]
+                    beyond=_FORGET_S,
+                )
+                if names:
+                    gone += await self._erase(names, which)
+                if cursor == 0:
+                    return gone
+        except Away:
+            raise StoreUnavailable(
+                self._link.where, "it cannot be reached", "forget again when it can"
+            ) from None
+
+    async def _erase(self, names: list[bytes], which: Forget) -> int:
+        frames = await self._link.ask(lambda redis: redis.mget(names), beyond=_FORGET_S)
+        meant = list(_meant(zip(names, frames, strict=True), which))
+        if not meant:
+            return 0
+        return int(await self._link.ask(lambda redis: redis.delete(*meant), beyond=_FORGET_S))
+
+    def lease(self, parts: StepParts) -> Lease:
+        """The step by which identical calls of several services become one."""
+        leases = Leases(self._link, seconds=self._lease)
+        return Lease(leases, parts.answers, parts.booker)
+
+    def index(self, kind: str, *, ttl: float) -> SharedIndex:
+        """A log of what a step's index holds, kept for `ttl` [s] after its last change."""
+        return SharedIndex(self._link, kind, ttl=ttl)
+
+    def gauges(self) -> dict[str, float]:
+        """What it tells Prometheus."""
+        return {
+            "lichen_shared_cache_up": float(self._link.is_up),
+            "lichen_shared_cache_found": self._found,
+            "lichen_shared_cache_missed": self._missed,
+            "lichen_shared_cache_unshared": self._unshared,
+        }
+
+    async def close(self) -> None:
+        """Write what waits, for a moment, and let go of the connections."""
+        if self._writing:
+            await asyncio.wait(list(self._writing.values()), timeout=_LAST_S)
+        await self._link.close()
+
+
+def _meant(kept: Iterator[tuple[bytes, bytes | None]], which: Forget) -> Iterator[bytes]:
+    for name, frame in kept:
+        if frame is None:
+            continue
+        try:
+            stored: Any = unframed(bytes.fromhex(name.removeprefix(PREFIX).decode()), frame)
+        except UNREADABLE:
+            yield name  # nobody can say whose it is
+            continue
+        if which.covers(tenant=stored.tenant, at_us=stored.stored_us, texts=(stored.body,)):
+            yield name

@@ -1,0 +1,1 @@
+"""Similar prompts: an answer is given again only where evidence says that it serves."""

@@ -1,0 +1,100 @@
+"""The decider keeps the share of wrong answers among hits below what was asked, or abstains."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from lichen.calls.similar.decision import Decider, Standing
+from lichen.calls.similar.evidence import upper
+from lichen.ledger.errors import InputError
+
+_PRIOR = (0.0, 1.0)
+
+
+def _run(
+    seed: int, delta: float, *, calls: int = 4000, hopeless: bool = False
+) -> tuple[Decider, int, int]:
+    """Traffic whose odds are the feature itself: the decider, its hits and how many were wrong."""
+    lot = random.Random(seed)
+    decider = Decider(delta, prior=_PRIOR, draw=lot.random)
+    hits = wrong = 0
+    for _ in range(calls):
+        odds = lot.gauss(2.5, 2.0)
+        chance = 0.7 if hopeless else 1 / (1 + 2.718281828**-odds)
+        correct = lot.random() < chance
+        verdict = decider.decide((odds,))
+        if verdict.accept:
+            hits += 1
+            wrong += not correct
+        else:
+            decider.learn(verdict, correct=correct)
+    return decider, hits, wrong
+
+
+@pytest.mark.parametrize(("delta", "least"), [(0.02, 100), (0.05, 700), (0.1, 1500)])
+def test_the_error_among_hits_stays_below_what_was_asked(delta: float, least: int) -> None:
+    runs = [_run(seed, delta) for seed in range(40)]
+
+    broken = sum(wrong > delta * hits for _, hits, wrong in runs)
+    assert broken <= 2
+    assert sum(hits for _, hits, _ in runs) > 40 * least
+
+
+def test_a_hopeless_stream_is_never_answered() -> None:
+    decider, hits, _ = _run(1, 0.05, hopeless=True)
+
+    assert hits == 0
+    assert str(decider.standing).startswith("no safe threshold at 5 % on this traffic yet: ")
+
+
+def test_what_was_learnt_survives_a_restart() -> None:
+    decider, _, _ = _run(2, 0.05)
+    again = Decider(0.05, prior=_PRIOR)
+
+    taken = again.restore(json.loads(json.dumps(decider.state())))
+
+    assert taken
+    assert again.standing == decider.standing
+    assert again.state() == decider.state()
+
+
+def test_a_state_of_another_shape_is_left_alone() -> None:
+    decider, _, _ = _run(2, 0.05)
+    other = Decider(0.05, prior=(0.0, 1.0, 1.0))
+
+    taken = other.restore(decider.state())
+
+    assert not taken
+    assert isinstance(other.standing, Standing)
+    assert other.standing.threshold is None
+
+
+def test_traffic_that_turns_bad_ends_the_answers() -> None:
+    decider, _, _ = _run(3, 0.05)
+    lot = random.Random(4)
+    decider_hits = []
+    for _ in range(20000):
+        verdict = decider.decide((6.0,))
+        decider_hits.append(verdict.accept)
+        if not verdict.accept:
+            decider.learn(verdict, correct=lot.random() < 0.7)
+
+    assert decider_hits[0]
+    assert not any(decider_hits[-1000:])
+    assert sum(decider_hits) < 3000
+
+
+@pytest.mark.parametrize("delta", [0.0, 1.0, -0.1, 5.0])
+def test_a_bound_that_is_no_share_is_refused(delta: float) -> None:
+    with pytest.raises(InputError, match="give a share between 0 and 1"):
+        Decider(delta, prior=_PRIOR)
+
+
+def test_the_upper_bound_is_clopper_and_pearsons() -> None:
+    # 0 of 59: 1 − .05^(1/59); 5 of 100: .10225 (any table of exact binomial limits).
+    assert upper(0, 59) == pytest.approx(1 - 0.05 ** (1 / 59), abs=1e-6)
+    assert upper(5, 100) == pytest.approx(0.10225, abs=1e-4)
+    assert upper(3, 3) == 1.0
