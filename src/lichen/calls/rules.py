@@ -15,7 +15,8 @@ class RouteRule:
 
     `sampled` is "bypass" (a sampled call wants a new answer each time) or "reuse"; `scope` is
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
-    serves [s].
+    serves [s]; `compress` is "off", "lossless" (prompts are written shorter, nothing is lost) or
+    "lossy" (of a context what serves the question is selected).
     """
 
     route: str = "*"
@@ -23,6 +24,7 @@ class RouteRule:
     sampled: str = field(default="bypass", metadata=choices("bypass", "reuse"))
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
+    compress: str = field(default="off", metadata=choices("off", "lossless", "lossy"))
 
 
 class Rules:

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lichen.calls.compress.options import CompressOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
 from lichen.calls.rules import RouteRule
@@ -93,12 +94,14 @@ class Settings:
     # The steps of a call by the names of their entry points, outermost first.
     steps: tuple[str, ...] = (
         "exact",
+        "compress",
         "coalesce",
         "lease",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
+    compress: CompressOptions = field(default_factory=CompressOptions)
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
     shared: SharedOptions = field(default_factory=SharedOptions)
     # What each [[route]] says; the settings above hold for what it does not say.

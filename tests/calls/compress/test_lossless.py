@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lichen.calls.compress import expand, shorten
+from lichen.calls.compress.expand import expand
+from lichen.calls.compress.lossless import shorten
 from lichen.calls.compress.exact_json import Digits, read, write
 from lichen.ledger.errors import InputError
 from lichen.text.tokens import tokenizer_for

@@ -11,14 +11,14 @@ grow is given back as it came. `expand` undoes it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.calls.compress import table
 from lichen.calls.compress.exact_json import Inexact, end_of, minified, read, read_at, write
 from lichen.calls.compress.space import fenced, is_within, trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from lichen.text.tokens import Tokenizer
 
@@ -37,22 +37,57 @@ _LINES = re.compile(r"\s*\{[^\n]*\}[ \t]*\n\s*\{")
 _DEEPEST = 64
 
 
+class Made(NamedTuple):
+    """A text as it was made, and the tokens before and after. [token]"""
+
+    text: str
+    before: int
+    after: int
+
+
 def shorten(text: str, tokenizer: Tokenizer) -> str:
     """The shortest of the ways to write a text that lose nothing; the text itself where none is.
 
     Never raises for what the text says.
     """
+    made = shortened(text, tokenizer)
+    return text if made is None else made.text
+
+
+def shortened(text: str, tokenizer: Tokenizer) -> Made | None:
+    """The same with its counts; None where the text stays as it is."""
     if len(text) < _SHORTEST or has_marks(text):
-        return text
-    limit = -1
-    for candidate in _candidates(text):
+        return None
+    return first_shorter(text, _candidates(text), tokenizer)
+
+
+def with_short_documents(text: str, tokenizer: Tokenizer) -> Made | None:
+    """A text in which words stand, with the documents of JSON beside the words shortened.
+
+    A text that is nothing but a document is left alone: then the document is what is asked about.
+    """
+    if len(text) < _SHORTEST or has_marks(text) or not _is_beside_words(text):
+        return None
+    return first_shorter(text, (_embedded(text),), tokenizer)
+
+
+def first_shorter(text: str, candidates: Iterable[str], tokenizer: Tokenizer) -> Made | None:
+    """The first candidate with fewer tokens than the text, which can go over the wire."""
+    before = -1
+    for candidate in candidates:
         if candidate == text:
             continue
-        if limit < 0:
-            limit = tokenizer.count(text)
-        if tokenizer.count(candidate) < limit and _is_writable(candidate):
-            return candidate
-    return text
+        if before < 0:
+            before = tokenizer.count(text)
+        after = tokenizer.count(candidate)
+        if after < before and _is_writable(candidate):
+            return Made(candidate, before, after)
+    return None
+
+
+def _is_beside_words(text: str) -> bool:
+    bare = text.strip()
+    return not (bare[:1] in ("[", "{") and bare[-1:] in ("]", "}"))
 
 
 def has_marks(text: str) -> bool:
