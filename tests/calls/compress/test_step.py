@@ -134,7 +134,7 @@ async def test_a_client_may_ask_for_none_and_the_conversation_stays_as_it_was_se
 ) -> None:
     house = build(route=ROUTES, holdout={"share": 0})
 
-    await house.ask(conversation(rows()), headers=[(b"x-lichen-compress", b"off")])
+    await house.ask(conversation(rows()), x_lichen_compress="off")
     await house.ask(conversation(rows(), rows(50, 9)))
 
     first, second = sent(house, 0), sent(house, 1)
