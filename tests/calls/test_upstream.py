@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from lichen.calls import directives, line, pool
+from lichen.calls import directives, pool
 from lichen.calls.exchange import Answer, Call, Exchange
 from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.calls.upstream import HttpUpstream
@@ -551,14 +551,46 @@ async def test_a_stream_of_a_known_length_says_so() -> None:
         assert looked_at.length == 2
 
 
-async def test_an_answer_beyond_all_bounds_is_not_held_in_memory(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(line, "_LONGEST_WHOLE", 1000)
-    long = b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n" + b"x" * 2000
-    async with RawServer(long) as server, upstream_at(server.url) as upstream:
-        with pytest.raises(UpstreamError, match="more than 1,000 bytes"):
-            await upstream.send(an_exchange())
+async def test_an_answer_too_long_to_be_held_passes_as_a_stream_of_its_length() -> None:
+    size = 3_000_000
+    long = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"x" * size
+    async with RawServer(long, OK) as server, upstream_at(server.url) as upstream:
+        upstream._pool._whole = 1e6
+        answer = await upstream.send(an_exchange())
+        held = upstream._pool.held
+        came = await all_of(answer)
+        again = await upstream.send(an_exchange())
+
+    assert (answer.length, len(came), answer.body) == (size, size, b"")
+    assert held == 0
+    assert again.body == b"{}"
+    assert server.connections == 1
+
+
+async def test_whole_answers_that_come_in_are_counted_until_they_are_there_or_lost() -> None:
+    half = b"HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n" + b"x" * 100_000
+    rest = b"x" * 100_000
+    go_on = asyncio.Event()
+
+    async def in_halves(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(half)
+        await writer.drain()
+        await go_on.wait()
+        writer.write(rest)
+
+    async with RawServer(in_halves) as server, upstream_at(server.url) as upstream:
+        first, left = (asyncio.create_task(upstream.send(an_exchange())) for _ in range(2))
+        while upstream._pool.held < 200_000:  # noqa: ASYNC110 (no one would set an event)
+            await asyncio.sleep(0.005)
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        after_one_left = upstream._pool.held
+        go_on.set()
+        answer = await first
+
+    assert after_one_left == 100_000
+    assert len(answer.body) == 200_000
+    assert upstream._pool.held == 0
 
 
 async def test_a_refused_connection_says_so() -> None:

@@ -28,7 +28,7 @@ PATIENCE_S = 10.0
 class RunningServer:
     """A `Server` that listens on a free port of the loopback address."""
 
-    def __init__(self, handle: Handler, **limits: float) -> None:
+    def __init__(self, handle: Handler, **limits: Any) -> None:
         self._loop = uvloop.new_event_loop()
         self._handle, self._limits = handle, Limits(**limits)
         self._ready = threading.Event()

@@ -8,6 +8,7 @@ in `lichen.ledger.ports`.
 books       open(): a book with its store, prices and provers; meters
 grids       what prices entries, what plans look ahead with, what forecasters learn from
 exchanges   the pipeline of calls
+upstreams   a service at a URL, with what lies around it for when it fails
 jobs        the queue, the planner, executors, the runner, the settlement
 plugins     what entry points name
 """
@@ -33,6 +34,7 @@ from lichen.assemble.grids import (
     open_history,
 )
 from lichen.assemble.jobs import make_executor, make_planner, make_runner, make_settler, open_queue
+from lichen.assemble.upstreams import open_http
 
 __all__ = [
     "find_meters",
@@ -52,6 +54,7 @@ __all__ = [
     "open_forecasts",
     "open_grid",
     "open_history",
+    "open_http",
     "open_layers",
     "open_queue",
     "open_store",

@@ -123,6 +123,7 @@ def open_store(where: str) -> Store:
 def make_pricer(settings: Settings) -> Pricer:
     """Today's prices: the token meter, the process meter's power, the grid."""
     from lichen.calls import acts  # noqa: PLC0415 (put together here)
+    from lichen.calls.gate import price as of_gate  # noqa: PLC0415
     from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415
     from lichen.meter.windows import reading_of_window  # noqa: PLC0415
     from lichen.train.green.account import reprice  # noqa: PLC0415
@@ -142,6 +143,7 @@ def make_pricer(settings: Settings) -> Pricer:
     whole: dict[str, Callable[[Figures, Entry], Figures]] = {
         "settlement": partial(reprice, reading=reading_of_cpu, factors=factors),
         "difference": again,
+        "gate": lambda figures, entry: of_gate.reprice(figures, entry, pricer=pricer),
     }
     pricer = Pricer(calls, make_grid(settings), readers, spans=("window",), whole=whole)
     return pricer

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from lichen.settings import Settings
 
 
+def answers_place(settings: Settings) -> str:
+    """Where answers are kept: a file, "memory:" or an address."""
+    return settings.cache or ("memory:" if ":" in settings.ledger else f"{settings.ledger}.answers")
+
+
 def open_answers(settings: Settings, warn: Callable[[object], None]) -> AnswerStore:
     """The answer store, by default beside a ledger that is a file.
 
@@ -28,9 +33,7 @@ def open_answers(settings: Settings, warn: Callable[[object], None]) -> AnswerSt
     """
     from lichen.calls.answers import AnswerParts  # noqa: PLC0415 (strategies are put together here)
 
-    where = settings.cache or (
-        "memory:" if ":" in settings.ledger else f"{settings.ledger}.answers"
-    )
+    where = answers_place(settings)
     scheme, colon, rest = where.partition(":")
     name = scheme if where == "memory:" or (colon and rest.startswith("//")) else "file"
     parts = AnswerParts(

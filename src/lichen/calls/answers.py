@@ -11,6 +11,7 @@ wait (`fetch`), and what it gives is in memory from then on.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -31,8 +32,12 @@ if TYPE_CHECKING:
 class Remote(Protocol):
     """Answers that several machines share. Nothing here raises but `forget`: it spares calls only.
 
-    It begins with the first call that asks it, in the event loop of that call.
+    It works in the event loop that starts it, or of the first call that asks it.
     """
+
+    async def start(self) -> None:
+        """Connect before the first call does, where it can be reached."""
+        ...
 
     async def fetch(self, key: bytes) -> Stored | None:
         """The answer under a key; None where there is none, or none could be had in time."""
@@ -149,6 +154,10 @@ class AnswerStore:
         Raises:
             StoreUnavailable: the file cannot be written.
         """
+        gone = self._cool(which)
+        return gone if self._file is None else self._file.forget(which)
+
+    def _cool(self, which: Forget) -> int:
         meant = [
             kept
             for kept in self._hot.values()
@@ -157,9 +166,22 @@ class AnswerStore:
         for kept in meant:
             del self._hot[kept.key]
             self._hot_size -= kept.size
-        if self._file is None:
-            return len(meant)
-        return self._file.forget(which)
+        return len(meant)
+
+    async def heed(self, which: Forget | None) -> None:
+        """Another process erased answers: let go of what is meant, here and in this file.
+
+        What is not told (words) it alone could look for: then all in memory is let go of.
+
+        Raises:
+            StoreUnavailable: the file cannot be written.
+        """
+        if which is None:
+            self.reread()
+            return
+        self._cool(which)
+        if self._file is not None:
+            await asyncio.to_thread(self._file.forget, which)
 
     def reread(self) -> None:
         """Others erased answers: let go of all in memory, and see what the file still has."""

@@ -6,6 +6,7 @@ is read. Chunks that came meanwhile are given as one piece.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol, Self
 
 from lichen.ledger.errors import UpstreamError
@@ -13,8 +14,13 @@ from lichen.ledger.errors import UpstreamError
 if TYPE_CHECKING:
     import asyncio
 
+    from lichen.calls.exchange import Answer
+
 # Bytes that wait for their reader before the upstream is held up. [byte]
 _MOST = 256 * 1024
+
+# An error's text; what is longer is none. [byte]
+_LONGEST_ERROR = 1024 * 1024
 
 
 class Source(Protocol):
@@ -98,3 +104,24 @@ class Body:
         self._pieces = []
         if line is not None:
             line.fail("it was left")
+
+
+async def whole_of(answer: Answer) -> bytes:
+    """An error's body, whole: errors are short, and none is ever streamed on.
+
+    Raises:
+        UpstreamError: it broke off, or is longer than any error.
+    """
+    stream, answer.stream = answer.stream, None
+    if stream is None:
+        return answer.body
+    parts, size = [], 0
+    async with aclosing(stream) as chunks:
+        async for chunk in chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size > _LONGEST_ERROR:
+                raise UpstreamError(
+                    f"the upstream answered {answer.status} with more than {_LONGEST_ERROR:,} bytes"
+                )
+    return b"".join(parts)

@@ -107,6 +107,8 @@ class Booker:
             raw["cpu_seconds"] = record.cpu_seconds
         if exchange.noted is not None:
             raw.update(exchange.noted.raw)
+            if "call" in raw:
+                raw["answer"] = record.digest
         return Figures(
             name=exchange.call.kind if exchange.call else "other",
             strategy=WITHHELD if exchange.withheld else NONE,
@@ -207,8 +209,16 @@ class Booker:
             stored.tail = b"\r\nage: "
         stored.figures_until_us = (now_us // _MINUTE_US + 1) * _MINUTE_US
 
-    def shared(self, exchange: Exchange, record: Record, entry_id: str) -> Headers:
-        """Book a call that was answered by another one under way; its headers."""
+    def shared(
+        self,
+        exchange: Exchange,
+        record: Record,
+        entry_id: str,
+        *,
+        strategy: str = COALESCE,
+        method: str = SHARED_CALL,
+    ) -> Headers:
+        """Book a call that was answered by another one under way, or just before; its headers."""
         start_us, end_us = exchange.started_us, time.time_ns() // 1000
         origin = origin_of(exchange, record)
         if origin is None:
@@ -216,12 +226,14 @@ class Booker:
             self.unknown(exchange, replace(record, entry_id=entry_id, reading=None), NOT_PRICED)
             return []
         try:
-            figures = self._instead(origin, start_us, COALESCE, SHARED_CALL)
+            figures = self._instead(origin, start_us, strategy, method)
         except Exception as error:  # noqa: BLE001 (the call was answered: it becomes a gap)
             self.tell(error)
-            figures = _gap(origin, COALESCE)
+            figures = _gap(origin, strategy)
         else:
-            raw = {**figures.raw, "call": exchange.key.hex()[:32], "answer": record.digest}
+            noted = exchange.noted.raw if exchange.noted is not None else {}
+            call = exchange.key.hex()[:32] or noted.get("call", "")
+            raw = {**figures.raw, "call": call, "answer": record.digest}
             figures = replace(figures, raw=raw)
         self._put(Entry(entry_id, start_us, end_us, exchange.tenant, figures))
         if exchange.noted is not None:

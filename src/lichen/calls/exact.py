@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer, Exchange
 from lichen.calls.key import is_exact, key_of
+from lichen.calls.resilience.standby import key_apart
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lichen.calls.answers import AnswerStore
     from lichen.calls.booking import Booker
     from lichen.calls.exchange import Onward, Record
@@ -23,9 +26,9 @@ if TYPE_CHECKING:
     from lichen.calls.stored import Stored
 
 _SECOND_US = 1_000_000
-# The answers that stale-if-error speaks of.
-# Source: RFC 5861 §4.
-_FAILED = frozenset((500, 502, 503, 504))
+# The answers that stale-if-error speaks of, and Anthropic's "overloaded".
+# Source: RFC 5861 §4; Anthropic API reference, "Errors" (529).
+_FAILED = frozenset((500, 502, 503, 504, 529))
 # Sampled calls remembered, to count what the policy withheld: the last so many, to twice that.
 _SEEN = 32_768
 
@@ -39,6 +42,7 @@ def open_step(parts: StepParts) -> ExactCache:
         parts.rules,
         upstream=upstream.name or upstream.url,
         entry_limit=parts.entry_limit,
+        standing_in=lambda: getattr(upstream, "standing_in", ""),
     )
 
 
@@ -46,7 +50,7 @@ class ExactCache:
     """The step that answers identical calls; `at_once` is its way without waiting.
 
     `upstream` names whose answers these are: another upstream has other keys. No answer longer than
-    `entry_limit` [byte] is kept.
+    `entry_limit` [byte] is kept. `standing_in` names another upstream while that one answers.
     """
 
     def __init__(
@@ -57,12 +61,14 @@ class ExactCache:
         *,
         upstream: str,
         entry_limit: float = 8e6,
+        standing_in: Callable[[], str] = str,
     ) -> None:
         self._answers = answers
         self._booker = booker
         self._rules = rules
         self._upstream = upstream
         self._entry_limit = entry_limit
+        self._standing_in = standing_in
         # Until when an answer to a sampled call would have served.
         self._until: dict[int, int] = {}
         self._until_before: dict[int, int] = {}
@@ -104,12 +110,12 @@ class ExactCache:
 
         exchange.on_answer = answered
 
-    def fresh(self, exchange: Exchange, now_us: int) -> Stored | None:
-        """The stored answer that may serve this exchange now."""
+    def fresh(self, exchange: Exchange, now_us: int, key: bytes = b"") -> Stored | None:
+        """The stored answer that may serve this exchange now, under its own key or another."""
         wishes = exchange.directives
         if not exchange.key or wishes.no_store or wishes.no_cache:
             return None
-        stored = self._answers.find(exchange.key)
+        stored = self._answers.find(key or exchange.key)
         if stored is None or now_us >= stored.expires_us:
             return None
         age = (now_us - stored.stored_us) / _SECOND_US
@@ -130,7 +136,11 @@ class ExactCache:
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Answer from the store; where the upstream fails, from what is past its time."""
         now_us = time.time_ns() // 1000
-        stored = self.fresh(exchange, now_us) or await self._from_others(exchange, now_us)
+        stored = (
+            self.fresh(exchange, now_us)
+            or await self._from_others(exchange, now_us)
+            or await self._of_standby(exchange, now_us)
+        )
         if stored is not None:
             return self._again(exchange, stored, now_us, "hit")
         if exchange.directives.only_if_cached:
@@ -153,19 +163,32 @@ class ExactCache:
             return stale
         return answer
 
-    async def _from_others(self, exchange: Exchange, now_us: int) -> Stored | None:
+    async def _from_others(
+        self, exchange: Exchange, now_us: int, key: bytes = b""
+    ) -> Stored | None:
         """The answer that another machine's service keeps, where several share them."""
         wishes = exchange.directives
         asks_anew = wishes.no_store or wishes.no_cache
         if self._answers.remote is None or not exchange.key or asks_anew:
             return None
-        found = await self._answers.fetch(exchange.key)
-        return None if found is None else self.fresh(exchange, now_us)
+        found = await self._answers.fetch(key or exchange.key)
+        return None if found is None else self.fresh(exchange, now_us, key)
+
+    async def _of_standby(self, exchange: Exchange, now_us: int) -> Stored | None:
+        """What another upstream answered, which serves only while it stands in."""
+        other = self._standing_in()
+        if not other or not exchange.key:
+            return None
+        key = key_apart(exchange.key, other)
+        return self.fresh(exchange, now_us, key) or await self._from_others(exchange, now_us, key)
 
     def _stale(self, exchange: Exchange) -> Answer | None:
-        """A stored answer past its time, if the client takes one when the upstream fails."""
-        allowed = exchange.directives.stale_if_error
-        if allowed is None or exchange.directives.no_store:
+        """A stored answer past its time, if the client or the rule takes one for a failure."""
+        wishes = exchange.directives
+        allowed = wishes.stale_if_error
+        if allowed is None and exchange.rule is not None and not wishes.no_cache:
+            allowed = exchange.rule.stale_if_error
+        if not allowed or wishes.no_store:
             return None
         stored = self._answers.find(exchange.key)
         now_us = time.time_ns() // 1000

@@ -180,12 +180,26 @@ class Record:
     sound: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Who answered in place of the upstream that was asked: its name, zone and model.
+
+    `gap` is what the upstream itself may have used before; empty where that is nothing.
+    """
+
+    name: str
+    zone: str
+    model: str
+    gap: str = ""
+
+
 @dataclass(slots=True)
 class Answer:
     """What goes back: whole (`body`) or as a stream of chunks as they come.
 
     `source` says where it came from: "upstream", "hit", "stale", "coalesced", or a step's own word.
-    `length` is that of a stream, where it is known beforehand. [byte]
+    `length` is that of a stream, where it is known beforehand [byte]. `served` says who answered
+    where it was not the upstream that was asked.
     """
 
     status: int
@@ -196,6 +210,7 @@ class Answer:
     record: Record | None = None
     notes: Headers = field(default_factory=list)
     length: int | None = None
+    served: Served | None = None
 
     @property
     def ok(self) -> bool:

@@ -90,6 +90,11 @@ class Flight:
         self._news.set()
         self._news = asyncio.Event()
 
+    @property
+    def replayable(self) -> bool:
+        """Whether all of it is still held, so that it can be read from its start."""
+        return self._first == 0 and self._failure is None
+
     def board(self) -> Seat:
         """Become a reader."""
         seat = Seat(self)
@@ -176,7 +181,9 @@ class Seat:
 
 def _failure(error: BaseException | None) -> UpstreamError:
     if isinstance(error, UpstreamError):
-        return UpstreamError(str(error), status=error.status, code=error.code)
+        return UpstreamError(
+            str(error), status=error.status, code=error.code, wait_s=error.wait_s, sent=error.sent
+        )
     return UpstreamError(
         f"the call failed ({type(error).__name__}); send it again", code="shared_call_failed"
     )

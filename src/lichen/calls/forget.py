@@ -5,7 +5,7 @@
     Forget(before=moment)             all that is older than a moment
 
 Where more than one is given, all must hold. Nothing given would mean everything, so it is refused.
-A tenant is the hash of a credential; what says `x-lichen-tenant` or the ledger's column `tenant`.
+A tenant is the hash of a credential, as the ledger's column `tenant` has it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ shape, so that its clients raise their own exceptions.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +16,10 @@ from lichen.calls.booking import block
 from lichen.calls.exchange import CREDENTIALS, Answer, Exchange
 from lichen.calls.providers.doors import DOORS, door_of
 from lichen.calls.providers.openai.dialect import OPENAI
-from lichen.ledger.errors import InputError, UpstreamError
+from lichen.calls.resilience.admission import Admission
+from lichen.calls.resilience.waits import told
+from lichen.calls.tenant import tenant_of
+from lichen.ledger.errors import InputError, NotAsked, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _JSON = (b"content-type", b"application/json")
 # Tenants remembered by credential; beyond it they are hashed again.
 _TENANTS = 4096
+# A longer body is sent in pieces of this, as it is read: a slow client holds no copy of it. [byte]
+_PIECE = 64 * 1024
 
 
 class HttpRequest(Protocol):
@@ -63,10 +67,14 @@ class HttpRequest(Protocol):
 
 
 class Gateway:
-    """Answers API requests: from the store at once, else through the pipeline."""
+    """Answers API requests: from the store at once, else through the pipeline.
 
-    def __init__(self, layers: Layers) -> None:
+    `admission` bounds what is under way in the pipeline.
+    """
+
+    def __init__(self, layers: Layers, admission: Admission | None = None) -> None:
         self.layers = layers
+        self._admission = admission or Admission()
         self._onward = layers.onward
         self._tenants: dict[bytes, str] = {}
 
@@ -80,6 +88,8 @@ class Gateway:
             return None
         hit = self.layers.at_once(exchange) if exchange.call is not None else None
         if hit is not None:
+            if len(hit[2]) > _PIECE:
+                return _in_pieces(request, *hit)
             request.respond(*hit)
             return None
         return self._forward(request, exchange, door.dialect)
@@ -114,22 +124,42 @@ class Gateway:
     def _tenant(self, credential: bytes) -> str:
         if len(self._tenants) >= _TENANTS:
             self._tenants.clear()
-        tenant = hashlib.sha256(b"lichen tenant\0" + credential).hexdigest()[:16]
+        tenant = tenant_of(credential)
         self._tenants[credential] = tenant
         return tenant
 
     async def _forward(self, request: HttpRequest, exchange: Exchange, dialect: Dialect) -> None:
+        admission, tenant = self._admission, exchange.tenant
+        try:
+            admission.enter(tenant)
+        except NotAsked as error:
+            refuse_failed(request, error, dialect)
+            return
+        try:
+            await self._answer(request, exchange, dialect)
+        finally:
+            admission.leave(tenant)
+
+    async def _answer(self, request: HttpRequest, exchange: Exchange, dialect: Dialect) -> None:
         try:
             answer = await self._onward(exchange)
         except UpstreamError as error:
-            refuse(request, error.status, str(error), error.code, dialect)
+            refuse_failed(request, error, dialect)
             return
         notes = answer.notes
         if exchange.call is not None:
             notes = [(b"x-lichen-cache", _cache_note(exchange, answer)), *notes]
         head = block([*answer.headers, *notes])
         if answer.stream is None:
-            request.respond(answer.status, head, answer.body)
+            body = answer.body
+            if len(body) <= _PIECE:
+                request.respond(answer.status, head, body)
+                return
+            self._admission.hold(len(body))
+            try:
+                await _in_pieces(request, answer.status, head, body)
+            finally:
+                self._admission.hold(-len(body))
             return
         try:
             async with aclosing(answer.stream) as chunks:
@@ -150,6 +180,23 @@ def refuse(
 ) -> None:
     """Answer with an error in the provider's shape."""
     request.respond(status, block([_JSON]), dialect.error_body(status, message, code))
+
+
+def refuse_failed(request: HttpRequest, error: UpstreamError, dialect: Dialect) -> None:
+    """Answer with what went wrong, and when to come again where that is known."""
+    head = [_JSON]
+    if error.wait_s is not None:
+        head.append((b"retry-after", told(error.wait_s)))
+    body = dialect.error_body(error.status, str(error), error.code)
+    request.respond(error.status, block(head), body)
+
+
+async def _in_pieces(request: HttpRequest, status: int, head: bytes, body: bytes) -> None:
+    """Answer whole, no faster than the client reads."""
+    request.start(status, head, len(body))
+    for at in range(0, len(body), _PIECE):
+        await request.send(body[at : at + _PIECE])
+    request.end()
 
 
 def _cache_note(exchange: Exchange, answer: Answer) -> bytes:

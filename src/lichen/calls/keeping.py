@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lichen.calls.booking import origin_of
+from lichen.calls.resilience.standby import key_apart
 from lichen.calls.stored import Stored
 from lichen.calls.tap import Tap
 
@@ -81,9 +82,10 @@ class Keeping:
         if origin is None or rule is None or len(body) > self._entry_limit:
             return
         now_us = time.time_ns() // 1000
+        served, key = answer.served, exchange.key
         self._answers.keep(
             Stored(
-                exchange.key,
+                key if served is None else key_apart(key, served.name),
                 answer.status,
                 lasting(answer.headers),
                 body,

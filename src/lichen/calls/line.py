@@ -16,39 +16,20 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from lichen.calls.body import Body
-from lichen.calls.exchange import HOP_BY_HOP, Answer
+from lichen.calls.exchange import Answer
+from lichen.calls.hops import FRAMED, hop_by_hop, length_of
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Headers
 
-# What nearly every Connection header says, and names no header by it.
-_USUAL = frozenset((b"keep-alive", b"close"))
-_FRAMED = frozenset((b"content-length", b"transfer-encoding"))
 # An answer's head: bytes beyond which it is no head. [byte]
 _LONGEST_HEAD = 256 * 1024
-# A whole answer, held in memory until it is read: bytes beyond which it is none. [byte]
-_LONGEST_WHOLE = 256 * 1024 * 1024
+# Below it a whole answer is held whatever else is: streams hold more than that. [byte]
+_SMALL = 64 * 1024
 # A request up to this is written in one piece. [byte]
 _ONE_PIECE = 32 * 1024
 # Answers below it are interim ones: others follow.
 _INTERIM = 200
-
-
-def hop_by_hop(headers: Headers) -> frozenset[bytes]:
-    """The headers of a message that must not go on, those its Connection header names included."""
-    hops = HOP_BY_HOP
-    for name, value in headers:
-        if name == b"connection" and (said := value.lower()) not in _USUAL:
-            hops |= {token.strip() for token in said.split(b",")}
-    return hops
-
-
-def _length_of(headers: Headers) -> int | None:
-    """The length that a body keeps to; the parser breaks off one that does not. [byte]"""
-    named = dict(headers)
-    if b"transfer-encoding" in named or b"content-length" not in named:
-        return None
-    return int(named[b"content-length"])
 
 
 class LineLost(Exception):  # noqa: N818 (named for what happened)
@@ -65,7 +46,16 @@ class LineLost(Exception):  # noqa: N818 (named for what happened)
 
 
 class Owner(Protocol):
-    """Whoever keeps the lines: see `lichen.calls.pool`."""
+    """Whoever keeps the lines: see `lichen.calls.pool`.
+
+    `held` counts the bytes of whole answers that are coming in over all lines. [byte]
+    """
+
+    held: int
+
+    def is_full(self, size: int) -> bool:
+        """Whether an answer that has come to `size` may not be held any longer. [byte]"""
+        ...
 
     def free(self, line: Line) -> None:
         """The line has done its work and can do more."""
@@ -91,7 +81,7 @@ class Line(asyncio.Protocol):
         self._headers: Headers = []
         self._whole = self._mute = False
         self._headed = self._framed = self._ended = self._stray = False
-        self._size = self._unsent = 0
+        self._size = self._unsent = self._held = 0
         self._is_made = False
         self.active = loop.time()
         self.used = 0
@@ -192,7 +182,7 @@ class Line(asyncio.Protocol):
             return
         self._headed = True
         headers = self._headers
-        self._framed = self._mute or any(name in _FRAMED for name, _ in headers)
+        self._framed = self._mute or any(name in FRAMED for name, _ in headers)
         hops = hop_by_hop(headers)
         # What another lichen behind this one says of its use would stand there twice.
         kept = [
@@ -200,7 +190,7 @@ class Line(asyncio.Protocol):
         ]
         self._answer = Answer(status, kept)
         if not self._whole:
-            self._answer.length = _length_of(headers)
+            self._answer.length = length_of(headers)
             self._body = self._answer.stream = Body(self, self._loop)
             self._give()
         if self._mute:
@@ -215,8 +205,24 @@ class Line(asyncio.Protocol):
         else:
             self._parts.append(piece)
             self._size += len(piece)
-            if self._size > _LONGEST_WHOLE:
-                self.fail(f"its answer has more than {_LONGEST_WHOLE:,} bytes")
+            self._hold(len(piece))
+
+    def _hold(self, more: int) -> None:
+        """Hold a piece of a whole answer; one too long to be held goes on as a stream."""
+        self._held += more
+        self._owner.held += more
+        if self._size > _SMALL and self._owner.is_full(self._size):
+            self._answer.length = length_of(self._headers)
+            body = self._body = self._answer.stream = Body(self, self._loop)
+            for part in self._parts:
+                body.add(part)
+            self._let_go()
+            self._give()
+
+    def _let_go(self) -> None:
+        self._owner.held -= self._held
+        self._held = 0
+        self._parts = []
 
     def on_message_complete(self) -> None:
         """The answer is whole."""
@@ -233,8 +239,9 @@ class Line(asyncio.Protocol):
         if body is not None:
             body.end()
         else:
-            parts, self._parts = self._parts, []
+            parts = self._parts
             self._answer.body = parts[0] if len(parts) == 1 else b"".join(parts)
+            self._let_go()
             self._give()
         self._asked = None
         if (
@@ -267,6 +274,7 @@ class Line(asyncio.Protocol):
             asked.set_exception(LineLost(why, heard=heard, begun=self._headed, late=late))
         if body is not None:
             body.break_off(why)
+        self._let_go()
         self.close()
 
     def close(self) -> None:

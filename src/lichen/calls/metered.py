@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import time
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import orjson
 
+from lichen.calls.body import whole_of
 from lichen.calls.exchange import Answer, Exchange, Headers, Record, Share, Stream, Upstream
 from lichen.calls.keeping import forbids_keeping
 from lichen.calls.providers.plausible import estimated_usage, is_plausible
 from lichen.calls.tap import Tap
-from lichen.ledger.errors import UpstreamError
+from lichen.ledger.errors import NotAsked, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lichen.calls.booking import Booker
-    from lichen.calls.exchange import Call
+    from lichen.calls.exchange import Call, Served
     from lichen.ledger.tokens import Tokens
 
+# Tries before the one that answered, whose use nobody can tell.
+ATTEMPTS = "earlier-tries-not-metered"
 # The usage of an answer stands at its end, with some providers at its begin too; of a long stream
 # only that much is looked at. [byte]
 _TAIL = 64 * 1024
@@ -67,13 +69,11 @@ class Metered:
         try:
             answer = await upstream.send(exchange)
             if call is not None and not answer.ok:
-                answer.body = await _whole(answer)
-        except UpstreamError as error:
-            running.lost(f"upstream-failed:{error.code}")
+                answer.body = await whole_of(answer)
+        except BaseException as error:
+            running.failed(error)
             raise
-        except BaseException:
-            running.lost("call-abandoned")
-            raise
+        running.learn_who(answer.served)
         if exchange.on_answer is not None and forbids_keeping(exchange, answer):
             exchange.on_answer = None
         _observe(answer, call, running)
@@ -98,15 +98,6 @@ def _observe(answer: Answer, call: Call | None, running: _Running) -> None:
         running.lost(gap)
     else:
         answer.notes += running.answered(call, answer.body)
-
-
-async def _whole(answer: Answer) -> bytes:
-    """An error's body, whole: errors are short, and none is ever streamed on."""
-    stream, answer.stream = answer.stream, None
-    if stream is None:
-        return answer.body
-    async with aclosing(stream) as chunks:
-        return b"".join([chunk async for chunk in chunks])
 
 
 class _Running:
@@ -149,6 +140,26 @@ class _Running:
             record = self.record
             record.reading, record.cpu_seconds = measured
             record.method, record.factors = share.method, share.factors
+
+    def learn_who(self, served: Served | None) -> None:
+        """Who answered, and whether it took more than one try: what those before used is a gap."""
+        record, noted = self.record, self._exchange.noted
+        if noted is not None and "attempts" in noted.raw:
+            record.gaps += (ATTEMPTS,)
+        if served is not None:
+            record.zone, record.model = served.zone, served.model
+            record.gaps += (served.gap,) if served.gap else ()
+            self._share = None
+
+    def failed(self, error: BaseException) -> None:
+        """There is no answer. Where nothing was sent nothing was used: there is nothing to book."""
+        if isinstance(error, NotAsked):
+            self._share = None
+            self._booker.ended()
+        elif isinstance(error, UpstreamError):
+            self.lost(f"upstream-failed:{error.code}")
+        else:
+            self.lost("call-abandoned")
 
     def lost(self, gap: str) -> None:
         """Nobody can tell what it used."""

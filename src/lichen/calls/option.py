@@ -78,6 +78,11 @@ def whole(least: int = 0, most: int = _MOST) -> Mapping[str, Reader]:
     return {_MARK: lambda value: _whole(value, least, most)}
 
 
+def read_by(reader: Reader) -> Mapping[str, Reader]:
+    """As this function reads it; a `ValueError` of its says what is wrong."""
+    return {_MARK: reader}
+
+
 def text(change: Callable[[str], str]) -> Mapping[str, Reader]:
     """Text, as `change` writes it."""
     return {_MARK: lambda value: change(_text(value))}

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _IDLE_S = 4.0
 # Lines at once; more calls wait their turn.
 _MOST = 1024
+# A whole answer, held in memory until it has come [byte], and how many such all of them may take.
+WHOLE = 64e6
+_ALL_WHOLE = 4
 # The most often that silence is looked for. [s]
 _OFTEN, _SELDOM = 0.02, 1.0
 
@@ -43,14 +46,24 @@ class ConnectFailed(Exception):  # noqa: N818 (named for what happened)
 
 
 class Pool:
-    """Lines along one route. `timeout` bounds a silence, `connect_timeout` the making of a line."""
+    """Lines along one route. `timeout` bounds a silence, `connect_timeout` the making of a line.
+
+    `whole` bounds a whole answer, and four times as much all of them that are coming in. [byte]
+    """
 
     def __init__(
-        self, route: Route, *, timeout: float, connect_timeout: float, most: int = _MOST
+        self,
+        route: Route,
+        *,
+        timeout: float,
+        connect_timeout: float,
+        most: int = _MOST,
+        whole: float = WHOLE,
     ) -> None:
         self._route = route
         self._timeout, self._connect_timeout = timeout, connect_timeout
-        self._most = most
+        self._most, self._whole = most, whole
+        self.held = 0
         self._idle: list[Line] = []
         self._lines: set[Line] = set()
         self._opening = 0
@@ -125,6 +138,10 @@ class Pool:
         if self._sweeper is None:
             self._sweeper = loop.call_later(self._every, self._sweep)
         return line
+
+    def is_full(self, size: int) -> bool:
+        """Whether a whole answer that has come to `size` [byte] may not be held any longer."""
+        return size > self._whole or self.held > _ALL_WHOLE * self._whole
 
     def free(self, line: Line) -> None:
         """A line has done its work: for whoever waits, else for later."""

@@ -39,11 +39,15 @@ _LONGEST_WORD = 16 * 1024
 class Route:
     """The way to the service at a URL.
 
+    `authorities` is a PEM file with those that certificates are checked against, in place of the
+    system's. Nothing switches the check off.
+
     Raises:
-        InputError: the URL is not http or https, or its proxy speaks another protocol.
+        InputError: the URL is not http or https, its proxy speaks another protocol, or the
+            authorities cannot be read.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, authorities: str = "") -> None:
         parts = _split(url)
         self.is_tls = parts.scheme == "https"
         self.host = parts.hostname or ""
@@ -55,6 +59,9 @@ class Route:
         self.prefix = parts.path.rstrip("/").encode("latin-1")
         self.basic = _basic(parts)
         self._proxy = _proxy_for(parts)
+        self._authorities = authorities
+        if authorities:
+            _ = self._context  # a file that cannot be read is told of at the start
         # What requests carry and name where a proxy reads them.
         self.for_proxy = b""
         if self._proxy is not None and not self.is_tls:
@@ -64,7 +71,13 @@ class Route:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
+        try:
+            context = ssl.create_default_context(cafile=self._authorities or None)
+        except OSError as error:  # ssl.SSLError is one
+            raise InputError(
+                f"the authorities in {self._authorities!r} cannot be read: "
+                f"{error.strerror or error.args[-1]}; authorities in [resilience] names a PEM file"
+            ) from error
         context.set_alpn_protocols(["http/1.1"])
         return context
 

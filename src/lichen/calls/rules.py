@@ -15,8 +15,9 @@ class RouteRule:
 
     `sampled` is "bypass" (a sampled call wants a new answer each time) or "reuse"; `scope` is
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
-    serves [s]; `compress` is "off", "lossless" (prompts are written shorter, nothing is lost) or
-    "lossy" (of a context what serves the question is selected).
+    serves [s]; `stale_if_error` how long past that, where the upstream fails [s]; `compress` is
+    "off", "lossless" (prompts are written shorter, nothing is lost) or "lossy" (of a context what
+    serves the question is selected).
     """
 
     route: str = "*"
@@ -25,6 +26,7 @@ class RouteRule:
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
     compress: str = field(default="off", metadata=choices("off", "lossless", "lossy"))
+    stale_if_error: float = field(default=0.0, metadata=unit(TIMES))
 
 
 class Rules:

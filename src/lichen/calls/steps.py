@@ -6,6 +6,8 @@ A step is `async step(exchange, onward) -> Answer`. It may also have
     at_once(exchange)           status, header block, body: an answer without a task, or None
     start(), close()            async: work of its own beside the calls
     gauges(), panels(), wrong() what it shows: to Prometheus, on the dashboard, to /readyz
+    forget(which)               erase what is meant (lichen.calls.forget), in memory and on disk
+    reread()                    another process erased words from its files: drop copies of them
 
 and each of these is looked for once, when the steps are put in order: a step that does not have one
 costs nothing there. Steps come in by entry point, in the group "lichen.step": a function that takes
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from lichen.calls.answers import AnswerStore
     from lichen.calls.booking import Booker
     from lichen.calls.exchange import Exchange, Onward, Step, Upstream
+    from lichen.calls.forget import Forget
     from lichen.calls.holdout import Holdout
     from lichen.calls.rules import Rules
     from lichen.ledger.book import Book
@@ -128,6 +131,19 @@ class Layers:
     def panels(self) -> list[Panel]:
         """What the steps show on the dashboard."""
         return [panel for panels in self._having("panels") for panel in panels()]
+
+    def forget(self, which: Forget) -> dict[str, int]:
+        """Erase what is meant from what the steps hold; how many pieces went, by step."""
+        return {
+            type(step).__name__.lower(): forget(which)
+            for step in self.steps
+            if (forget := getattr(step, "forget", None)) is not None
+        }
+
+    def reread(self) -> None:
+        """Let the steps drop copies of what another process erased."""
+        for reread in self._having("reread"):
+            reread()
 
     def wrong(self) -> list[str]:
         """What is wrong with the steps; empty where all is well."""

@@ -8,13 +8,15 @@ Credentials go to the upstream and nowhere else: they are never stored, logged o
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import CREDENTIALS
-from lichen.calls.line import LineLost, hop_by_hop
-from lichen.calls.pool import ConnectFailed, Pool, PoolBusy
+from lichen.calls.hops import hop_by_hop
+from lichen.calls.line import LineLost
+from lichen.calls.pool import WHOLE, ConnectFailed, Pool, PoolBusy
 from lichen.calls.proxy import Route
-from lichen.ledger.errors import InputError, UpstreamError
+from lichen.ledger.errors import InputError, NotAsked, UpstreamError
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Answer, Exchange, Share
@@ -29,15 +31,31 @@ _READABLE = frozenset((b"accept-encoding",))
 _PLAIN = b"accept-encoding: identity\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How answers come in, and who vouches for who sends them.
+
+    Attributes:
+        answer: a whole answer; a longer one passes as a stream and is never held. [byte]
+        authorities: a PEM file with the authorities to trust; the system's where it is empty.
+    """
+
+    answer: float = WHOLE
+    authorities: str = ""
+
+
+_USUAL = Wire()
+
+
 class HttpUpstream:
     """An OpenAI-compatible service at a base URL, with or without its "/v1".
 
     `key` replaces the client's credential where it is given; `zone` is the grid zone of the
-    service's data centre, "WORLD" where nobody knows; `model` is the one model it serves, whatever
-    a call names, if it is known.
+    service's data centre, "WORLD" where nobody knows.
 
     Raises:
-        InputError: the URL is not http or https, or no header can carry the key.
+        InputError: the URL is not http or https, no header can carry the key, or the authorities
+            cannot be read.
     """
 
     def __init__(
@@ -45,14 +63,14 @@ class HttpUpstream:
         url: str,
         *,
         zone: str = "WORLD",
-        model: str = "",
         key: str = "",
         timeout: float = 600.0,
         connect_timeout: float = 10.0,
+        wire: Wire = _USUAL,
     ) -> None:
-        self.name = ""
+        self.name = self.model = ""
         self.zone = zone
-        self.model = model
+        self._wire = wire
         self.share: Share | None = None
         self._timeout, self._connect_timeout = timeout, connect_timeout
         self._key = _bearer(key)
@@ -60,8 +78,13 @@ class HttpUpstream:
 
     def _head_for(self, url: str) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
-        self._route = route = Route(self.url)
-        self._pool = Pool(route, timeout=self._timeout, connect_timeout=self._connect_timeout)
+        self._route = route = Route(self.url, authorities=self._wire.authorities)
+        self._pool = Pool(
+            route,
+            timeout=self._timeout,
+            connect_timeout=self._connect_timeout,
+            whole=self._wire.answer,
+        )
         self._credential = self._key or route.basic
         self._fixed = b"host: %b\r\n%b" % (route.authority.encode("latin-1"), route.for_proxy)
 
@@ -137,10 +160,11 @@ class HttpUpstream:
     def _failed(self, error: LineLost | ConnectFailed | PoolBusy) -> UpstreamError:
         host = self._route.authority
         if isinstance(error, PoolBusy):
-            return UpstreamError(
+            return NotAsked(
                 "too many calls are under way to the upstream; send the call again in a moment",
                 status=503,
                 code="upstream_busy",
+                wait_s=1.0,
             )
         if isinstance(error, LineLost) and error.late:
             return UpstreamError(
@@ -160,6 +184,7 @@ class HttpUpstream:
             "LICHEN_UPSTREAM and the network",
             status=504 if isinstance(error, ConnectFailed) and error.late else 502,
             code="upstream_unreachable",
+            sent=isinstance(error, LineLost),
         )
 
     async def close(self) -> None:

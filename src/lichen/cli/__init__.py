@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Which extra brings a package that may be missing; `serve` brings the others.
-_EXTRAS = {"kubernetes": "kubernetes", "numpy": "grid", "psycopg": "postgres", "pynvml": "nvml"}
+_EXTRAS = {
+    "kubernetes": "kubernetes",
+    "redis": "redis",
+    "numpy": "grid",
+    "psycopg": "postgres",
+    "pynvml": "nvml",
+}
 # In the order a newcomer meets them; each is a module of this package and a function in it.
 VERBS = (
     "demo",
@@ -37,6 +43,7 @@ VERBS = (
     "sci",
     "prove",
     "recompute",
+    "forget",
     "doctor",
 )
 FINE, FINDING, FAILED, STOPPED = 0, 1, 2, 130

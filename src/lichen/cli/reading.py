@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lichen.cli import naming
+from lichen.ledger.dry import DrySums, dry_runs
 from lichen.ledger.entry import TRIAL
 from lichen.ledger.errors import InputError
 from lichen.ledger.summary import Line, Summary
@@ -21,7 +22,7 @@ from lichen.ledger.trial import Trial, trials
 from lichen.operate.watch import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lichen.cli.moment import Span
     from lichen.ledger.entry import Entry
@@ -60,6 +61,7 @@ class Report:
     looked_at: int
     entries: tuple[Entry, ...] = ()
     trials: Sequence[Trial] = ()
+    dry: Mapping[str, DrySums] = field(default_factory=dict)
 
     @property
     def calls(self) -> float:
@@ -114,6 +116,7 @@ def read(where: str, span: Span, newest: int = 0) -> Report:
         looked = store.entries(since=span.since, until=span.until, newest=max(newest, NAMED))
         entries = [entry for entry in looked if not entry.figures.strategy.startswith(TRIAL)]
         named = Counter(gap for entry in entries[:NAMED] for gap in entry.figures.gaps)
+        sums = _sums(store, rows, span)
         return Report(
             where,
             span,
@@ -121,18 +124,19 @@ def read(where: str, span: Span, newest: int = 0) -> Report:
             named,
             min(len(entries), NAMED),
             tuple(islice(entries, newest)),
-            _trials(store, rows, span),
+            trials(sums),
+            dry_runs(sums),
         )
 
 
-def _trials(store: Store, rows: Iterable[Totals], span: Span) -> list[Trial]:
-    """What the holdouts show; each strategy's sums are a few entries a minute."""
+def _sums(store: Store, rows: Iterable[Totals], span: Span) -> list[Entry]:
+    """The sums of holdouts and of dry runs; each strategy's are a few entries a minute."""
     names = sorted({row.strategy for row in rows if row.strategy.startswith(TRIAL)})
-    return trials(
+    return [
         entry
         for name in names
         for entry in store.entries(since=span.since, until=span.until, strategy=name)
-    )
+    ]
 
 
 def existing(where: str) -> Store:

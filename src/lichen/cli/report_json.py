@@ -34,6 +34,10 @@ def plain_report(found: Report, by: tuple[str, ...]) -> Plain:
         "sci": [plain.sci(rate) for rate in found.sci],
         "by": {name: _lines(found, name) for name in by},
         "trials": [_trial(trial) for trial in found.trials],
+        "dry_runs": [
+            {"name": name, "calls": sums.n, "would_have_avoided_j": plain.estimate(sums.energy)}
+            for name, sums in found.dry.items()
+        ],
         "gaps": _gaps(found),
         "entries": [plain.entry(entry) for entry in found.entries],
     }

@@ -133,6 +133,18 @@ def held_out(found: Report, console: Console) -> Iterator[RenderableType]:
     yield fitted(console, made)
 
 
+def dry_run(found: Report, console: Console) -> Iterator[RenderableType]:
+    """What rules in a dry run would have spared: no saving, and in no total."""
+    if not found.dry:
+        return
+    made = table("rule", "calls", "would have spared", right=(1, 2))
+    for name, sums in found.dry.items():
+        made.add_row(clean(name), count(sums.n), cell(sums.energy, "quiet", between=" "))
+    yield ""
+    yield title("Dry runs", "nothing was spared: what would have been, had the rule acted")
+    yield fitted(console, made)
+
+
 def withheld(found: Report) -> Iterator[RenderableType]:
     """How many hits the policy for sampled calls left out."""
     line = found.withheld

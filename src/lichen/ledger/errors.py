@@ -12,6 +12,7 @@ LichenError
 │   ├── MeterUnavailable         a meter cannot be read here; carries why and the way out
 │   ├── SignalUnavailable        no carbon intensity for that zone and time
 │   └── UpstreamError            the model's service refused, broke off or timed out
+│       └── NotAsked             lichen held the call back; carries when to come again
 ├── LedgerError                  the book itself
 │   ├── EntryConflict            the same id with other contents
 │   ├── NoWorkDone               SCI of nothing: R = 0
@@ -115,12 +116,33 @@ class SignalUnavailable(SourceError):  # noqa: N818
 
 
 class UpstreamError(SourceError):
-    """The model's service could not be reached, timed out or broke off."""
+    """The model's service could not be reached, timed out or broke off.
 
-    def __init__(self, message: str, *, status: int = 502, code: str = "upstream_error") -> None:
+    `sent` says whether any of the call may have reached it: what was not sent can safely be sent
+    again. `wait_s` is when to come again, where that is known. [s]
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 502,
+        code: str = "upstream_error",
+        sent: bool = True,
+        wait_s: float | None = None,
+    ) -> None:
         """Say what happened, the HTTP `status` to answer with, and a stable `code`."""
         super().__init__(message)
         self.status, self.code = status, code
+        self.sent, self.wait_s = sent, wait_s
+
+
+class NotAsked(UpstreamError):  # noqa: N818 (named for what happened)
+    """lichen itself held the call back: no upstream was asked, and nothing was used."""
+
+    def __init__(self, message: str, *, status: int, code: str, wait_s: float) -> None:
+        """Say why, the `status` and `code` to answer with, and when to come again [s]."""
+        super().__init__(message, status=status, code=code, sent=False, wait_s=wait_s)
 
 
 class LedgerError(LichenError):

@@ -24,7 +24,7 @@ from lichen.ledger.entry import FORGOTTEN, FORGOTTEN_MARK, HASHES
 from lichen.ledger.rollup import BASES, SUMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lichen.ledger.entry import Entry
     from lichen.ledger.writing import Cursor
@@ -95,6 +95,13 @@ class Forgotten:
     tenant: str
     contained: bool
     before_us: int | None
+
+    @property
+    def again(self) -> Oblivion:
+        """The same once more, for what was still to be written then."""
+        until_us = self.at_us + 1
+        before_us = until_us if self.before_us is None else min(self.before_us, until_us)
+        return Oblivion(tenant=self.tenant, before_us=before_us)
 
 
 class Forgetting:
@@ -198,3 +205,9 @@ def _parts(numbers: Iterable[int]) -> Iterator[list[int]]:
     ordered = sorted(numbers)
     for at in range(0, len(ordered), _IDS):
         yield ordered[at : at + _IDS]
+
+
+def forgotten_of(row: Sequence[Any]) -> Forgotten:
+    """What a row of `schema.FORGOTTEN_ROWS` says."""
+    number, at_us, tenant, contained, before_us = row
+    return Forgotten(number, at_us, tenant, bool(contained), before_us)

@@ -68,7 +68,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE forgotten (number INTEGER PRIMARY KEY, at_us INTEGER NOT NULL,
             tenant TEXT NOT NULL, contained INTEGER NOT NULL, before_us INTEGER,
-            entries INTEGER NOT NULL)""",
+            entries INTEGER NOT NULL, sealed INTEGER NOT NULL)""",
     ),
 )
 
@@ -110,12 +110,12 @@ ADD_TO_GAPS = (
 )
 LAST_REVISION = "SELECT coalesce(max(number), 0) FROM revisions"
 ADD_FORGOTTEN = (
-    "INSERT INTO forgotten SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ? FROM forgotten"
+    "INSERT INTO forgotten SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, 0 FROM forgotten"
 )
-FORGOTTEN_SINCE = (
-    "SELECT number, at_us, tenant, contained, before_us FROM forgotten WHERE number > ? "
-    "ORDER BY number"
-)
+SEAL_FORGOTTEN = "UPDATE forgotten SET tenant = '', sealed = 1 WHERE sealed = 0"
+FORGOTTEN_ROWS = "SELECT number, at_us, tenant, contained, before_us FROM forgotten"
+FORGOTTEN_SINCE = f"{FORGOTTEN_ROWS} WHERE number > ? ORDER BY number"
+UNSEALED = f"{FORGOTTEN_ROWS} WHERE sealed = 0 AND contained = 0"
 ADD_REVISION = "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lichen.ledger import schema
 from lichen.ledger.entry import FORGOTTEN
 from lichen.ledger.errors import EntryConflict, StoreUnavailable
-from lichen.ledger.forgetting import Forgetting, Forgotten
+from lichen.ledger.forgetting import Forgetting, Forgotten, forgotten_of
 from lichen.ledger.ids import to_int
 from lichen.ledger.ports import Gap
 from lichen.ledger.repricing import Repricing
@@ -230,20 +230,20 @@ class SqlStore(ABC):
 
     def forgotten(self, after: int = 0) -> list[Forgotten]:
         """What was forgotten, from a number on, oldest first."""
-        rows = self._read(schema.FORGOTTEN_SINCE, (after,))
-        return [
-            Forgotten(number, at_us, tenant, bool(contained), before_us)
-            for number, at_us, tenant, contained, before_us in rows
-        ]
+        return [forgotten_of(row) for row in self._read(schema.FORGOTTEN_SINCE, (after,))]
 
     def seal(self) -> None:
-        """All have heard: name no tenant that was forgotten, and let no byte of one be found.
+        """All have heard: forget what they had still to write, name no tenant, leave no byte.
 
         What backups and a database's log hold of it, no statement can reach.
         """
         with self._lock:
             with self._alone() as cursor:
-                cursor.execute("UPDATE forgotten SET tenant = ''")
+                cursor.execute(schema.UNSEALED)
+                for each in map(forgotten_of, cursor.fetchall()):
+                    Forgetting(cursor, each.again).run()
+                cursor.execute(schema.SEAL_FORGOTTEN)
+            self._forget()
             self._scrub()
 
     def revisions(self) -> list[Revision]:

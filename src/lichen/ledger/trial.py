@@ -112,7 +112,7 @@ def trials(entries: Iterable[Entry]) -> list[Trial]:
     found: dict[str, Trial] = {}
     for entry in entries:
         figures = entry.figures
-        if not figures.strategy.startswith(TRIAL):
+        if not figures.strategy.startswith(TRIAL) or figures.name not in (_HELD, _TREATED):
             continue
         name = figures.strategy.removeprefix(TRIAL)
         trial = found.setdefault(name, Trial(name))

@@ -8,18 +8,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lichen.assemble import open_answers, open_book, open_layers
+from lichen.assemble import open_answers, open_book, open_http, open_layers
 from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
 from lichen.calls.proxy import shown
-from lichen.calls.upstream import HttpUpstream
+from lichen.calls.resilience.admission import Admission
+from lichen.calls.resilience.resilient import Resilient
 from lichen.ledger.errors import LichenError
 from lichen.ledger.pricing import WORLD
 from lichen.operate.watch import Watch
+from lichen.serve.descriptors import most_connections
 from lichen.serve.embedded import EmbeddedUpstream
 from lichen.serve.guard import Guard
+from lichen.serve.heeding import Heeding
 from lichen.serve.lookout import GridLookout
 from lichen.serve.overhead import Overhead
+from lichen.serve.server import Limits
 from lichen.serve.service import Service, make_server
 from lichen.serve.shares import OwnCpu
 
@@ -63,8 +67,10 @@ class Parts:
 
     def _make(self, settings: Settings, warn: Callable[[object], None]) -> None:
         self.layers = open_layers(settings, self._upstream, self.book, self._answers, warn)
+        self.heeding = Heeding(self.book.store, self._answers, self.layers, warn)
         own = OwnCpu(self.layers.booker.steps.claimed)
         self._own = Overhead(self.book, own, zone=self.book.zone, on_error=warn)
+        self._admission = Admission(settings.limits.calls, settings.limits.held)
         self._idle: Overhead | None = None
         if self._model is not None:
             self._model.on_end = self._note_end
@@ -72,7 +78,7 @@ class Parts:
                 self.book, self._model.meter, zone=self._model.zone, on_error=warn
             )
         self.service = Service(
-            Gateway(self.layers),
+            Gateway(self.layers, self._admission),
             Watch(
                 self.book,
                 lookout=GridLookout(settings, self.book.store),
@@ -82,7 +88,7 @@ class Parts:
             health=self.health,
             gauges=self.gauges,
         )
-        self.server = make_server(self.service, limit=settings.body_limit)
+        self.server = make_server(self.service, _limits(settings))
 
     def _note_end(self) -> None:
         with suppress(LichenError):
@@ -121,7 +127,15 @@ class Parts:
         """What is now, for the metrics."""
         waiting = self.book.writer.waiting if self.book.writer else 0
         named = {f"lichen_{name}": value for name, value in self._answers.counts().items()}
-        return {"lichen_ledger_waiting_entries": waiting, **named, **self.layers.gauges()}
+        upstream = self._upstream.gauges() if isinstance(self._upstream, Resilient) else {}
+        return {
+            "lichen_ledger_waiting_entries": waiting,
+            **named,
+            **upstream,
+            **self._admission.gauges(),
+            **self.server.gauges(),
+            **self.layers.gauges(),
+        }
 
     def book_overhead(self) -> None:
         """Book what lichen itself used, and what the embedded model used outside any call."""
@@ -148,7 +162,7 @@ def _told_of_ledger(where: str) -> str:
 
 def open_upstream(
     settings: Settings, warn: Callable[[object], None]
-) -> HttpUpstream | EmbeddedUpstream:
+) -> Resilient | EmbeddedUpstream:
     """The configured upstream; else OpenAI where a key is set; else the embedded model."""
     url = settings.upstream or (_OPENAI if os.environ.get("OPENAI_API_KEY") else "")
     if not url:
@@ -161,10 +175,17 @@ def open_upstream(
             timeout=settings.timeout,
             warn=warn,
         )
-    return HttpUpstream(
-        url,
-        zone=settings.upstream_zone or WORLD,
-        key=settings.upstream_key,
-        timeout=settings.timeout,
-        connect_timeout=settings.connect_timeout,
+    return open_http(settings, url, warn)
+
+
+def _limits(settings: Settings) -> Limits:
+    """What clients may take of the service."""
+    told = settings.limits
+    return Limits(
+        body=settings.body_limit,
+        held=told.held,
+        connections=most_connections(told.connections),
+        idle_s=told.idle,
+        request_s=told.request_time,
+        pace=told.pace,
     )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _PIPELINED = 8
 # How long a refused client may go on sending, so that it comes to read why. [s]
 _LINGER_S = 2.0
+# A connection whose last answer is younger than this is not idle. [s]
+_JUST_NOW_S = 1.0
 
 
 class Connection(asyncio.Protocol):
@@ -33,7 +35,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self._server = server
         self._loop = server.loop
-        self._idle_s = server.limits.idle_s
+        self._idle_s, self._pace = server.limits.idle_s, server.limits.pace
         self.now = server.loop.time
         self._inbound = Inbound(self, server.limits)
         self._waiting: deque[Request] = deque()
@@ -46,20 +48,31 @@ class Connection(asyncio.Protocol):
         # Whether nothing more is taken from this client, and whether it may stay after an answer.
         self.is_over = False
         self.stays = True
-        # Bytes of the answer that the client has not read, and until when it may leave them.
-        self._unread, self._patience = 0, 0.0
+        # Bytes written so far, and since when how many of them were read while others lay unread.
+        self._written = 0
+        self._slow_since: tuple[float, int] | None = None
+        # Bytes of this client's requests that are held.
+        self._held = 0
         self._idle_until = self.now() + self._idle_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         # uvloop's transport is one in all but its class.
         self._transport = cast("asyncio.Transport", transport)
+        if self._server.is_full:
+            self._server.turned_away += 1
+            why = (
+                "too many connections are open: come again in a moment, or raise limits.connections"
+            )
+            transport.write(self._server.refusal(503, why))  # type: ignore[attr-defined]
+            self.close()
         self._server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's own name)
         """The client left: whatever works for it is cancelled."""
         self._closing = self.is_over = True
         self._server.connections.discard(self)
+        self.hold(-self._held)
         if self._paused is not None and not self._paused.done():
             self._paused.cancel()
         if self._task is not None:
@@ -87,6 +100,18 @@ class Connection(asyncio.Protocol):
         self._waiting.append(request)
         if len(self._waiting) >= _PIPELINED:
             self._read_on(on=False)
+
+    def hold(self, size: int) -> None:
+        """Hold so many bytes more of this client's requests; fewer, where it is negative."""
+        self._held += size
+        server = self._server
+        server.held += size
+        if size > 0 and server.held > server.limits.held and not self.is_over:
+            self.refuse(
+                503,
+                f"requests of {server.held / 1e6:,.0f} MB are under way: send this one again in a "
+                "moment, or raise limits.held",
+            )
 
     def refuse(self, status: int, why: str) -> None:
         """What came cannot be taken."""
@@ -123,6 +148,8 @@ class Connection(asyncio.Protocol):
         """An answer has been given: the next one, or the end."""
         self._current = None
         self._task = None
+        if self._held:  # nothing is once the client has left
+            self.hold(-len(request.body))
         if not request.keep_alive:
             self.close()
             return
@@ -178,12 +205,30 @@ class Connection(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """End what takes too long: a silence, a request that does not come, an unread answer."""
         left = self._transport.get_write_buffer_size()
-        if left and left == self._unread and now > self._patience:
+        if left:
+            self._sweep_slow(now, self._written - left)
+        else:
+            self._slow_since = None
+            if self._current is None and not self.is_over:
+                self._sweep_idle(now)
+
+    def _sweep_slow(self, now: float, read: int) -> None:
+        """Leave a client that reads what lies there more slowly than any line is."""
+        if self._slow_since is None:
+            self._slow_since = now, read
+            return
+        since, before = self._slow_since
+        if now - since < self._idle_s:
+            return
+        if read - before < self._pace * (now - since):
+            self._server.put_off += 1
             self.abort()
-        elif left != self._unread:
-            self._unread, self._patience = left, now + self._idle_s
-        elif not left and self._current is None and not self.is_over:
-            self._sweep_idle(now)
+        self._slow_since = now, read
+
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing is asked or owed, and was not for a moment."""
+        quiet = self._current is None and not self._waiting and not self._inbound.under_way
+        return quiet and now > self._idle_until - self._idle_s + _JUST_NOW_S and not self.is_over
 
     def _sweep_idle(self, now: float) -> None:
         if not self._inbound.under_way:
@@ -207,6 +252,7 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Write, unless the client has left."""
         if not self._transport.is_closing():
+            self._written += len(data)
             self._transport.write(data)
 
     async def writable(self) -> None:

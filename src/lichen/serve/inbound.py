@@ -119,6 +119,7 @@ class Inbound:
             self._too_large()
             return
         self._parts.append(body)
+        self._connection.hold(len(body))
         paced = self._began + limits.request_s + self._size / limits.pace
         self.deadline = min(paced, self._now() + limits.idle_s)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lichen.serve.connection import Connection
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Request], Coroutine[None, None, None] | None]
 
+# Connections looked at for an idle one when there is no room for another.
+_LOOKED_AT = 64
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -29,7 +33,10 @@ class Limits:
         head: a request's line and headers. [byte]
         idle_s: a silence, and how long an answer may lie unread. [s]
         request_s: a request, from its first byte to its last, and more by its size. [s]
-        pace: the bytes of a body that give it another second. [byte/s]
+        pace: the bytes of a body that give it another second, and those of an answer that must be
+            read in one. [byte/s]
+        held: the bodies of all requests that have come and are not answered. [byte]
+        connections: clients' connections.
     """
 
     body: float = 64e6
@@ -40,6 +47,8 @@ class Limits:
     # Source: Apache HTTP Server documentation, `RequestReadTimeout` (20 to 40 s, 500 bytes/s).
     request_s: float = 30.0
     pace: float = 500.0
+    held: float = 512e6
+    connections: int = 10_000
 
 
 class Server:
@@ -58,6 +67,8 @@ class Server:
         self.refusal = refusal
         self.limits = limits
         self.connections: set[Connection] = set()
+        # Bytes of requests' bodies that are held; clients that were turned away or put off.
+        self.held = self.turned_away = self.put_off = 0
         self.draining = False
         self._empty = asyncio.Event()
 
@@ -81,6 +92,28 @@ class Server:
         for connection in list(self.connections):
             connection.sweep(now)
         self._sweeper = self.loop.call_later(self._every, self._sweep)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another connection; the longest idle ones make room."""
+        if len(self.connections) < self.limits.connections:
+            return False
+        now = self.loop.time()
+        # A few looked at are enough: where most are idle one of them is, else there is no room.
+        for connection in list(islice(self.connections, _LOOKED_AT)):
+            if connection.is_idle(now):
+                connection.close()
+                return False
+        return True
+
+    def gauges(self) -> dict[str, float]:
+        """What is now, for the metrics."""
+        return {
+            "lichen_client_connections": len(self.connections),
+            "lichen_client_connections_refused": self.turned_away,
+            "lichen_client_slow_readers": self.put_off,
+            "lichen_requests_held_bytes": self.held,
+        }
 
     def wake(self) -> None:
         """A connection has gone."""

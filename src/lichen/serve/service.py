@@ -189,14 +189,21 @@ def failed(request: Request, error: Exception) -> None:
 
 def refusal(status: int, why: str) -> bytes:
     """A whole HTTP answer for a request that could not be read."""
-    body = OPENAI.error_body(status, why, "bad_request")
+    is_busy = status == HTTPStatus.SERVICE_UNAVAILABLE
+    body = OPENAI.error_body(status, why, "too_busy" if is_busy else "bad_request")
     return (
         b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-        b"connection: close\r\n\r\n%b"
-        % (status, HTTPStatus(status).phrase.encode(), len(body), body)
+        b"%bconnection: close\r\n\r\n%b"
+        % (
+            status,
+            HTTPStatus(status).phrase.encode(),
+            len(body),
+            b"retry-after: 1\r\n" if is_busy else b"",
+            body,
+        )
     )
 
 
-def make_server(service: Service, *, limit: float) -> Server:
-    """A server for a service; `limit` bounds a request's body. [byte]"""
-    return Server(service.handle, failed=failed, refusal=refusal, limits=Limits(body=limit))
+def make_server(service: Service, limits: Limits) -> Server:
+    """A server for a service."""
+    return Server(service.handle, failed=failed, refusal=refusal, limits=limits)

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lichen.calls.compress.options import CompressOptions
+from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
+from lichen.calls.resilience.options import LimitOptions, ResilienceOptions
 from lichen.calls.rules import RouteRule
 from lichen.calls.shared.options import SharedOptions
 from lichen.ledger.errors import InputError
@@ -93,6 +95,7 @@ class Settings:
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     # The steps of a call by the names of their entry points, outermost first.
     steps: tuple[str, ...] = (
+        "gate",
         "exact",
         "compress",
         "coalesce",
@@ -103,6 +106,10 @@ class Settings:
     embedder: str = "minilm"
     compress: CompressOptions = field(default_factory=CompressOptions)
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    gate: GateOptions = field(default_factory=GateOptions)
+    # What is done about an upstream that fails, and how much is taken on at once.
+    resilience: ResilienceOptions = field(default_factory=ResilienceOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
     shared: SharedOptions = field(default_factory=SharedOptions)
     # What each [[route]] says; the settings above hold for what it does not say.
     routes: tuple[Mapping[str, Any], ...] = ()

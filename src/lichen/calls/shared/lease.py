@@ -42,6 +42,8 @@ _LISTEN_S = 1.0
 # Connections that may wait for news at once; beyond, it is looked for four times a second.
 _LISTENERS = 8
 _LOOK_S = 0.25
+# Beyond a look-up's limit a lease may take so long: what comes of it is a model's whole answer. [s]
+_PATIENCE_S = 0.25
 # How long the line that a call has ended is kept for those who come late. [ms]
 _OVER_MS = 10_000
 # An answer that is there (empty), whoever holds the lease, or the taker from now on.
@@ -88,7 +90,9 @@ class Leases:
         # Named here and not in RedisAnswers alone: the script looks for both at once.
         names = (_lease(key), b"lichen:1:answer:" + key.hex().encode())
         told = (token, self._milliseconds, b"1" if look else b"0")
-        holder = await self._link.ask(lambda redis: redis.eval(_TAKE, 2, *names, *told))
+        holder = await self._link.ask(
+            lambda redis: redis.eval(_TAKE, 2, *names, *told), beyond=_PATIENCE_S
+        )
         return Turn(holder, holder == token)
 
     @property
@@ -101,7 +105,8 @@ class Leases:
             await asyncio.sleep(self._seconds / 3)
             with suppress(Away):
                 await self._link.ask(
-                    lambda redis: redis.eval(_RENEW, 1, _lease(key), token, self._milliseconds)
+                    lambda redis: redis.eval(_RENEW, 1, _lease(key), token, self._milliseconds),
+                    beyond=_PATIENCE_S,
                 )
 
     async def release(self, key: bytes, token: bytes) -> None:
@@ -110,7 +115,8 @@ class Leases:
             await self._link.ask(
                 lambda redis: redis.eval(
                     _RELEASE, 2, _lease(key), _over(key, token), token, _OVER_MS
-                )
+                ),
+                beyond=_PATIENCE_S,
             )
 
     async def ended(self, key: bytes, token: bytes) -> None:
@@ -121,7 +127,8 @@ class Leases:
         """
         name = _over(key, token)
         while not await self._news(name):
-            if await self._link.ask(lambda redis: redis.get(_lease(key))) != token:
+            held = self._link.ask(lambda redis: redis.get(_lease(key)), beyond=_PATIENCE_S)
+            if await held != token:
                 return
 
     async def _news(self, name: bytes) -> bool:
@@ -212,6 +219,11 @@ class Lease:
             *self._booker.shared(exchange, answer.record, entry_id),
         ]
         return answer
+
+    async def start(self) -> None:
+        """Connect to the shared cache."""
+        assert self._answers.remote is not None
+        await self._answers.remote.start()
 
     async def close(self) -> None:
         """Let those who wait know of the last calls, and let go of the shared cache."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lichen.calls.framing import UNREADABLE, framed, unframed
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 PREFIX = b"lichen:1:answer:"
 # Bytes of answers on their way beyond which more are not shared: the server is too slow for them.
 _WAITING = 32e6
+# How long connecting may take at the start. [s]
+_CONNECT_S = 2.0
 # How long closing waits for answers on their way. [s]
 _LAST_S = 2.0
 # Answers looked at in one go while forgetting.
@@ -64,6 +67,11 @@ class RedisAnswers:
         self._writing: dict[bytes, asyncio.Task[None]] = {}
         self._waiting = 0
         self._found = self._missed = self._unshared = 0
+
+    async def start(self) -> None:
+        """Connect before the first call does; a server that is away is told of."""
+        with suppress(Away):
+            await self._link.ask(lambda redis: redis.ping(), beyond=_CONNECT_S)
 
     async def fetch(self, key: bytes) -> Stored | None:
         """The answer under a key; None where there is none, or none could be had in time."""

@@ -1,0 +1,197 @@
+"""Budgets: who has how much left, charged before a call goes and set right when it is back.
+
+    a call goes where     charged + expected ≤ limit                          for all its budgets
+    while it is away      charged holds what it is expected to take
+    when it is back       charged holds what it took
+
+So calls sent at once cannot overdraw a budget together: each is charged before the next is looked
+at. What remains is the error of the estimates: a budget is overdrawn by at most the sum of
+(took − expected) over the calls under way. A call whose use nobody can tell keeps its estimate; one
+that was never sent, or that the upstream refused, is given back. What is answered from the store or
+by a rule takes nothing, so that it is answered over budget too.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from lichen.calls.gate.counts import Slot
+from lichen.calls.gate.fits import project_of
+from lichen.calls.gate.period import Period, period_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lichen.calls.exchange import Exchange, Record
+    from lichen.calls.gate.budget import Budget
+    from lichen.calls.gate.counts import Counts
+    from lichen.calls.gate.spending import Spending
+
+# The bucket of keys beyond those that a budget keeps apart.
+_OTHERS = "(others)"
+_NEVER = Period(0, 0)
+
+
+class Line(NamedTuple):
+    """What a call is charged in one budget."""
+
+    purse: Purse
+    slot: Slot
+    end: int
+    expected: float
+
+
+class Over(NamedTuple):
+    """A budget that has no room for a call, and what is in it."""
+
+    budget: Budget
+    end: int
+    charged: float
+    expected: float
+
+
+@dataclass(slots=True)
+class Purse:
+    """A budget at work: its period now, the keys it keeps apart, and what it did."""
+
+    budget: Budget
+    zone: ZoneInfo
+    period: Period = _NEVER
+    keys: set[str] = field(default_factory=set)
+    refused: int = 0
+
+    def now(self, at: float) -> Period:
+        """The period of a moment [s]; worked out when one has ended."""
+        if not self.period.start <= at < self.period.end:
+            self.period = period_of(self.budget.per, self.zone, at)
+        return self.period
+
+    def bucket(self, exchange: Exchange) -> str:
+        """Whose count a call goes to."""
+        budget = self.budget
+        if budget.each == "all":
+            return budget.name
+        key = exchange.tenant
+        if budget.each == "project":
+            key = f"{key}/{project_of(exchange)}"
+        if key not in self.keys:
+            if len(self.keys) >= budget.most:
+                key = _OTHERS
+            self.keys.add(key)
+        return f"{budget.name}/{key}"
+
+
+class Claim:
+    """What one call has been charged; settled once, whatever becomes of it."""
+
+    def __init__(self, lines: Sequence[Line], counts: Counts, spending: Spending) -> None:
+        self.lines = lines
+        self._counts, self._spending = counts, spending
+        self._open = True
+
+    def settle(self, record: Record | None) -> None:
+        """The call is back: charge what it took; with no record it took nothing."""
+        if not self._open:
+            return
+        self._open = False
+        for line in self.lines:
+            budget = line.purse.budget
+            took: float | None = 0.0
+            if record is not None:
+                took = self._spending.taken(record, budget.of, budget.currency)
+            if took is not None:
+                self._counts.charge(line.slot, took - line.expected)
+
+    def keep(self) -> None:
+        """Nobody can tell what it took: the estimate stands."""
+        self._open = False
+
+
+class Budgets:
+    """All budgets; `note_gap` counts calls that could not be charged."""
+
+    def __init__(
+        self,
+        budgets: Sequence[Budget],
+        counts: Counts,
+        spending: Spending,
+        note_gap: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.purses = tuple(Purse(budget, ZoneInfo(budget.zone)) for budget in budgets)
+        self.counts = counts
+        self._spending = spending
+        self._note_gap = note_gap
+        self._clock = clock
+        self._pick = lru_cache(maxsize=1024)(self._picked)
+
+    def _picked(self, kind: str, model: str) -> tuple[Purse, ...]:
+        return tuple(
+            purse
+            for purse in self.purses
+            if fnmatchcase(kind, purse.budget.route) and fnmatchcase(model, purse.budget.model)
+        )
+
+    def claim(self, exchange: Exchange) -> Claim | Over | None:
+        """Charge a call; the budget that is over where one is; None where none is for it."""
+        assert exchange.call is not None
+        purses = self._pick(exchange.call.kind, exchange.call.model)
+        lines: list[Line] = []
+        over: Over | None = None
+        for purse in purses:
+            line = self._line(purse, exchange)
+            if line is None:
+                continue
+            full = self._over(line)
+            if full is None:
+                lines.append(line)
+                continue
+            purse.refused += 1
+            if purse.budget.mode == "dry":
+                lines.append(line)
+            elif over is None or full.end > over.end:
+                over = full
+        if over is not None:
+            return over
+        for line in lines:
+            self.counts.charge(line.slot, line.expected)
+        return Claim(lines, self.counts, self._spending) if lines else None
+
+    def _line(self, purse: Purse, exchange: Exchange) -> Line | None:
+        budget = purse.budget
+        if budget.tenant != "*" and not fnmatchcase(exchange.tenant, budget.tenant):
+            return None
+        if budget.project != "*" and not fnmatchcase(project_of(exchange), budget.project):
+            return None
+        expected = self._spending.expected(exchange, budget.of, budget.currency)
+        if expected is None:
+            assert exchange.call is not None
+            self._note_gap(f"calls not charged to a budget in {budget.unit}: no price is known")
+            return None
+        period = purse.now(self._clock())
+        return Line(purse, Slot(purse.bucket(exchange), period.start), period.end, expected)
+
+    def _over(self, line: Line) -> Over | None:
+        charged, budget = self.counts.charged(line.slot), line.purse.budget
+        if charged + line.expected <= budget.limit:
+            return None
+        return Over(budget, line.end, charged, line.expected)
+
+    def left(self, over: Over) -> float:
+        """Seconds until a budget that is over begins anew, at least 1."""
+        return max(1.0, over.end - self._clock())
+
+    def warnings(self, claim: Claim) -> list[tuple[Line, float]]:
+        """The charged lines that are past their soft limit, and the share used."""
+        found = []
+        for line in claim.lines:
+            budget = line.purse.budget
+            used = self.counts.charged(line.slot) / budget.limit
+            if used >= budget.soft:
+                found.append((line, used))
+        return found

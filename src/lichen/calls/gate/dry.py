@@ -1,0 +1,69 @@
+"""DryRuns: what rules in a dry run would have spared, summed in memory and booked once a minute.
+
+The sums are of calls that really ran, so what an answer would have spared is what its call used.
+They stand apart from all savings: see `lichen.ledger.dry`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from lichen.calls.gate.entries import GATE
+from lichen.ledger.dry import DrySums, dry_entry
+
+if TYPE_CHECKING:
+    from lichen.calls.exchange import Exchange, Record
+    from lichen.calls.gate.rulebook import Ready
+    from lichen.calls.steps import StepParts
+    from lichen.ledger.estimate import Estimate
+    from lichen.ledger.quantities import Energy
+
+_EVERY_US = 60_000_000
+
+
+class DryRuns:
+    """Sums by rule, and books them."""
+
+    def __init__(self, parts: StepParts) -> None:
+        self._parts = parts
+        self._sums: dict[str, DrySums] = defaultdict(DrySums)
+        self._due_us = 0
+
+    def spared(self, ready: Ready, record: Record) -> None:
+        """A call ran that the rule would have answered."""
+        if record.reading is not None:
+            self._add(ready, record.reading.energy)
+
+    def undone(self, ready: Ready, trial: Exchange, record: Record) -> None:
+        """A call ran that the rule would have made smaller, as tried on a copy of it."""
+        if record.tokens is None or trial.noted is None:
+            return
+        from lichen.calls.acts import Use  # noqa: PLC0415 (acts are seldom)
+
+        calls = self._parts.book.pricer.calls
+        use = Use(record.model, record.tokens, record.started_us, record.zone)
+        for act in trial.noted.acts:
+            more = act.undo(use).tokens
+            # As much more as it would be without the act is what it would have removed.
+            energy = calls.read(use.model, more).energy
+            self._add(ready, energy.minus_shared(calls.read(use.model, use.tokens).energy))
+
+    def _add(self, ready: Ready, energy: Estimate[Energy]) -> None:
+        ready.joules += energy.value.in_joules
+        self._sums[ready.rule.name].add(energy)
+        now_us = time.time_ns() // 1000
+        if self._due_us == 0:
+            self._due_us = now_us + _EVERY_US
+        elif now_us >= self._due_us:
+            self.book()
+
+    def book(self) -> None:
+        """Write the sums so far; what cannot be written is told and let go."""
+        now_us, sums = time.time_ns() // 1000, self._sums
+        self._sums, self._due_us = defaultdict(DrySums), now_us + _EVERY_US
+        for name, had in sums.items():
+            with suppress(Exception):
+                self._parts.book.add(dry_entry(f"{GATE}:{name}", had, now_us))

@@ -1,0 +1,295 @@
+"""Rulebook: which rule a call meets, found in a few microseconds where it meets none.
+
+Rules are sorted by the calls they are for once per kind and model. What is left is looked at in
+their order; all exact texts are found by one look-up and all patterns by one pass over the text.
+Rules that cap or cut a call all act; of those that end it (answer, refuse, share) the first does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from lichen.calls.gate import arithmetic, dates
+from lichen.calls.gate.asked import Asked, asked
+from lichen.calls.gate.fits import project_of
+from lichen.calls.gate.pattern import Pattern, PatternSet
+from lichen.calls.gate.template import Template
+from lichen.ledger.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
+
+    from lichen.calls.exchange import Call, Exchange
+    from lichen.calls.gate.rule import Rule
+
+# One token of English text is about four bytes.
+# Source: OpenAI Help Center, "What are tokens and how to count them?"
+BYTES_PER_TOKEN = 4
+_NOTHING: Mapping[str, str] = {}
+
+
+@dataclass(slots=True)
+class Ready:
+    """A rule made ready: its patterns and templates compiled, and what it has done so far."""
+
+    rule: Rule
+    asks: str
+    does: str
+    pattern: Pattern | None
+    template: Template | None
+    today: Callable[[], date] | None
+    # Counts since the start, for gauges and panels.
+    met: int = 0
+    joules: float = 0.0
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether it only tells what it would do."""
+        return self.rule.mode == "dry"
+
+
+@dataclass(slots=True)
+class Picked:
+    """The rules for calls of one kind and model."""
+
+    changing: tuple[Ready, ...] = ()
+    ending: tuple[Ready, ...] = ()
+    # By folded text, the places in `ending` of rules with that exact text.
+    exact: dict[str, list[int]] = field(default_factory=dict)
+    patterns: PatternSet | None = None
+    # The place in `ending` of each pattern in the set.
+    places: tuple[int, ...] = ()
+    # Places of rules that are looked at for every call.
+    always: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A rule that a call meets, and what it says to fill its template with."""
+
+    ready: Ready
+    groups: Mapping[str, str]
+    asked: Asked | None
+
+    @property
+    def text(self) -> str:
+        """The answer in words."""
+        template = self.ready.template
+        return template.filled(self.groups) if template is not None else self.groups["result"]
+
+
+class Rulebook:
+    """Rules in their order.
+
+    Raises:
+        InputError: a pattern or a template makes no sense; names the rule.
+        MissingExtra: a pattern needs google-re2.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(made_ready(rule) for rule in rules)
+        self.pick = lru_cache(maxsize=1024)(self._pick)
+
+    def _pick(self, kind: str, model: str) -> Picked:
+        rows = [
+            ready
+            for ready in self.rules
+            if fnmatchcase(kind, ready.rule.route) and fnmatchcase(model, ready.rule.model)
+        ]
+        changing = tuple(ready for ready in rows if ready.does in ("cap", "cut"))
+        # What is too long even when cut is refused.
+        ending = tuple(
+            ready
+            for ready in rows
+            if ready.does != "cap" and not (ready.does == "cut" and ready.is_dry)
+        )
+        picked = Picked(changing, ending)
+        patterns, always = [], []
+        for place, ready in enumerate(ending):
+            if ready.pattern is not None:
+                patterns.append((place, ready.pattern))
+            elif ready.asks != "exact":
+                always.append(place)
+            for text in ready.rule.exact:
+                picked.exact.setdefault(folded(text), []).append(place)
+        if patterns:
+            picked.patterns = PatternSet([pattern for _, pattern in patterns])
+        picked.places = tuple(place for place, _ in patterns)
+        picked.always = tuple(always)
+        return picked
+
+    def ending(self, exchange: Exchange, call: Call) -> Met | None:
+        """The first rule that the call meets and that ends it; a dry one where no other does."""
+        picked = self.pick(call.kind, call.model)
+        if not picked.ending:
+            return None
+        question = asked(call)
+        dry = None
+        for place in _candidates(picked, question):
+            met = meets(picked.ending[place], exchange, call, question)
+            if met is None:
+                continue
+            if not met.ready.is_dry:
+                return met
+            dry = dry or met
+        return dry
+
+
+def _candidates(picked: Picked, question: Asked | None) -> Sequence[int]:
+    """Places of the rules that the question may meet, in their order."""
+    if question is None:
+        return picked.always
+    exact = picked.exact.get(folded(question.text), ()) if picked.exact else ()
+    found = picked.patterns.matching(question.text) if picked.patterns is not None else ()
+    if not exact and not found:
+        return picked.always
+    return sorted({*picked.always, *exact, *(picked.places[number] for number in found)})
+
+
+def meets(ready: Ready, exchange: Exchange, call: Call, question: Asked | None) -> Met | None:
+    """What a call that a rule is for says to it; None where it does not meet the rule."""
+    rule = ready.rule
+    if rule.tenant != "*" and not fnmatchcase(exchange.tenant, rule.tenant):
+        return None
+    if rule.project != "*" and not fnmatchcase(project_of(exchange), rule.project):
+        return None
+    groups = _TESTS[ready.asks](ready, exchange, call, question)
+    return None if groups is None else Met(ready, groups, question)
+
+
+def folded(text: str) -> str:
+    """A text as exact rules compare it: case, and white space around and inside, do not count."""
+    return " ".join(text.split()).casefold()
+
+
+def _is_heard(ready: Ready, question: Asked | None) -> Asked | None:
+    """The question, where it stands as the rule wants it."""
+    if question is None:
+        return None
+    rule = ready.rule
+    if (rule.turns == "first" and not question.alone) or (
+        rule.system == "none" and question.system
+    ):
+        return None
+    return question
+
+
+def _exact(
+    ready: Ready, _exchange: Exchange, _call: Call, question: Asked | None
+) -> Mapping[str, str] | None:
+    # Its place was found by its text.
+    return _NOTHING if _is_heard(ready, question) is not None else None
+
+
+def _pattern(
+    ready: Ready, _exchange: Exchange, _call: Call, question: Asked | None
+) -> Mapping[str, str] | None:
+    heard = _is_heard(ready, question)
+    if heard is None or ready.pattern is None:
+        return None
+    return ready.pattern.groups_in(heard.text)
+
+
+def _empty(
+    ready: Ready, _exchange: Exchange, _call: Call, question: Asked | None
+) -> Mapping[str, str] | None:
+    heard = _is_heard(ready, question)
+    return _NOTHING if heard is not None and not heard.text else None
+
+
+def _repeat(
+    _ready: Ready, exchange: Exchange, _call: Call, _question: Asked | None
+) -> Mapping[str, str] | None:
+    wishes = exchange.directives
+    return None if wishes.no_store or wishes.no_cache else _NOTHING
+
+
+def _longer(
+    ready: Ready, exchange: Exchange, call: Call, _question: Asked | None
+) -> Mapping[str, str] | None:
+    # A token is a byte or more, and most bodies are short: nothing is counted for them.
+    if len(exchange.body) <= ready.rule.longer * BYTES_PER_TOKEN:
+        return None
+    count = tokens_in(call)
+    if count <= ready.rule.longer:
+        return None
+    return {"tokens": str(count), "limit": str(ready.rule.longer)}
+
+
+def tokens_in(call: Call) -> int:
+    """Input tokens of a call's texts, estimated: four bytes of UTF-8 each. [token]"""
+    texts = call.dialect.view(call).texts
+    size = sum(len(text.text.encode("utf-8", "replace")) for text in texts)
+    return size // BYTES_PER_TOKEN
+
+
+def _local(
+    ready: Ready, _exchange: Exchange, _call: Call, question: Asked | None
+) -> Mapping[str, str] | None:
+    heard = _is_heard(ready, question)
+    if heard is None or len(heard.text) > _LONGEST_LOCAL:
+        return None
+    result = None
+    if "arithmetic" in ready.rule.local:
+        result = arithmetic.value_of(heard.text)
+    if result is None and "dates" in ready.rule.local:
+        result = dates.answer_to(heard.text, ready.today)
+    return None if result is None else {"result": result}
+
+
+# Characters of a question that can be answered here.
+_LONGEST_LOCAL = 160
+
+
+def _any(
+    _ready: Ready, _exchange: Exchange, _call: Call, _question: Asked | None
+) -> Mapping[str, str] | None:
+    return _NOTHING
+
+
+_TESTS: Mapping[str, Callable[[Ready, Exchange, Call, Asked | None], Mapping[str, str] | None]] = {
+    "exact": _exact,
+    "pattern": _pattern,
+    "empty": _empty,
+    "repeat": _repeat,
+    "longer": _longer,
+    "local": _local,
+    "": _any,
+}
+
+
+def made_ready(rule: Rule) -> Ready:
+    """A rule compiled.
+
+    Raises:
+        InputError: its pattern or template makes no sense.
+        MissingExtra: its pattern needs google-re2.
+    """
+    try:
+        pattern = Pattern(rule.pattern) if rule.pattern else None
+    except InputError as error:
+        raise InputError(f"[[gate.rule]] {rule.name}: pattern {rule.pattern!r}: {error}") from None
+    known = pattern.groups if pattern is not None else _KNOWN.get(rule.asks, frozenset())
+    written = rule.answer or rule.refuse
+    try:
+        template = Template(written, known) if written else None
+    except InputError as error:
+        field_name = "answer" if rule.answer else "refuse"
+        raise InputError(f"[[gate.rule]] {rule.name}: {field_name}: {error}") from None
+    today = _today(rule.zone) if rule.zone else None
+    return Ready(rule, rule.asks, rule.does, pattern, template, today)
+
+
+# What a template may name beside a pattern's groups.
+_KNOWN = {"longer": frozenset(("tokens", "limit")), "local": frozenset(("result",))}
+
+
+def _today(zone: str) -> Callable[[], date]:
+    place = ZoneInfo(zone)
+    return lambda: datetime.now(place).date()

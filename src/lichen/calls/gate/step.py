@@ -1,0 +1,215 @@
+"""Gate: the step that asks whether a call is needed at all.
+
+    admit      caps and cuts the call, before its key is made
+    at_once    a rule answers or refuses, within the function call that brought the request
+    call       a repeated call shares an answer; budgets are charged, or say no
+
+Budgets are looked at only for calls that neither a rule nor the exact store answered.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lichen.calls.booking import block
+from lichen.calls.gate import change
+from lichen.calls.gate.budgets import Budgets, Over
+from lichen.calls.gate.count_tables import table_for
+from lichen.calls.gate.counts import Counts
+from lichen.calls.gate.dry import DryRuns
+from lichen.calls.gate.entries import GATE, Entries
+from lichen.calls.gate.fits import fits
+from lichen.calls.gate.outputs import Outputs
+from lichen.calls.gate.refusal import by_rule, over_budget, warning
+from lichen.calls.gate.repeat import Repeats
+from lichen.calls.gate.rule import refusal_status
+from lichen.calls.gate.rulebook import Met, Rulebook, meets
+from lichen.calls.gate.shown import gauges, panels
+from lichen.calls.gate.spending import Spending, no_prices
+from lichen.calls.tap import Tap
+from lichen.ledger.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lichen.calls.exchange import Answer, Call, Exchange, Onward, Record, Stream
+    from lichen.calls.gate.budgets import Claim
+    from lichen.calls.gate.options import GateOptions
+    from lichen.calls.gate.rulebook import Ready
+    from lichen.calls.steps import StepParts, WholeAnswer
+    from lichen.ledger.panel import Panel
+
+# Failures of an upstream after which nothing was computed for the call.
+_NEVER_SENT = frozenset(("upstream_unreachable", "upstream_busy", "only_if_cached"))
+
+
+class Gate:
+    """Rules and budgets, as one step."""
+
+    def __init__(
+        self, parts: StepParts, rulebook: Rulebook, budgets: Budgets, out: Outputs
+    ) -> None:
+        self._parts = parts
+        self.rulebook = rulebook
+        self.budgets = budgets
+        self._outputs = out
+        self._entries = Entries(parts, out)
+        self.dry = DryRuns(parts)
+        self._repeats = Repeats(parts.booker, parts.upstream.name or parts.upstream.url)
+        self._has_repeats = any(ready.does == "share" for ready in rulebook.rules)
+
+    def admit(self, exchange: Exchange) -> None:
+        """Cap and cut a call."""
+        call = exchange.call
+        if call is None:
+            return
+        for ready in self.rulebook.pick(call.kind, call.model).changing:
+            if meets(ready, exchange, call, None) is not None:
+                self._change(ready, exchange, call)
+
+    def _change(self, ready: Ready, exchange: Exchange, call: Call) -> None:
+        does = change.cut if ready.does == "cut" else change.cap
+        if not ready.is_dry:
+            ready.met += does(exchange, call, ready.rule)
+            return
+        # On copies: what would have changed is seen, and nothing is.
+        trial = replace(exchange, noted=None)
+        if does(trial, replace(call), ready.rule):
+            ready.met += 1
+            exchange.on_done.append(lambda record, _body: self.dry.undone(ready, trial, record))
+
+    def at_once(self, exchange: Exchange) -> WholeAnswer | None:
+        """Status, header block and body where a rule answers or refuses."""
+        call = exchange.call
+        met = self.rulebook.ending(exchange, call) if call is not None else None
+        if call is None or met is None or met.ready.does == "share":
+            return None
+        ready = met.ready
+        if ready.does == "answer" and not fits(call):
+            return None
+        if ready.is_dry:
+            ready.met += 1
+            if ready.does == "answer":
+                exchange.on_done.append(lambda record, _body: self.dry.spared(ready, record))
+            return None
+        if ready.does != "answer":
+            ready.met += 1
+            status = refusal_status(ready.rule)
+            headers, body = by_rule(call, met, status)
+            return status, block(headers), body
+        return self._answered(exchange, call, met)
+
+    def _answered(self, exchange: Exchange, call: Call, met: Met) -> WholeAnswer | None:
+        rule = met.ready.rule
+        if not rule.always and self._parts.holdout.keeps(GATE, exchange):
+            return None
+        met.ready.met += 1
+        told = call.dialect.answer_with(call, met.text)
+        notes = self._entries.answered(exchange, met, told.body)
+        return 200, block([(b"content-type", told.content_type), *notes]), told.body
+
+    async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
+        """Share the answer of a call that this one repeats; else charge it and send it onward."""
+        call = exchange.call
+        if call is None:
+            return await onward(exchange)
+        met = self.rulebook.ending(exchange, call) if self._has_repeats else None
+        if met is None or met.ready.does != "share" or not (key := self._repeats.key(exchange)):
+            return await self._charged(exchange, call, onward)
+        ready = met.ready
+        if ready.is_dry:
+            if self._repeats.would_share(key, ready.rule.repeat):
+                ready.met += 1
+                exchange.on_done.append(lambda record, _body: self.dry.spared(ready, record))
+            return await self._charged(exchange, call, onward)
+        again = await self._repeats.again(exchange, key, ready)
+        if again is not None:
+            return again
+
+        async def charged(first: Exchange) -> Answer:
+            return await self._charged(first, call, onward)
+
+        return await self._repeats.first(exchange, key, charged, ready.rule.repeat)
+
+    async def _charged(self, exchange: Exchange, call: Call, onward: Onward) -> Answer:
+        claim = self.budgets.claim(exchange) if self.budgets.purses else None
+        if isinstance(claim, Over):
+            return over_budget(call, claim, self.budgets.left(claim))
+        if claim is None:
+            answer = await onward(exchange)
+            self._outputs.note(exchange, answer)
+            return answer
+        try:
+            answer = await onward(exchange)
+        except UpstreamError as error:
+            claim.settle(None) if error.code in _NEVER_SENT else claim.keep()
+            raise
+        except BaseException:
+            claim.keep()
+            raise
+        self._outputs.note(exchange, answer)
+        self._settle(claim, answer)
+        return answer
+
+    def _settle(self, claim: Claim, answer: Answer) -> None:
+        """Charge what a call took, now or when its stream has ended."""
+        for line, used in self.budgets.warnings(claim)[:1]:
+            answer.notes.append(warning(line, used, time.time()))
+        record = answer.record if answer.ok and answer.source == "upstream" else None
+        if answer.stream is None or record is None:
+            claim.settle(record)
+        else:
+            answer.stream = _Charged(answer.stream, claim, record)
+
+    async def start(self) -> None:
+        """Read what budgets were charged before."""
+        if self.budgets.purses:
+            self.budgets.counts.start()
+
+    async def close(self) -> None:
+        """Keep what budgets were charged, and what dry rules saw."""
+        self.budgets.counts.close()
+        self.dry.book()
+
+    def gauges(self) -> Mapping[str, float]:
+        """Calls that rules met and budgets refused, and what is left of budgets."""
+        return gauges(self)
+
+    def panels(self) -> Sequence[Panel]:
+        """Rules, dry runs and budgets, as tables."""
+        return panels(self)
+
+    def wrong(self) -> list[str]:
+        """What is wrong; empty where all is well."""
+        return self.budgets.counts.wrong
+
+
+class _Charged(Tap):
+    """A stream whose call is charged what it took once it has ended, however it ends."""
+
+    def __init__(self, stream: Stream, claim: Claim, record: Record) -> None:
+        super().__init__(stream)
+        self._claim, self._record = claim, record
+
+    def finished(self) -> None:
+        self._claim.settle(self._record)
+
+    def cut(self) -> None:
+        self._claim.settle(self._record)
+
+
+def make_step(parts: StepParts, options: GateOptions) -> Gate:
+    """The step, from what the settings say."""
+    rules, budgets = options.rule, options.budget
+    if options.dry_run:
+        rules = tuple(replace(rule, mode="dry") for rule in rules)
+        budgets = tuple(replace(budget, mode="dry") for budget in budgets)
+    outputs = Outputs(parts.book.pricer.calls)
+    spending = Spending(parts, outputs, no_prices)
+    table = table_for(parts.place) if budgets else None
+    counts = Counts(table, parts.warn)
+    return Gate(
+        parts, Rulebook(rules), Budgets(budgets, counts, spending, parts.book.note_gap), outputs
+    )

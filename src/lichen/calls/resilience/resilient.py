@@ -1,0 +1,229 @@
+"""Resilient: an upstream with retries, a breaker and a standby around it.
+
+    breaker open?          held back: 503, or 429 in a storm of 429, with Retry-After
+    refused, may repeat    a pause with jitter, or as long as the upstream asks, then once more
+    tries spent            the standby, where there is one; else the last answer as it came
+
+A call's time is bounded as a whole: no pause and no further try outlasts it. Lists, look-ups and
+files ask no model for anything: they pass as they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING
+
+from lichen.calls.body import whole_of
+from lichen.calls.resilience.breaker import Breaker, BreakerOpen, Storms, Trip
+from lichen.calls.resilience.outcome import gap_of, held_back, is_mendable, judged, wait_of
+from lichen.calls.resilience.retry import Budget, jittered, may_repeat, repeats_itself
+from lichen.ledger.errors import NotAsked, UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lichen.calls.exchange import Answer, Exchange, Upstream
+    from lichen.calls.resilience.standby import Standby
+
+# A storm is told by fewer refusals than an outage, since each says what it is.
+_STORM = Trip(most=0.5, least=5, hold=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is tried for one call.
+
+    `retries` after the first try; pauses begin at `first` [s] and end at `longest` [s]; no longer
+    wait is waited for, even where the upstream asks for it. The whole call has `total` [s]. An
+    answer must begin within `patience` [s]; 0: within `total`.
+    """
+
+    retries: int = 2
+    first: float = 0.25
+    longest: float = 5.0
+    total: float = 600.0
+    patience: float = 0.0
+
+
+class Resilient:
+    """Keeps the `Upstream` port around another upstream.
+
+    `trip` is when the breaker opens, None: never. `shares_key` says that all tenants use one key at
+    the upstream, so that its limits are everybody's.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        bounds: Bounds,
+        trip: Trip | None,
+        *,
+        standby: Standby | None = None,
+        shares_key: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name, self.url, self.zone = upstream.name, upstream.url, upstream.zone
+        self.model, self.share = upstream.model, upstream.share
+        self._upstream, self._bounds, self._standby = upstream, bounds, standby
+        self._clock = clock
+        self._breaker = Breaker(trip, clock) if trip is not None else None
+        self._storms = Storms(_STORM, clock)
+        self._shares_key = shares_key
+        self._budget = Budget()
+        self.retries = self.refused = self.fallbacks = 0
+
+    @property
+    def standing_in(self) -> str:
+        """The standby's name while calls go to it at once; empty else."""
+        is_open = self._breaker is not None and self._breaker.is_open
+        return self._standby.name if self._standby is not None and is_open else ""
+
+    def gauges(self) -> Mapping[str, float]:
+        """What was done so far, for the metrics."""
+        breaker = self._breaker
+        return {
+            "lichen_upstream_retries": self.retries,
+            "lichen_upstream_held_back": self.refused,
+            "lichen_upstream_fallbacks": self.fallbacks,
+            "lichen_upstream_breaker_open": float(breaker is not None and breaker.is_open),
+            "lichen_upstream_breaker_opened": breaker.opened if breaker is not None else 0,
+            "lichen_upstream_storms": self._storms.open,
+        }
+
+    async def send(self, exchange: Exchange) -> Answer:
+        """The upstream's answer, or the standby's.
+
+        Raises:
+            NotAsked: the breaker is open.
+            UpstreamError: no answer could be had.
+        """
+        if exchange.call is None:
+            return await self._upstream.send(exchange)
+        ends = self._clock() + self._bounds.total
+        outcome = await self._tried(exchange, ends)
+        if self._standby is not None and is_mendable(outcome):
+            answer = await self._instead(self._standby, exchange, outcome, ends)
+            outcome = outcome if answer is None else answer
+        if isinstance(outcome, UpstreamError):
+            raise outcome
+        return outcome
+
+    async def close(self) -> None:
+        """Close the connections, the standby's too."""
+        await self._upstream.close()
+        if self._standby is not None:
+            await self._standby.upstream.close()
+
+    async def _tried(self, exchange: Exchange, ends: float) -> Answer | UpstreamError:
+        """What came of the upstream, after all tries."""
+        self._budget.earn()
+        tries = 0
+        while True:
+            outcome = await self._once(exchange, None if tries == 0 else ends)
+            tries += not isinstance(outcome, NotAsked)
+            pause = self._pause(exchange, outcome, tries, ends)
+            if pause is None:
+                break
+            self.retries += 1
+            await asyncio.sleep(pause)
+        if tries > 1:
+            exchange.raw["attempts"] = tries
+        return outcome
+
+    async def _once(self, exchange: Exchange, ends: float | None) -> Answer | UpstreamError:
+        """One try, and its word to the breakers."""
+        model = exchange.call.model if exchange.call is not None else ""
+        whose = ("" if self._shares_key else exchange.tenant, model)
+        storm = self._storms.find(whose)
+        passed: list[tuple[Breaker, bool]] = []
+        outcome: Answer | UpstreamError | None = None
+        try:
+            if self._breaker is not None:
+                passed.append((self._breaker, self._breaker.admit()))
+            if storm is not None:
+                passed.append((storm, storm.admit()))
+            outcome = await self._answer(exchange, ends)
+        except BreakerOpen as held:
+            self.refused += 1
+            is_storm = len(passed) == (self._breaker is not None)
+            return held_back(held.wait, is_storm=is_storm)
+        finally:
+            for circuit, probe in passed:
+                ok = judged(outcome, is_storm=circuit is storm)
+                circuit.note(ok=ok, probe=probe, wait=wait_of(outcome))
+        if storm is None and judged(outcome, is_storm=True) is False:
+            self._storms.begin(whose).note(ok=False, probe=False, wait=wait_of(outcome))
+        return outcome
+
+    async def _answer(self, exchange: Exchange, ends: float | None) -> Answer | UpstreamError:
+        """The upstream's answer, an error's body whole, or why there is none.
+
+        A first try has no end of its own: the upstream's own timeout bounds it.
+        """
+        left = self._bounds.patience
+        if ends is not None:
+            left = min(left or inf, ends - self._clock())
+        try:
+            if not left:
+                return await _asked(self._upstream, exchange)
+            async with asyncio.timeout(left):
+                return await _asked(self._upstream, exchange)
+        except UpstreamError as error:
+            return error
+        except TimeoutError:
+            return UpstreamError(
+                f"the upstream began no answer within {left:.3g} s; send the call again",
+                status=504,
+                code="upstream_timeout",
+            )
+
+    def _pause(
+        self, exchange: Exchange, outcome: Answer | UpstreamError, tries: int, ends: float
+    ) -> float | None:
+        """How long to wait before the next try [s]; None where there is to be none."""
+        bounds = self._bounds
+        if not 0 < tries <= bounds.retries or not may_repeat(outcome) or repeats_itself(exchange):
+            return None
+        asked = wait_of(outcome)
+        if asked is None:
+            pause = jittered(tries - 1, first=bounds.first, longest=bounds.longest)
+        elif asked > bounds.longest:
+            return None
+        else:
+            # All that were refused at once would else come back at once.
+            pause = asked + jittered(0, first=bounds.first, longest=bounds.longest)
+        if self._clock() + pause >= ends or not self._budget.spend():
+            return None
+        return pause
+
+    async def _instead(
+        self, standby: Standby, exchange: Exchange, outcome: Answer | UpstreamError, ends: float
+    ) -> Answer | None:
+        """The standby's answer; None where it has none, and the upstream's failure is told."""
+        put, left = standby.put(exchange), ends - self._clock()
+        if put is None or left <= 0:
+            return None
+        try:
+            async with asyncio.timeout(left):
+                answer = await standby.send(put, gap_of(outcome))
+                if not answer.ok:
+                    answer.body = await whole_of(answer)
+        except (UpstreamError, TimeoutError) as error:
+            why = str(error) or "it took too long"
+            standby.warn(f"the fallback upstream gave no answer: {why}")
+            return None
+        if not answer.ok:
+            standby.warn(f"the fallback upstream answered {answer.status}: see resilience.fallback")
+            return None
+        self.fallbacks += 1
+        return answer
+
+
+async def _asked(upstream: Upstream, exchange: Exchange) -> Answer:
+    answer = await upstream.send(exchange)
+    if not answer.ok:
+        answer.body = await whole_of(answer)
+    return answer

@@ -1,0 +1,223 @@
+"""Several services on one ledger in PostgreSQL and one Redis, as behind a balancer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from lichen.assemble import open_store
+from lichen.calls.booking import COALESCE
+from lichen.testing.provider import usual
+from lichen.testing.questions import question
+from lichen.testing.service import RunningService
+from lichen.testing.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from lichen.ledger.entry import Entry
+    from lichen.testing.postgres import PostgresServer
+    from lichen.testing.provider import ScriptedProvider
+    from lichen.testing.redis import RedisServer
+
+    ServeTwo = Callable[..., list[RunningService]]
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+
+# How long those who wait get to come so far; who is late is answered by the store. [s]
+BOARDING_S = 0.5
+
+
+@pytest.fixture
+def serve_two(
+    tmp_path: Path,
+    upstream: ScriptedProvider,
+    postgres: PostgresServer,
+    redis_server: RedisServer,
+) -> Iterator[ServeTwo]:
+    """Starts two services, each in a folder of its own, before one upstream."""
+    with ExitStack() as started:
+
+        def serve_two(**environ: str) -> list[RunningService]:
+            made = []
+            for name in ("one", "other"):
+                folder = tmp_path / name
+                folder.mkdir()
+                service = RunningService(
+                    folder,
+                    # A machine that runs all the tests at once may be slow; Redis is not.
+                    environ={
+                        "LICHEN_CACHE": redis_server.url,
+                        "LICHEN_SHARED_TIMEOUT": "2s",
+                        **environ,
+                    },
+                    upstream=upstream.url,
+                    ledger=postgres.dsn,
+                )
+                made.append(started.enter_context(service))
+            return made
+
+        yield serve_two
+
+
+def client_of(service: RunningService) -> OpenAI:
+    """The official client, which tries nothing twice by itself."""
+    return OpenAI(base_url=service.base_url, api_key="sk-test", max_retries=0, timeout=30)
+
+
+def ask(service: RunningService, asked: dict[str, Any]) -> Any:
+    """The raw answer of a chat call."""
+    with client_of(service) as client:
+        raw = client.chat.completions.with_raw_response.create(**asked)
+        return raw.headers["x-lichen-cache"], raw.http_response.read()
+
+
+def booked(postgres: PostgresServer, model: str) -> list[Entry]:
+    """The entries of calls to a model, by whichever service."""
+    with closing(open_store(postgres.dsn)) as store:
+        return [entry for entry in store.entries() if entry.figures.model == model]
+
+
+def is_up(service: RunningService) -> bool:
+    """Whether a service says that its shared cache is up."""
+    return "lichen_shared_cache_up 1" in service.get("/metrics")[1]
+
+
+async def test_a_hundred_identical_calls_to_two_services_are_one_upstream_call(
+    serve_two: ServeTwo, upstream: ScriptedProvider, postgres: PostgresServer
+) -> None:
+    services = await asyncio.to_thread(serve_two)
+    go = threading.Event()
+    upstream.script = lambda call: usual(call, before=go)
+    asked = question(model="hundred")
+    clients = [
+        AsyncOpenAI(base_url=service.base_url, api_key="sk-test", max_retries=0)
+        for service in services
+    ]
+
+    async def ask_one(client: AsyncOpenAI) -> Any:
+        return await client.chat.completions.with_raw_response.create(**asked)
+
+    asking = [asyncio.create_task(ask_one(client)) for _ in range(50) for client in clients]
+    await asyncio.to_thread(until, lambda: upstream.calls)
+    await asyncio.sleep(BOARDING_S)
+
+    go.set()
+    heard = await asyncio.gather(*asking)
+
+    assert len(upstream.calls) == 1
+    assert len({raw.content for raw in heard}) == 1
+    assert [raw.headers["x-lichen-cache"] for raw in heard].count("miss") == 1
+    entries = await asyncio.to_thread(
+        until, lambda: (e := booked(postgres, "hundred")) and len(e) == 100 and e
+    )
+    assert isinstance(entries, list)
+    assert sorted({e.figures.strategy for e in entries}) == [COALESCE, "none"]
+    assert len({e.figures.baseline.evidence for e in entries if e.figures.baseline}) == 1
+    for client in clients:
+        await client.close()
+
+
+def test_a_service_that_is_killed_while_others_wait_for_its_call_is_replaced(
+    serve_two: ServeTwo, upstream: ScriptedProvider
+) -> None:
+    one, other = serve_two(LICHEN_SHARED_LEASE="1s")
+    never = threading.Event()
+    upstream.script = lambda call: usual(call, before=never if len(upstream.calls) == 1 else None)
+    asked = question(model="orphaned")
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(ask, one, asked)
+        until(lambda: upstream.calls)
+        second = pool.submit(ask, other, asked)
+        time.sleep(BOARDING_S)
+
+        begun = time.monotonic()
+        one.kill()
+        source, _ = second.result(20)
+        took = time.monotonic() - begun
+
+        assert source == "miss"
+        assert took < 5
+        assert len(upstream.calls) == 2
+        assert first.exception(20) is not None
+    never.set()
+
+
+def test_a_stream_of_one_service_answers_another_byte_for_byte(
+    serve_two: ServeTwo, upstream: ScriptedProvider
+) -> None:
+    one, other = serve_two()
+    rest = threading.Event()
+    upstream.script = lambda call: usual(call, between=rest)
+    asked = question(stream=True)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(ask, one, asked)
+        until(lambda: upstream.calls)
+        second = pool.submit(ask, other, asked)
+        time.sleep(BOARDING_S)
+
+        rest.set()
+        led, followed = first.result(20), second.result(20)
+
+    assert (led[0], followed[0]) == ("miss", "coalesced")
+    assert led[1] == followed[1]
+    assert len(upstream.calls) == 1
+
+
+def test_databases_that_crash_and_come_back_under_load_fail_no_call_and_lose_no_line(
+    serve_two: ServeTwo, postgres: PostgresServer, redis_server: RedisServer
+) -> None:
+    services = serve_two()
+    stop = threading.Event()
+    heard: list[str] = []
+    failed: list[Exception] = []
+
+    def load(service: RunningService) -> None:
+        with client_of(service) as client:
+            raw = client.chat.completions.with_raw_response
+            while not stop.is_set():
+                asked = question(model="under-load")
+                try:
+                    heard.extend(raw.create(**asked).headers["x-lichen-cache"] for _ in range(2))
+                except Exception as error:  # noqa: BLE001 (what a test is told of, it shows)
+                    failed.append(error)
+                time.sleep(0.01)
+
+    with ThreadPoolExecutor() as pool:
+        loads = [pool.submit(load, service) for service in services for _ in range(2)]
+        time.sleep(0.5)
+        redis_server.kill()
+        time.sleep(0.5)
+        postgres.crash()
+        time.sleep(1)
+        ready = [service.get("/readyz")[0] for service in services]
+        redis_server.start()
+        postgres.start()
+        until(lambda: all(is_up(service) for service in services))
+        time.sleep(0.5)
+        stop.set()
+        for each in loads:
+            each.result(20)
+    until(lambda: len(booked(postgres, "under-load")) >= len(heard), within=20)
+    asked = question()
+    first = ask(services[0], asked)
+
+    assert failed == []
+    assert ready == [200, 200]
+    assert set(heard) == {"miss", "hit"}
+    assert len(heard) > 100
+    assert len(booked(postgres, "under-load")) == len(heard)
+    until(lambda: ask(services[1], asked) == ("hit", first[1]))
+    for service in services:
+        assert service.said.count("is lost") == 1
+        assert service.said.count("is back") == 1
+        assert redis_server.password not in service.said
+        assert postgres.password not in service.said
