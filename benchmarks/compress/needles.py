@@ -120,7 +120,8 @@ CITIES = ("Bergen", "Cadiz", "Dresden", "Esbjerg", "Ferrara", "Ghent", "Halifax"
 SERVICES = ("api", "search", "ingest", "checkout", "profile", "catalog", "render", "gateway")
 _TOPICS = ("request completed", "cache refreshed", "health check passed", "session renewed",
            "token issued", "retrying upstream call", "page rendered", "index updated",
-           "user logged in", "batch committed", "thumbnail generated", "heartbeat received")  # fmt: skip
+           "user logged in", "batch committed", "thumbnail generated",
+           "heartbeat received")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,9 @@ def _prose(draw: random.Random, stories: list[str], number: int) -> Case:
     if len(paragraphs) < 3:
         words = " ".join(paragraphs).split(" ")
         third = len(words) // 3
-        paragraphs = [" ".join(words[at : at + third + 1]) for at in range(0, len(words), third + 1)]
+        paragraphs = [
+            " ".join(words[at : at + third + 1]) for at in range(0, len(words), third + 1)
+        ]
     at = draw.randrange(len(paragraphs))
     paragraphs[at] = f"{paragraphs[at].rstrip()} {needle}"
     return Case("prose", "\n\n".join(paragraphs), question.format(**filled), needle)
@@ -231,7 +234,8 @@ _ASKED: tuple[tuple[str, str], ...] = (
 )
 _NOTES = ("broken hinge", "gift wrapping", "left-handed model", "second invoice", "late courier",
           "spare battery", "wrong colour", "engraved plate", "missing manual", "quiet delivery",
-          "ground floor", "oversized crate", "vegan leather", "child seat", "paper receipt")  # fmt: skip
+          "ground floor", "oversized crate", "vegan leather", "child seat",
+          "paper receipt")  # fmt: skip
 
 
 def _rows(draw: random.Random, number: int) -> Case:

@@ -45,10 +45,17 @@ _BYTES_PER_TOKEN = 4
 
 
 class Tokenizer(Protocol):
-    """Counts the tokens of a text. `is_estimate` where it is not the model's own tokenizer."""
+    """Counts the tokens of a text."""
 
-    name: str
-    is_estimate: bool
+    @property
+    def name(self) -> str:
+        """Which encoding it is."""
+        ...
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether its counts are but near those of the model."""
+        ...
 
     def count(self, text: str) -> int:
         """How many tokens a text has; none where it is empty. [token]"""
@@ -82,8 +89,7 @@ def tokenizer_for(model: str) -> Tokenizer:
 def encoding_of(model: str) -> str:
     """The encoding of a model whose tokenizer is public; empty for any other."""
     name = model.rpartition("/")[2].lower()
-    if name.startswith("ft:"):
-        name = name[3:]
+    name = name.removeprefix("ft:")
     return next((encoding for start, encoding in _FAMILIES if name.startswith(start)), "")
 
 

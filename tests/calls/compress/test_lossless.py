@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lichen.calls.compress.exact_json import Digits, read, write
 from lichen.calls.compress.expand import expand
 from lichen.calls.compress.lossless import shorten
-from lichen.calls.compress.exact_json import Digits, read, write
 from lichen.ledger.errors import InputError
 from lichen.text.tokens import tokenizer_for
 
@@ -78,9 +78,9 @@ def as_read(text: str) -> Any:
 
 
 @settings(max_examples=300, deadline=None)
-@given(rows(), st.sampled_from([None, 2]), st.booleans())
+@given(given_rows=rows(), indent=st.sampled_from([None, 2]), escaped=st.booleans())
 def test_rows_come_back_to_the_digit_and_in_their_order(
-    given_rows: list[dict[str, Any]], indent: int | None, escaped: bool
+    given_rows: list[dict[str, Any]], indent: int | None, *, escaped: bool
 ) -> None:
     text = json.dumps(given_rows, indent=indent, ensure_ascii=escaped)
 
@@ -183,7 +183,8 @@ def test_code_stays_as_it_is() -> None:
     "text",
     [
         '{"a": 1, "a": 2, "b": [1, 2, 3]}' + " " * 200,
-        '[{"a": 1, "b": 2, "a": 3},' * 1 + '{"a": 1, "b": 2, "a": 3},{"a": 1, "b": 2, "a": 3}  ]'
+        '[{"a": 1, "b": 2, "a": 3},' * 1
+        + '{"a": 1, "b": 2, "a": 3},{"a": 1, "b": 2, "a": 3}  ]'
         + " " * 200,
     ],
 )
@@ -235,12 +236,15 @@ def test_mixed_line_ends_stay() -> None:
 def test_white_space_that_carries_nothing_goes_and_none_that_carries_something() -> None:
     text = (
         "A report.   \nIt has\t\nspaces.\n\n\n\n\n\nA break  \nin a line.\n"
-        "    indented   \n| a   | table   \n- a list   \n```\ncode   \n\n\n\n\n```\nThe end of it.\n"
+        "    indented   \n| a   | table   \n- a list   \n```\ncode   \n\n\n\n\n```\n"
+        "The end of it.\n"
     ) * 5
 
     made = shorten(text, TOKENIZER)
 
-    assert made.startswith("A report.\nIt has\nspaces.\n\n\nA break  \nin a line.\n    indented   \n")
+    assert made.startswith(
+        "A report.\nIt has\nspaces.\n\n\nA break  \nin a line.\n    indented   \n"
+    )
     assert "| a   | table   \n- a list   \n```\ncode   \n\n\n\n\n```\nThe end" in made
 
 

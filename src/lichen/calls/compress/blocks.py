@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 _SHORTEST = 240
 _SHOWN = 40
 _PARAGRAPH = re.compile(r"[^\n](?:[^\n]|\n(?!\n))*")
-_REFERENCE = re.compile(
-    r'<same as text (\d+)(?:, characters (\d+) to (\d+))?, "(?:[^"\\]|\\.)*">'
-)
+_REFERENCE = re.compile(r'<same as text (\d+)(?:, characters (\d+) to (\d+))?, "(?:[^"\\]|\\.)*">')
 
 
 class Said:

@@ -13,8 +13,20 @@ from __future__ import annotations
 
 import json
 import re
-from json.encoder import encode_basestring
+from json.encoder import encode_basestring as quoted
 from typing import Any
+
+__all__ = [
+    "Digits",
+    "Inexact",
+    "end_of",
+    "minified",
+    "quoted",
+    "read",
+    "read_at",
+    "scalar",
+    "write",
+]
 
 # The pieces of a document that are no white space: strings whole, and all else up to a string.
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s"]+')
@@ -102,9 +114,9 @@ def write(value: Any) -> str:
     """
     kind = type(value)
     if kind is str:
-        return encode_basestring(value)
+        return quoted(value)
     if kind is dict:
-        pairs = (f"{encode_basestring(name)}:{write(item)}" for name, item in value.items())
+        pairs = (f"{quoted(name)}:{write(item)}" for name, item in value.items())
         return f"{{{','.join(pairs)}}}"
     if kind is list:
         return f"[{','.join(map(write, value))}]"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from lichen.calls.compress.exact_json import encode_basestring, read_at, write
+from lichen.calls.compress.exact_json import quoted, read_at, write
 from lichen.calls.compress.table import ABSENT, CLOSING, OPENING
 from lichen.ledger.errors import InputError
 
@@ -203,4 +203,4 @@ class _Reader:
 
     def _take(self, mark: str) -> None:
         if not self._is_next(mark):
-            raise ValueError(f"{encode_basestring(mark)} is missing at character {self._at}")
+            raise ValueError(f"{quoted(mark)} is missing at character {self._at}")

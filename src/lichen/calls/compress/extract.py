@@ -100,9 +100,7 @@ def _scaled(values: Sequence[float]) -> list[float]:
 
 def _with_neighbours(scores: Sequence[float]) -> list[float]:
     padded = [0.0, *scores, 0.0]
-    return [
-        score + _NU * max(padded[at], padded[at + 2]) for at, score in enumerate(scores)
-    ]
+    return [score + _NU * max(padded[at], padded[at + 2]) for at, score in enumerate(scores)]
 
 
 def _fitting(units: Units, scores: Sequence[float], most: float, tokenizer: Tokenizer) -> str:

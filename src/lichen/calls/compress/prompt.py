@@ -85,9 +85,7 @@ def places(view: View, who: bytes) -> Iterator[Place]:
                 use = LEFT
             elif turn.role == "user" and text is turn.texts[-1]:
                 use = QUESTION
-            yield Place(
-                text.path, text.text, use, question, chain, number, turn.role, text.pinned
-            )
+            yield Place(text.path, text.text, use, question, chain, number, turn.role, text.pinned)
 
 
 def _chained(chain: bytes, more: bytes) -> bytes:

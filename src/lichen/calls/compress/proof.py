@@ -45,8 +45,10 @@ def prove(entry: Entry, book: Book) -> Proof:
         ),
         (
             0 <= after < before and spared == before - after,
-            f"{int(raw['texts'])} texts had {before:,} tokens and were sent with {after:,} by "
-            f"{raw['tokenizer']}: {spared:,} fewer, which is what is claimed",
+            (
+                f"{int(raw['texts'])} texts had {before:,} tokens and were sent with {after:,} by "
+                f"{raw['tokenizer']}: {spared:,} fewer, which is what is claimed"
+            ),
         ),
     )
     told = [line if good else f"NOT so: {line}" for good, line in checks]

@@ -24,10 +24,9 @@ from __future__ import annotations
 
 import re
 from itertools import chain
-from os.path import commonprefix
 from typing import Any
 
-from lichen.calls.compress.exact_json import Digits, encode_basestring, scalar, write
+from lichen.calls.compress.exact_json import Digits, quoted, scalar, write
 
 ABSENT: Any = type("Absent", (), {"__slots__": ()})()
 OPENING, CLOSING = "<rows ", "</rows>"
@@ -114,7 +113,7 @@ def _merged(shapes: set[tuple[str, ...]]) -> tuple[str, ...]:
 def _name(key: str) -> str:
     if _PLAIN_NAME.fullmatch(key) and key.strip() == key:
         return key
-    return encode_basestring(key)
+    return quoted(key)
 
 
 def _column(name: str, values: list[Any]) -> tuple[str, list[list[str]]]:
@@ -165,7 +164,7 @@ def _text(name: str, values: list[Any]) -> tuple[str, list[str]]:
     if before or after:
         end = -len(after) or None
         cells = [value[len(before) : end] for value in values]
-        told = (encode_basestring(part) if part else "" for part in (before, after))
+        told = (quoted(part) if part else "" for part in (before, after))
         return f"{name}:{'*'.join(told)}", cells
     mark = ":text" if any(map(_AMBIGUOUS.fullmatch, values)) else ""
     return f"{name}{mark}", values
@@ -175,10 +174,16 @@ def _shared(values: list[str]) -> tuple[str, str]:
     """What all texts begin with, and what all that is left of them ends with."""
     before = after = ""
     if len({value[:_SHORTEST] for value in values}) == 1:
-        before = _edge(commonprefix(values))
+        before = _edge(_beginning(values))
     if len({value[-_SHORTEST:] for value in values}) == 1:
-        after = _edge(commonprefix([value[len(before) :][::-1] for value in values]))[::-1]
+        after = _edge(_beginning([value[len(before) :][::-1] for value in values]))[::-1]
     return before, after
+
+
+def _beginning(values: list[str]) -> str:
+    """What all texts begin with: the first and the last in order differ where any do."""
+    least, most = min(values), max(values)
+    return next((least[:n] for n, letter in enumerate(least) if letter != most[n]), least)
 
 
 def _edge(shared: str) -> str:
@@ -192,7 +197,7 @@ def _cell(value: Any) -> str:
     kind = type(value)
     if kind is str:
         if _CONTROL.search(value) or _AMBIGUOUS.fullmatch(value):
-            return encode_basestring(value)
+            return quoted(value)
         return value  # type: ignore[no-any-return] # what it is has just been asked
     if kind in (dict, list):
         return write(value)

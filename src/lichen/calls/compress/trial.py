@@ -43,7 +43,7 @@ class Bet:
     most: float
     wealth: float = 1.0
     peak: float = 1.0
-    count: int = 0
+    count: float = 0.0
     total: float = 0.0
     squares: float = 0.0
 

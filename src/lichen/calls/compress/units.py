@@ -1,8 +1,8 @@
 """Units: the pieces of a text that stay or go as a whole.
 
-    rows        of the longest array of objects in a document of JSON, or of lines of JSON
-    lines       of a log, or of any text whose lines stand for themselves
-    sentences   of prose; a fence of code is one piece, however long
+rows        of the longest array of objects in a document of JSON, or of lines of JSON
+lines       of a log, or of any text whose lines stand for themselves
+sentences   of prose; a fence of code is one piece, however long
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _LONGEST_LINE = 400
 # A sentence ends at one of these marks before a space and what may begin another one.
 _SENTENCE = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[\w])|\n+")
 # Full stops that end no sentence. Source: The Chicago Manual of Style, 17th ed., 10.4.
-_ABBREVIATED = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|No|vs|etc|e\.g|i\.e|cf|Inc|Ltd|[A-Z])\.$")
+_ABBREVIATED = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|No|vs|etc|e\.g|i\.e|cf|Inc|Ltd|[A-Z])\.$"
+)
 GAP = "[…]"
 
 
@@ -150,7 +152,7 @@ def _split(text: str) -> list[str]:
     begin = 0
     for mark in _SENTENCE.finditer(text):
         piece = text[begin : mark.end()]
-        if not piece.strip() or _ABBREVIATED.search(piece.rstrip()) and "\n" not in mark[0]:
+        if not piece.strip() or (_ABBREVIATED.search(piece.rstrip()) and "\n" not in mark[0]):
             continue
         pieces.append(piece)
         begin = mark.end()

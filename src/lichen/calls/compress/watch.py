@@ -152,7 +152,7 @@ class Watch:
                 for route, kept in said["trials"].items()
             }
             self.closed = {route: float(since) for route, since in said["closed"].items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self.trials, self.closed = {}, {}
             with suppress(Exception):
                 self._warn(

@@ -32,10 +32,81 @@ _FEW, _FEW_SHARE = 2, 0.05
 _WORD = re.compile(r"[^\W_]+(?:[.@:/'_-][^\W_]+)*|\w+")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+(?:\.\d+)*|[^\W\d_]+")
 _STOP = frozenset(
-    "a an and are as at be been being but by can could did do does doing for from had has have how "
-    "i if in into is it its me my no not of on one or our shall should so than that the their them "
-    "then there these they this those to up us was we were what when where which while who whom "
-    "whose why will with would you your".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "being",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "no",
+        "not",
+        "of",
+        "on",
+        "one",
+        "or",
+        "our",
+        "shall",
+        "should",
+        "so",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "up",
+        "us",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
 )
 _ENDINGS = ("ations", "ation", "ingly", "ments", "ment", "ings", "ing", "edly", "ies", "ers", "ed",
             "er", "es", "ly", "s")  # fmt: skip
@@ -91,7 +162,7 @@ class Words:
         self._idf = {stem: log(1 + (n - m + 0.5) / (m + 0.5)) for stem, m in holding.items()}
 
     def is_found(self, question: str) -> bool:
-        """Whether something that the answer hangs on stands in few pieces: then words are enough."""
+        """Whether what the answer hangs on stands in few pieces: then words are enough."""
         return not self._few.isdisjoint(anchors(question))
 
     def fit(self, question: str) -> list[float]:
