@@ -15,9 +15,10 @@ class RouteRule:
 
     `sampled` is "bypass" (a sampled call wants a new answer each time) or "reuse"; `scope` is
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
-    serves [s]; `stale_if_error` how long past that, where the upstream fails [s]; `compress` is
-    "off", "lossless" (prompts are written shorter, nothing is lost) or "lossy" (of a context what
-    serves the question is selected).
+    serves [s]; `stale_if_error` how long past that, where the upstream fails [s]; `batch` is
+    "embeddings" where those of many callers go to the upstream as one; `compress` is "off",
+    "lossless" (prompts are written shorter, nothing is lost) or "lossy" (of a context what serves
+    the question is selected).
     """
 
     route: str = "*"
@@ -27,6 +28,7 @@ class RouteRule:
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
     compress: str = field(default="off", metadata=choices("off", "lossless", "lossy"))
     stale_if_error: float = field(default=0.0, metadata=unit(TIMES))
+    batch: str = field(default="off", metadata=choices("off", "embeddings"))
 
 
 class Rules:

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lichen.calls.batch.options import BatchOptions
 from lichen.calls.compress.options import CompressOptions
 from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
@@ -99,6 +100,7 @@ class Settings:
         "exact",
         "compress",
         "coalesce",
+        "batch",
         "lease",
         "keeping",
     )
@@ -106,6 +108,7 @@ class Settings:
     embedder: str = "minilm"
     compress: CompressOptions = field(default_factory=CompressOptions)
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    batch: BatchOptions = field(default_factory=BatchOptions)
     gate: GateOptions = field(default_factory=GateOptions)
     # What is done about an upstream that fails, and how much is taken on at once.
     resilience: ResilienceOptions = field(default_factory=ResilienceOptions)

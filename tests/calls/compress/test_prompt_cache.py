@@ -104,9 +104,7 @@ async def charged(build: Build, calls: list[list[dict[str, Any]]], **settings: A
 async def test_lichen_is_not_dearer_where_a_rewriting_compressor_is(build: Build) -> None:
     plain = await charged(build, turns())
     broken = await charged(build, [rewritten(messages) for messages in turns()])
-    lichen = await charged(
-        build, turns(), route=({"compress": "lossless"},), holdout={"share": 0}
-    )
+    lichen = await charged(build, turns(), route=({"compress": "lossless"},), holdout={"share": 0})
 
     assert broken > 2 * plain  # with fewer tokens sent
     assert lichen < 0.75 * plain
