@@ -24,7 +24,7 @@ from lichen.assemble.books import (
     open_book,
     open_store,
 )
-from lichen.assemble.exchanges import open_answers, open_layers
+from lichen.assemble.exchanges import open_answers, open_layers, pipeline
 from lichen.assemble.grids import (
     grid_names,
     make_grid,
@@ -58,4 +58,5 @@ __all__ = [
     "open_layers",
     "open_queue",
     "open_store",
+    "pipeline",
 ]

@@ -88,6 +88,11 @@ class HttpUpstream:
         self._credential = self._key or route.basic
         self._fixed = b"host: %b\r\n%b" % (route.authority.encode("latin-1"), route.for_proxy)
 
+    @property
+    def holds_key(self) -> bool:
+        """Whether calls go with a credential of lichen's own, whatever their callers show."""
+        return bool(self._credential)
+
     def go_to(self, url: str) -> None:
         """From now on the service is at another URL.
 

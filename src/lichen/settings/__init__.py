@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lichen.calls.batch.options import BatchOptions
 from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
@@ -97,12 +98,14 @@ class Settings:
         "gate",
         "exact",
         "coalesce",
+        "batch",
         "lease",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    batch: BatchOptions = field(default_factory=BatchOptions)
     gate: GateOptions = field(default_factory=GateOptions)
     # What is done about an upstream that fails, and how much is taken on at once.
     resilience: ResilienceOptions = field(default_factory=ResilienceOptions)
