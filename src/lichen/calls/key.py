@@ -13,16 +13,21 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from lichen.calls.exchange import CREDENTIALS, HOP_BY_HOP
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lichen.calls.exchange import Call, Headers
 
 # Request headers that speak of the connection, the client's program or one attempt, and the
 # credential, which is the tenant. Every other header may choose a deployment, an account or an API
 # version, or be a credential of another kind: it counts, so that what nobody here has heard of
 # divides and never mixes.
-# Source: RFC 9110; W3C Trace Context; the official OpenAI clients' own headers.
+# Source: RFC 9110; W3C Trace Context; the own headers of the official
+# clients of OpenAI, Anthropic and Gemini.
 _INDIFFERENT = (
     HOP_BY_HOP
     | CREDENTIALS
@@ -30,6 +35,7 @@ _INDIFFERENT = (
         (
             b"accept",
             b"accept-encoding",
+            b"anthropic-dangerous-direct-browser-access",
             b"b3",
             b"baggage",
             b"cache-control",
@@ -52,8 +58,11 @@ _INDIFFERENT = (
             b"x-client-request-id",
             b"x-cloud-trace-context",
             b"x-correlation-id",
+            b"x-goog-api-client",
+            b"x-goog-request-params",
             b"x-real-ip",
             b"x-request-id",
+            b"x-server-timeout",
         )
     )
 )
@@ -101,21 +110,31 @@ def _tells(name: bytes) -> bool:
     return False
 
 
-def is_exact(body: bytes) -> bool:
+def is_exact(body: bytes, fields: Mapping[str, Any] | None = None) -> bool:
     """Whether reading the body loses nothing.
 
     Integers beyond 64 bits are rounded to floats, and of a name that stands twice in an object one
     value is taken, where the upstream may take the other. A call that is not exact has no key: its
-    answer is never kept for the call it looks like.
+    answer is never kept for the call it looks like. `fields` are what was read, where that is at
+    hand: most bodies are written down again just as they came, which settles it.
     """
     alike = body.translate(_ALIKE)
     plain = _LONG not in alike and _EXPONENT not in alike
+    if plain and fields is not None and _written(fields) == body:
+        return True
     ways: dict[str, Any] = {} if plain else {"parse_int": _fitting, "parse_float": _small}
     try:
         json.loads(body, object_pairs_hook=_once, **ways)
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _written(fields: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(fields)
+    except TypeError:  # nested too deep
+        return b""
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
