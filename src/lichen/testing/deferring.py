@@ -156,7 +156,7 @@ def leave(service: RunningService, keys: Sequence[str], *, within: str) -> dict[
         )
         return heard.headers["location"]
 
-    return dict(zip(keys, _by_many(service, keys, one), strict=True))
+    return dict(zip(keys, by_many(service, keys, one), strict=True))
 
 
 def fetch(service: RunningService, left: dict[str, str]) -> dict[str, Heard]:
@@ -167,10 +167,10 @@ def fetch(service: RunningService, left: dict[str, str]) -> dict[str, Heard]:
         return caller.until(lambda heard: heard.status == _ANSWERED, "GET", path)
 
     keys = list(left)
-    return dict(zip(keys, _by_many(service, keys, one), strict=True))
+    return dict(zip(keys, by_many(service, keys, one), strict=True))
 
 
-def _by_many(
+def by_many(
     service: RunningService, keys: Sequence[str], one: Callable[[Caller, str], T]
 ) -> list[T]:
     """Many callers at once, each with a connection of its own."""

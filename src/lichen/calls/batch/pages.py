@@ -74,7 +74,7 @@ class Pages:
             left = end - time.monotonic()
             if item is None or item.state.ended or left <= 0:
                 break
-            await self._sender.changed(min(left, _LOOK_S))
+            await self._sender.ended(item_id, min(left, _LOOK_S))
         if item is None:
             return _lost(item_id)
         if not item.state.ended:

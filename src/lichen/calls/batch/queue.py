@@ -249,6 +249,12 @@ class Queue:
             waiting, sending, ended, waiting - int(able), int(run_us or 0), int(deadline_us or 0)
         )
 
+    def marked(self) -> int:
+        """How many items say that they may have been sent twice."""
+        with self._db.transaction() as cursor:
+            cursor.execute("SELECT count(*) FROM deferred_items WHERE twice = 1")
+            return int(cursor.fetchall()[0][0])
+
     def plans(self, most: int) -> list[tuple[str, int, int, int, int]]:
         """What waits, by reason: the reason, how many, their first and last run, last deadline."""
         with self._db.transaction() as cursor:

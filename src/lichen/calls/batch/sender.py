@@ -70,7 +70,7 @@ class Sender:
         self._running: dict[asyncio.Task[None], str] = {}
         self._outcomes: list[Outcome] = []
         self._news = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._awaited: dict[str, asyncio.Event] = {}
         self._swept = 0.0
         self._offset_us = 0
         self._call_s = 1.0
@@ -109,11 +109,14 @@ class Sender:
         self._swept = 0.0
         self.wake()
 
-    async def changed(self, within_s: float) -> None:
-        """Wait until some item has ended, or for so long. [s]"""
-        event = self._changed
-        with suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), within_s)
+    async def ended(self, item_id: str, within_s: float) -> None:
+        """Wait until an item has ended here, or for so long. [s]"""
+        event = self._awaited.setdefault(item_id, asyncio.Event())
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), within_s)
+        finally:
+            self._awaited.pop(item_id, None)
 
     def now_us(self) -> int:
         """The database's time, as this process knows it. [µs since 1970]"""
@@ -148,11 +151,12 @@ class Sender:
     async def _sweep(self) -> None:
         if time.monotonic() - self._swept < min(_SWEEP_S, self._options.lease / 3):
             return
+        self._swept = time.monotonic()
         options, tenants = self._options, self._keyring.tenants()
         kept, unclaimed = (int(s * SECOND_US) for s in (options.kept, options.files_kept))
         now_us = await self._desk.work(lambda queue: queue.now_us())
         self._offset_us = now_us - time.time_ns() // 1000
-        expired = await self._desk.work(lambda queue: queue.sweep(kept, unclaimed))
+        await self._desk.work(lambda queue: queue.sweep(kept, unclaimed))
         self._keyring.want(await self._desk.work(lambda queue: queue.tenants()))
         self.counts = await self._desk.work(lambda queue: queue.counts(tenants))
         self._arrived = True
@@ -160,9 +164,6 @@ class Sender:
             made = chore()
             if asyncio.iscoroutine(made):
                 await made
-        self._swept = time.monotonic()
-        if expired:
-            self._tell()
 
     async def _plan(self) -> None:
         if not self._arrived:
@@ -201,7 +202,9 @@ class Sender:
             raise
         if outcomes:
             self._told("recorded")
-            self._tell()
+        for outcome in outcomes:
+            if (event := self._awaited.get(outcome.id)) is not None:
+                event.set()
         if taken:
             self._told("taken")
         if outcomes and not taken and not self._running:
@@ -242,7 +245,3 @@ class Sender:
             # Not tried with the calls behind it: each would be refused, and its answer lost.
             self._keyring.drop(item.tenant)
         self._outcomes.append(outcome)
-
-    def _tell(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
