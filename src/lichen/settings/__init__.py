@@ -95,6 +95,7 @@ class Settings:
         "coalesce",
         "batch",
         "lease",
+        "prefix",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
