@@ -22,6 +22,7 @@ from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, un
 from lichen.calls.resilience.options import LimitOptions, ResilienceOptions
 from lichen.calls.rules import RouteRule
 from lichen.calls.shared.options import SharedOptions
+from lichen.calls.similar.options import SimilarOptions
 from lichen.calls.upstreams import UpstreamOptions
 from lichen.ledger.errors import InputError
 from lichen.settings.files import files, table_of
@@ -92,6 +93,7 @@ class Settings:
     steps: tuple[str, ...] = (
         "gate",
         "exact",
+        "similar",
         "coalesce",
         "batch",
         "lease",
@@ -103,6 +105,7 @@ class Settings:
     anthropic: UpstreamOptions = field(default_factory=UpstreamOptions)
     gemini: UpstreamOptions = field(default_factory=UpstreamOptions)
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    similar: SimilarOptions = field(default_factory=SimilarOptions)
     batch: BatchOptions = field(default_factory=BatchOptions)
     gate: GateOptions = field(default_factory=GateOptions)
     # What is done about an upstream that fails, and how much is taken on at once.
