@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from lichen.calls.batch.api import BatchApi, Ways
 from lichen.calls.batch.database import open_database
 from lichen.calls.batch.desk import Desk, trouble
+from lichen.calls.batch.forgetting import forget_waiting
 from lichen.calls.batch.gather import Gather
 from lichen.calls.batch.greenest import Zones
 from lichen.calls.batch.intake import Refused, item_of, wish
@@ -25,7 +26,6 @@ from lichen.calls.batch.keyring import Keyring
 from lichen.calls.batch.late import Late, note_delay
 from lichen.calls.batch.offering import Offering
 from lichen.calls.batch.pages import ROOT, Pages, failure
-from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sender import Sender
 from lichen.calls.batch.show import gauges, panels
 from lichen.calls.exchange import pipeline
@@ -235,10 +235,4 @@ class BatchStep:
         """Erase calls, answers and files that are meant."""
         if not self.desk.durable:
             return 0
-        queue = Queue(open_database(self._parts.place.database))
-        try:
-            return queue.forget(
-                lambda tenant, at_us, texts: which.covers(tenant=tenant, at_us=at_us, texts=texts)
-            )
-        finally:
-            queue.close()
+        return forget_waiting(self._parts.place, which)
