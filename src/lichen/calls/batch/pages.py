@@ -108,7 +108,7 @@ class Pages:
         return answer
 
     def _shown(self, item: Item) -> dict[str, Any]:
-        keyless = item.needs_key and self._keyring.needed and not self._keyring.of(item.tenant)
+        keyless = item.needs_key and not self._keyring.of(item.tenant)
         why = item.why
         if item.state is State.WAITING and keyless:
             why = "it waits for its caller's key: send any call with it"

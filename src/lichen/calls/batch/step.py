@@ -14,30 +14,32 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lichen.calls.batch.api import BatchApi
+from lichen.calls.batch.api import BatchApi, Ways
 from lichen.calls.batch.database import open_database
 from lichen.calls.batch.desk import Desk, trouble
+from lichen.calls.batch.forgetting import forget_waiting
 from lichen.calls.batch.gather import Gather
-from lichen.calls.batch.greenest import Greenest
+from lichen.calls.batch.greenest import Zones
 from lichen.calls.batch.intake import Refused, item_of, wish
 from lichen.calls.batch.item import ALONE
 from lichen.calls.batch.keyring import Keyring
 from lichen.calls.batch.late import Late, note_delay
 from lichen.calls.batch.offering import Offering
 from lichen.calls.batch.pages import ROOT, Pages, failure
-from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sender import Sender
 from lichen.calls.batch.show import gauges, panels
 from lichen.calls.exchange import pipeline
 from lichen.calls.keeping import Keeping
 from lichen.calls.metered import Metered
-from lichen.ledger.errors import InputError, StoreUnavailable
+from lichen.calls.providers.doors import door_of
+from lichen.calls.upstreams import serving
+from lichen.ledger.errors import InputError, StoreUnavailable, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lichen.calls.batch.options import BatchOptions
-    from lichen.calls.exchange import Answer, Exchange, Onward
+    from lichen.calls.exchange import Answer, Exchange, Onward, Upstream
     from lichen.calls.forget import Forget
     from lichen.calls.steps import Layers, StepParts
     from lichen.ledger.panel import Panel
@@ -59,15 +61,14 @@ class BatchStep:
 
     def __init__(self, parts: StepParts, options: BatchOptions, *, together: bool) -> None:
         self._parts, self._options = parts, options
-        keyless = bool(getattr(parts.upstream, "holds_key", False))
-        self._keyring = Keyring(needed=not keyless)
+        self._keyring = Keyring()
         self._late = Late(self._keyring)
         self.desk = Desk(parts.place.database)
         self.sender = Sender(
             self.desk,
             self._late,
             keyring=self._keyring,
-            greenest=Greenest(parts.forecast, parts.upstream.zone),
+            greenest=Zones(parts.forecast, self._zone),
             options=options,
             warn=parts.warn,
         )
@@ -78,7 +79,7 @@ class BatchStep:
         )
         self._pages = Pages(self.desk, self.sender, self._keyring)
         self._api = (
-            BatchApi(self.desk, self.sender, self._keyring, options, self._way)
+            BatchApi(self.desk, self.sender, self._keyring, options, Ways(self._way, self._keyless))
             if options.enabled == "on"
             else None
         )
@@ -114,7 +115,7 @@ class BatchStep:
         return await onward(exchange)
 
     def _look(self, exchange: Exchange) -> None:
-        if self._keyring.needed and self._keyring.see(exchange):
+        if self._keyring.see(exchange):
             self.sender.wake()
 
     def _is_asked(self, exchange: Exchange) -> bool:
@@ -140,9 +141,8 @@ class BatchStep:
         if self.sender.counts.waiting >= self._options.queue_limit:
             return failure(503, "too many calls wait already; send it later", "queue_full")
         try:
-            item = item_of(
-                exchange, self.sender.now_us(), self._options, keyless=not self._keyring.needed
-            )
+            keyless = self._keyless(exchange.target)
+            item = item_of(exchange, self.sender.now_us(), self._options, keyless=keyless)
             if not self.desk.durable:
                 open_database(self._parts.place.database)
             item = replace(item, way=self._way(item.target, item.deadline_us - item.arrived_us))
@@ -159,6 +159,22 @@ class BatchStep:
             older = await self.desk.work(lambda queue: queue.get(item_id, item.tenant))
             kept = older or replace(item, id=item_id)
         return self._pages.waiting(kept)
+
+    def _serving(self, target: str) -> Upstream | None:
+        """Who answers the calls of a target; None where that cannot be had just now."""
+        try:
+            return serving(self._parts.upstream, door_of(target.encode("latin-1")).provider)
+        except UpstreamError:
+            return None
+
+    def _keyless(self, target: str) -> bool:
+        """Whether calls to a target go with lichen's own credential, or with none."""
+        return bool(getattr(self._serving(target), "holds_key", False))
+
+    def _zone(self, target: str) -> str:
+        """The grid that calls to a target run on."""
+        upstream = self._serving(target) or self._parts.upstream
+        return upstream.zone
 
     def _way(self, target: str, window_us: int) -> str:
         """How a call goes that may wait so long. [µs]"""
@@ -206,10 +222,4 @@ class BatchStep:
         """Erase calls, answers and files that are meant."""
         if not self.desk.durable:
             return 0
-        queue = Queue(open_database(self._parts.place.database))
-        try:
-            return queue.forget(
-                lambda tenant, at_us, texts: which.covers(tenant=tenant, at_us=at_us, texts=texts)
-            )
-        finally:
-            queue.close()
+        return forget_waiting(self._parts.place, which)
