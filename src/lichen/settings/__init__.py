@@ -98,6 +98,7 @@ class Settings:
         "exact",
         "coalesce",
         "lease",
+        "cascade",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.

@@ -157,7 +157,8 @@ class Gate:
         """Charge what a call took, now or when its stream has ended."""
         for line, used in self.budgets.warnings(claim)[:1]:
             answer.notes.append(warning(line, used, time.time()))
-        record = answer.record if answer.ok and answer.source == "upstream" else None
+        # What came from the store or was shared has no record: it took nothing.
+        record = answer.record if answer.ok else None
         if answer.stream is None or record is None:
             claim.settle(record)
         else:
