@@ -15,7 +15,10 @@ class RouteRule:
 
     `sampled` is "bypass" (a sampled call wants a new answer each time) or "reuse"; `scope` is
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
-    serves [s]; `stale_if_error` how long past that, where the upstream fails [s].
+    serves [s]; `stale_if_error` how long past that, where the upstream fails [s]. `tool_calls` is
+    "drop" (an answer that asks for a tool is not kept: what the tool gives may be another thing
+    next time) or "keep"; `batch` is "embeddings" where those of many callers go to the upstream as
+    one.
     """
 
     route: str = "*"
@@ -24,6 +27,8 @@ class RouteRule:
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
     stale_if_error: float = field(default=0.0, metadata=unit(TIMES))
+    tool_calls: str = field(default="drop", metadata=choices("drop", "keep"))
+    batch: str = field(default="off", metadata=choices("off", "embeddings"))
 
 
 class Rules:
