@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
@@ -35,6 +35,7 @@ local = "arithmetic"
 name = "long"
 longer = 500
 """
+LONG = "x" * 4000
 BUDGET = """
 [[gate.budget]]
 name = "team"
@@ -95,6 +96,40 @@ def test_rules_answer_the_official_client_whole_and_streamed(
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.total_tokens == 0
     assert answer.output_text == streamed == "Nine to five in Ystad."
+    assert provider.calls == []
+
+
+def test_rules_answer_the_other_official_clients(
+    tmp_path: Path, provider: ScriptedProvider
+) -> None:
+    import anthropic
+    from google import genai
+
+    told = RULES.replace('name = "hours"', 'name = "hours"\nalways = true')
+    with started(tmp_path, provider, told) as service:
+        claude = anthropic.Anthropic(base_url=service.url, api_key="sk-ant", max_retries=0)
+        asked: Any = {
+            "model": "claude-test",
+            "max_tokens": 50,
+            "messages": [{"role": "user", "content": "Hours in Lund?"}],
+        }
+        whole: Any = claude.messages.create(**asked).content[0]
+        with claude.messages.stream(**asked) as stream:
+            streamed = stream.get_final_text()
+        gemini = genai.Client(api_key="g", http_options={"base_url": service.url})
+        name = "gemini-2.5-flash"
+        answer = gemini.models.generate_content(model=name, contents="Hours in Lund?").text
+        stream_of = gemini.models.generate_content_stream(model=name, contents="Hours in Lund?")
+        chunks = "".join(chunk.text or "" for chunk in stream_of)
+        with pytest.raises(anthropic.APIStatusError) as raised:
+            claude.messages.create(
+                **{**asked, "messages": [{"role": "user", "content": "x" * 4000}]}
+            )
+        claude.close()
+        gemini.close()
+
+    assert {whole.text, streamed, answer, chunks} == {"Nine to five in Lund."}
+    assert raised.value.status_code == 413
     assert provider.calls == []
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lichen.calls.exchange import Answer, Call, Exchange, Onward, Record, Stream
+    from lichen.calls.forget import Forget
     from lichen.calls.gate.budgets import Claim
     from lichen.calls.gate.options import GateOptions
     from lichen.calls.gate.rulebook import Ready
@@ -173,6 +174,14 @@ class Gate:
         """Keep what budgets were charged, and what dry rules saw."""
         self.budgets.counts.close()
         self.dry.book()
+
+    def forget(self, _which: Forget) -> int:
+        """Let go of the answers held for repeated calls; how many.
+
+        They are few and live for seconds, so that all go. Budgets keep their counts, which hold a
+        hash and a number: who could erase them could spend anew.
+        """
+        return self._repeats.clear()
 
     def gauges(self) -> Mapping[str, float]:
         """Calls that rules met and budgets refused, and what is left of budgets."""
