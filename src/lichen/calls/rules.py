@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from lichen.calls.option import TIMES, choices, unit
+from lichen.calls.option import TIMES, choices, share, unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,14 @@ class RouteRule:
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
     serves [s]; `stale_if_error` how long past that, where the upstream fails [s]. `tool_calls` is
     "drop" (an answer that asks for a tool is not kept: what the tool gives may be another thing
-    next time) or "keep"; `batch` is "embeddings" where those of many callers go to the upstream as
-    one.
+    next time) or "keep"; `prompt_cache` is "auto" where prefixes may be marked for the provider to
+    keep; `batch` is "embeddings" where those of many callers go to the upstream as one.
+
+    `similar` is "off", "shadow" or "on": whether a like question's answer serves, with at most a
+    share `error` of wrong ones among those given [1].
+
+    `compress` is "off", "lossless" (prompts are written shorter, nothing is lost) or "lossy" (of a
+    context what serves the question is selected).
     """
 
     route: str = "*"
@@ -26,8 +32,12 @@ class RouteRule:
     sampled: str = field(default="bypass", metadata=choices("bypass", "reuse"))
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
+    compress: str = field(default="off", metadata=choices("off", "lossless", "lossy"))
+    similar: str = field(default="off", metadata=choices("off", "shadow", "on"))
+    error: float = field(default=0.05, metadata=share(least=0.001, most=0.5))
     stale_if_error: float = field(default=0.0, metadata=unit(TIMES))
     tool_calls: str = field(default="drop", metadata=choices("drop", "keep"))
+    prompt_cache: str = field(default="off", metadata=choices("off", "auto"))
     batch: str = field(default="off", metadata=choices("off", "embeddings"))
 
 

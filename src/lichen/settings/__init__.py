@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lichen.calls.batch.options import BatchOptions
+from lichen.calls.coding.options import CodingOptions
+from lichen.calls.compress.options import CompressOptions
 from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, unit, whole, zone
 from lichen.calls.resilience.options import LimitOptions, ResilienceOptions
 from lichen.calls.rules import RouteRule
 from lichen.calls.shared.options import SharedOptions
+from lichen.calls.similar.options import SimilarOptions
 from lichen.calls.upstreams import UpstreamOptions
 from lichen.ledger.errors import InputError
 from lichen.settings.files import files, table_of
@@ -92,17 +95,24 @@ class Settings:
     steps: tuple[str, ...] = (
         "gate",
         "exact",
+        "similar",
+        "compress",
         "coalesce",
         "batch",
         "lease",
         "cascade",
+        "prefix",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
+    # Bodies compressed on the wire.
+    coding: CodingOptions = field(default_factory=CodingOptions)
+    compress: CompressOptions = field(default_factory=CompressOptions)
     anthropic: UpstreamOptions = field(default_factory=UpstreamOptions)
     gemini: UpstreamOptions = field(default_factory=UpstreamOptions)
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    similar: SimilarOptions = field(default_factory=SimilarOptions)
     batch: BatchOptions = field(default_factory=BatchOptions)
     gate: GateOptions = field(default_factory=GateOptions)
     # What is done about an upstream that fails, and how much is taken on at once.

@@ -27,7 +27,7 @@ from lichen.calls.gate.repeat import Repeats
 from lichen.calls.gate.rule import refusal_status
 from lichen.calls.gate.rulebook import Met, Rulebook, meets
 from lichen.calls.gate.shown import gauges, panels
-from lichen.calls.gate.spending import Spending, no_prices
+from lichen.calls.gate.spending import Spending, listed
 from lichen.calls.tap import Tap
 from lichen.ledger.errors import UpstreamError
 
@@ -217,7 +217,7 @@ def make_step(parts: StepParts, options: GateOptions) -> Gate:
         rules = tuple(replace(rule, mode="dry") for rule in rules)
         budgets = tuple(replace(budget, mode="dry") for budget in budgets)
     outputs = Outputs(parts.book.pricer.calls)
-    spending = Spending(parts, outputs, no_prices)
+    spending = Spending(parts, outputs, listed)
     table = table_for(parts.place) if budgets else None
     counts = Counts(table, parts.warn)
     return Gate(
