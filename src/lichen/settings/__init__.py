@@ -98,9 +98,9 @@ class Settings:
         "similar",
         "compress",
         "coalesce",
-        "batch",
         "lease",
         "cascade",
+        "batch",
         "prefix",
         "keeping",
     )

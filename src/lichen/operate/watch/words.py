@@ -123,6 +123,16 @@ GAPS = {
     "same-tokens-assumed": Said(
         "tokens taken as the same", "The large model is taken to use as many as the smaller one."
     ),
+    "tokens-shared-by-estimate": Said(
+        "tokens shared by length",
+        "It went with other callers' inputs in one call: the service counted the tokens of all, "
+        "and each one's share is by the length of its input.",
+    ),
+    "time-of-run-unknown": Said(
+        "time of run not known",
+        "It came in one of the provider's own batches, which ran some time within a day: its grid "
+        "is taken at the time it was fetched.",
+    ),
     "usage-implausible": Said(
         "token counts not believed",
         "More tokens than the bytes of the call allow; they were estimated instead.",
