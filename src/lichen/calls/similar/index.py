@@ -16,7 +16,7 @@ from lichen.text.nearest import Nearest, small
 from lichen.text.shingles import FirstLook, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -84,7 +84,8 @@ class Index:
 
     def load(self, now_us: int) -> None:
         """Take up what is kept."""
-        for question in list(self._kept.questions(now_us)):
+        self._kept.expire(now_us)
+        for question in list(self._kept.questions()):
             self._place(question)
         self._make_room()
 
@@ -161,7 +162,9 @@ class Index:
 
     def expire(self, now_us: int) -> None:
         """Let go of all whose time is over."""
-        self.remove([q.key for q in self._questions() if q.expires_us <= now_us])
+        for key in [q.key for q in self._questions() if q.expires_us <= now_us]:
+            self._unplace(key)
+        self._kept.expire(now_us)
 
     def _questions(self) -> Iterator[Question]:
         for scope, row in self._places.values():
@@ -181,15 +184,19 @@ class Index:
 
     def forget(self, which: Forget) -> int:
         """Erase what is meant, questions and hits; how many."""
-        keys, hits = self._kept.matching(
-            lambda owner, at_us, text: which.covers(
-                # What a route shares is anybody's.
-                tenant="" if owner == "*" else owner,
-                at_us=at_us,
-                texts=(text,),
-            )
-        )
+        keys, hits = self._kept.matching(meant(which))
         for key in keys:
             self._unplace(key)
         self._kept.erase(keys, hits)
         return len(keys) + len(hits)
+
+
+def meant(which: Forget) -> Callable[[str, int, str], bool]:
+    """Whether a text of an owner, kept at a time [µs since 1970], is to be forgotten."""
+
+    def is_meant(owner: str, at_us: int, text: str) -> bool:
+        # What a route shares is anybody's.
+        tenant = "" if owner == "*" else owner
+        return which.covers(tenant=tenant, at_us=at_us, texts=(text,))
+
+    return is_meant

@@ -63,20 +63,27 @@ class Given(NamedTuple):
 class Kept:
     """Questions, given answers and what deciders learnt. Of one thread: whoever made it.
 
-    `path` None keeps them in memory. `embedder` names whose vectors these are: others' are let go.
+    `path` None keeps them in memory. `embedder` names whose vectors these are: others' are let go;
+    None for whoever needs no vector.
     `warn` hears what is wrong with the file.
     """
 
-    def __init__(self, path: Path | None, embedder: str, warn: Callable[[object], None]) -> None:
+    def __init__(
+        self, path: Path | None, embedder: str | None, warn: Callable[[object], None]
+    ) -> None:
         self._warn = warn
         self._well = True
         self._db = _opened(path, warn)
+        if embedder is not None:
+            self._keep_to(embedder)
+        self._version = self._outside()
+
+    def _keep_to(self, embedder: str) -> None:
         self._do("INSERT OR IGNORE INTO about VALUES ('embedder', ?)", embedder)
         ((named,),) = self._db.execute("SELECT value FROM about WHERE name = 'embedder'")
         if named != embedder:
             self._do("UPDATE questions SET levels = NULL, scale = NULL")
             self._do("UPDATE about SET value = ? WHERE name = 'embedder'", embedder)
-        self._version = self._outside()
 
     def _do(self, sql: str, *values: object) -> None:
         """Write; where that fails, say so once and go on without."""
@@ -88,12 +95,15 @@ class Kept:
                 self._well = False
                 self._warn(f"questions cannot be kept ({error}): they end with this process")
 
-    def questions(self, now_us: int) -> Iterator[Question]:
-        """All that have not expired, oldest first."""
+    def expire(self, now_us: int) -> None:
+        """Let go of all whose time is over."""
         self._do("DELETE FROM questions WHERE expires_us <= ?", now_us)
         self._do("DELETE FROM hits WHERE expires_us <= ?", now_us)
+
+    def questions(self) -> Iterator[Question]:
+        """All of them, oldest first."""
         for row in self._db.execute("SELECT * FROM questions ORDER BY stored_us"):
-            yield _question(row)
+            yield question_of(row)
 
     def put(self, question: Question) -> None:
         """Keep a question, in place of an older one under its key."""
@@ -162,7 +172,8 @@ class Kept:
         self._db.close()
 
 
-def _question(row: tuple[Any, ...]) -> Question:
+def question_of(row: tuple[Any, ...]) -> Question:
+    """A row of the table `questions`."""
     import numpy as np  # noqa: PLC0415 (heavy)
 
     key, scope, owner, entry, text, levels, scale, *counts = row
@@ -213,34 +224,3 @@ def _open(where: str) -> sqlite3.Connection:
         db.close()
         raise
     return db
-
-
-class ReadHit(NamedTuple):
-    """A hit as it is kept: both questions, and the embedder of their vectors."""
-
-    given: Given
-    question: Question
-    embedder: str
-
-
-def read_hit(path: Path, entry: str) -> ReadHit | None:
-    """What is kept of a hit, read beside whoever writes it; None where it is not, or no longer."""
-    if not path.is_file():
-        return None
-    try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
-    except sqlite3.Error:
-        return None
-    try:
-        given = db.execute("SELECT text, matched FROM hits WHERE entry = ?", (entry,)).fetchone()
-        if given is None:
-            return None
-        row = db.execute("SELECT * FROM questions WHERE key = ?", given[1:]).fetchone()
-        named = db.execute("SELECT value FROM about WHERE name = 'embedder'").fetchone()
-    except sqlite3.Error:
-        return None
-    finally:
-        db.close()
-    if row is None or named is None:
-        return None
-    return ReadHit(Given(*given), _question(row), named[0])

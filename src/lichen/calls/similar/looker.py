@@ -141,6 +141,10 @@ class Looker:
         for name, state in states:
             self._kept.learn(name, state)
 
+    def catch_up(self) -> None:
+        """Let go of what another process erased."""
+        self._index.catch_up()
+
     def forget(self, which: Forget) -> int:
         """Erase questions and hits that are meant; how many."""
         return self._index.forget(which)
