@@ -330,3 +330,35 @@ async def test_a_report_reads_what_was_learnt_beside_the_ledger(
     assert (found.model, found.delta, found.given) == ("gpt-4o-mini", 0.3, 0)
     assert "verified" in found.says
     assert learnt(tmp_path / "another.similar") == []
+
+
+def test_questions_that_serve_one_another_have_a_record_together(tmp_path: Path) -> None:
+    index = index_of(tmp_path / "kept")
+    index.add(question(1))
+    index.add(question(2)._replace(group=question(1).key))
+    index.add(question(3))
+    index.verified(question(1).key, correct=True)
+    index.verified(question(2).key, correct=False)
+
+    again = index_of(tmp_path / "kept")
+    before = again.groups.of(question(2)._replace(group=question(1).key))
+    again.remove([question(2).key])
+
+    assert before == (1, 1, 2)
+    assert again.groups.of(question(1)._replace(group=question(1).key)) == (1, 0, 1)
+    assert again.groups.of(question(3)._replace(group=question(3).key)) == (0, 0, 1)
+
+
+async def test_a_question_joins_the_group_of_the_one_that_served_it(open_desk: OpenDesk) -> None:
+    desk = await open_desk(rule={"similar": "shadow"})
+    await desk.convince()
+    for wording in (FIRST, SECOND):
+        await desk.ask(chat(wording.format("row")))
+        await desk.ask(chat(wording.format("ski")))
+
+    assert desk.step._looker is not None
+    questions = list(desk.step._looker._index._questions())
+
+    groups = [question.group for question in questions if "learn" in question.text]
+    assert len(groups) == 4
+    assert len(set(groups)) == 2

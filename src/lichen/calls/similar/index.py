@@ -12,6 +12,7 @@ import heapq
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
+from lichen.calls.similar.groups import Groups
 from lichen.text.nearest import Nearest, small
 from lichen.text.shingles import FirstLook, words
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from lichen.calls.similar.kept import Kept, Question
     from lichen.ledger.ports import Embedder
 
-# Neighbours that are compared word by word.
-_NEIGHBOURS = 4
+# Neighbours that are compared word by word, and that tell of a question's surroundings.
+_NEIGHBOURS = 10
 # Questions without a vector that are given one because a new one is like them.
 _CAUGHT_UP = 4
 # The share of the oldest that goes when there are too many.
@@ -73,6 +74,7 @@ class Index:
         self._dimension, self._most = dimension, most
         self._shelves: dict[bytes, _Shelf] = {}
         self._places: OrderedDict[bytes, tuple[bytes, int]] = OrderedDict()
+        self.groups = Groups()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -139,12 +141,16 @@ class Index:
         shelf = self._shelves.get(question.scope)
         if shelf is None:
             shelf = self._shelves[question.scope] = _Shelf(self._dimension)
+        if not question.group:
+            question = question._replace(group=question.key)
         self._places[question.key] = question.scope, shelf.add(question)
+        self.groups.add(question)
 
     def _unplace(self, key: bytes) -> None:
         scope, row = self._places.pop(key, (b"", 0))
         shelf = self._shelves.get(scope)
         if shelf is not None:
+            self.groups.add(shelf.rows[row], -1)
             shelf.remove(row)
             if not shelf.rows:
                 del self._shelves[scope]
@@ -177,9 +183,11 @@ class Index:
         scope, row = self._places[key]
         rows = self._shelves[scope].rows
         had = rows[row]
+        self.groups.add(had, -1)
         rows[row] = had._replace(
             was_right=had.was_right + correct, was_wrong=had.was_wrong + (not correct)
         )
+        self.groups.add(rows[row])
         self._kept.put(rows[row])
 
     def forget(self, which: Forget) -> int:

@@ -25,7 +25,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS questions (
     key BLOB PRIMARY KEY, scope BLOB NOT NULL, owner TEXT NOT NULL, entry TEXT NOT NULL,
     text TEXT NOT NULL, levels BLOB, scale REAL, stored_us INTEGER NOT NULL,
-    expires_us INTEGER NOT NULL, was_right INTEGER NOT NULL, was_wrong INTEGER NOT NULL);
+    expires_us INTEGER NOT NULL, was_right INTEGER NOT NULL, was_wrong INTEGER NOT NULL,
+    together BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS hits (
     entry TEXT PRIMARY KEY, owner TEXT NOT NULL, text TEXT NOT NULL, matched BLOB NOT NULL,
     at_us INTEGER NOT NULL, expires_us INTEGER NOT NULL);
@@ -38,7 +39,8 @@ class Question(NamedTuple):
     """A question that was answered: `key` is its answer's, `entry` the call that was paid for.
 
     `owner` is the tenant, or "*" where a route shares answers. `vector` is None until somebody asks
-    something like it. `was_right` and `was_wrong` count how its answer was verified. Times in µs.
+    something like it. `was_right` and `was_wrong` count how its answer was verified; `group` is the
+    key of the first question that it was verified to serve like, or its own. Times in µs.
     """
 
     key: bytes
@@ -51,6 +53,7 @@ class Question(NamedTuple):
     expires_us: int
     was_right: int = 0
     was_wrong: int = 0
+    group: bytes = b""
 
 
 class Given(NamedTuple):
@@ -109,11 +112,12 @@ class Kept:
         """Keep a question, in place of an older one under its key."""
         vector = question.vector
         self._do(
-            "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *question[:5],
             vector.levels.tobytes() if vector is not None else None,
             vector.scale if vector is not None else None,
-            *question[6:],
+            *question[6:10],
+            question.group or question.key,
         )
 
     def drop(self, keys: Sequence[bytes]) -> None:
