@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lichen.ledger.errors import MissingExtra
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -69,13 +71,26 @@ def open_http(settings: Settings, url: str, warn: Callable[[object], None]) -> R
 
 
 def _how(settings: Settings) -> dict[str, Any]:
-    """How any upstream is spoken to."""
-    from lichen.calls.upstream import Wire  # noqa: PLC0415 (put together here)
+    """How any upstream is spoken to.
 
+    Raises:
+        MissingExtra: requests are to be compressed in a way that needs a package.
+    """
+    from lichen.calls.coding.codecs import available  # noqa: PLC0415 (put together here)
+    from lichen.calls.upstream import Wire  # noqa: PLC0415
+
+    coding = settings.coding
+    if coding.upstream not in (*available(), "identity"):
+        raise MissingExtra(f"[coding] upstream = {coding.upstream!r}", "a package", "compress")
     return {
         "timeout": settings.timeout,
         "connect_timeout": settings.connect_timeout,
-        "wire": Wire(settings.limits.answer, settings.resilience.authorities),
+        "wire": Wire(
+            settings.limits.answer,
+            settings.resilience.authorities,
+            coding.upstream,
+            coding.requests,
+        ),
     }
 
 

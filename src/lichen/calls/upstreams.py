@@ -79,6 +79,11 @@ class Upstreams:
         return self.first.model
 
     @property
+    def holds_key(self) -> bool:
+        """Whether the first one has a key of its own."""
+        return bool(getattr(self.first, "holds_key", False))
+
+    @property
     def share(self) -> Share | None:
         """The first one's."""
         return self.first.share

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lichen.assemble import open_answers, open_book, open_http, open_layers, open_upstreams
+from lichen.calls.coding.choosing import Coding
 from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
 from lichen.calls.proxy import shown
@@ -79,7 +80,7 @@ class Parts:
                 self.book, self._model.meter, zone=self._model.zone, on_error=warn
             )
         self.service = Service(
-            Gateway(self.layers, self._admission),
+            Gateway(self.layers, self._admission, Coding(settings.coding, settings.body_limit)),
             Watch(
                 self.book,
                 lookout=GridLookout(settings, self.book.store),

@@ -58,6 +58,9 @@ STRATEGIES = {
         "answer to a like question", "A question like it had been answered, within the error asked."
     ),
     "calls.compress": Said("shorter prompt", "Tokens that the model did not have to read."),
+    "calls.prefix": Said(
+        "prefix kept", "Tokens that the provider had read before and took from its own cache."
+    ),
     "calls.batch": Said("sent later or together", "Waited for a cleaner hour, or for company."),
     "train.green": Said(
         "run when clean", "A job that waited for a cleaner grid, against running it at once."
