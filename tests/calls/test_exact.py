@@ -398,7 +398,7 @@ async def test_unknown_fields_tools_and_several_choices_pass_untouched_and_are_k
         ],
         a_field_nobody_knows={"deep": [1, 2.5, None]},
     )
-    house = build(whole(answer))
+    house = build(whole(answer), route=({"tool_calls": "keep"},))
     asked = request(ASK | {"n": 2, "tools": [{"type": "function"}], "unheard_of": {"x": [1.0]}})
 
     first = await answered(house.gateway, asked)
@@ -408,3 +408,15 @@ async def test_unknown_fields_tools_and_several_choices_pass_untouched_and_are_k
     assert house.upstream.calls[0].body == asked.body
     assert first.answer == second.answer == answer
     assert cache(second) == "hit"
+
+
+async def test_an_answer_that_asks_for_a_tool_is_not_kept_unless_a_rule_says_so(
+    build: Build,
+) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "tool_calls": [{"id": "call_1"}]}}
+    house = build(whole(chat_answer(choices=[choice])))
+
+    first = await house.ask(ASK)
+    second = await house.ask(ASK)
+
+    assert (cache(first), cache(second)) == ("miss", "miss")

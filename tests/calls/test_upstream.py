@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import ssl
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -14,12 +15,13 @@ import trustme
 from lichen.calls import directives, pool
 from lichen.calls.exchange import Answer, Call, Exchange
 from lichen.calls.providers.openai.dialect import OPENAI
-from lichen.calls.upstream import HttpUpstream
+from lichen.calls.upstream import HttpUpstream, Wire
 from lichen.ledger.errors import InputError, UpstreamError
 from lichen.testing.raw_server import RawServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from lichen.calls.exchange import Headers
 
@@ -593,6 +595,21 @@ async def test_whole_answers_that_come_in_are_counted_until_they_are_there_or_lo
     assert upstream._pool.held == 0
 
 
+async def test_an_upstream_whose_machine_is_gone_is_noticed_within_a_minute() -> None:
+    async with RawServer(OK) as server, upstream_at(server.url) as upstream:
+        await upstream.send(an_exchange())
+        [line] = upstream._pool._idle
+        made = line._transport.get_extra_info("socket")
+
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert made.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+        idle, every, count = (
+            made.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+        assert idle + every * count <= 60
+
+
 async def test_a_refused_connection_says_so() -> None:
     async with RawServer(OK) as server:
         url = server.url
@@ -649,6 +666,37 @@ async def test_a_certificate_of_a_trusted_authority_is_taken(trusted: trustme.CA
 
     assert [answer.body for answer in answers] == [b"{}", b"{}"]
     assert server.connections == 1
+
+
+async def test_an_authority_that_is_told_is_trusted_and_no_other(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    other = trustme.CA()
+    for name, made in (("ours.pem", authority), ("other.pem", other)):
+        made.cert_pem.write_to_path(str(tmp_path / name))
+    async with RawServer(OK, tls=_server_side(authority, "127.0.0.1")) as server:
+        ours = HttpUpstream(server.url, wire=Wire(authorities=str(tmp_path / "ours.pem")))
+        others = HttpUpstream(server.url, wire=Wire(authorities=str(tmp_path / "other.pem")))
+        answer = await ours.send(an_exchange())
+        with pytest.raises(UpstreamError, match=r"TLS: .*certificate"):
+            await others.send(an_exchange())
+        await ours.close()
+        await others.close()
+
+    assert answer.body == b"{}"
+    assert len(server.heads) == 1
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_told_of_at_the_start(
+    tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(InputError, match=r"authorities in .*ca\.pem.* cannot be read"):
+        HttpUpstream("https://api.example/v1", wire=Wire(authorities=str(path)))
 
 
 async def test_a_certificate_of_a_stranger_is_refused(authority: trustme.CA) -> None:

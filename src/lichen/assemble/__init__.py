@@ -24,7 +24,7 @@ from lichen.assemble.books import (
     open_book,
     open_store,
 )
-from lichen.assemble.exchanges import open_answers, open_layers
+from lichen.assemble.exchanges import open_answers, open_layers, pipeline
 from lichen.assemble.grids import (
     grid_names,
     make_grid,
@@ -34,7 +34,7 @@ from lichen.assemble.grids import (
     open_history,
 )
 from lichen.assemble.jobs import make_executor, make_planner, make_runner, make_settler, open_queue
-from lichen.assemble.upstreams import open_http
+from lichen.assemble.upstreams import open_http, open_upstreams
 
 __all__ = [
     "find_meters",
@@ -58,4 +58,6 @@ __all__ = [
     "open_layers",
     "open_queue",
     "open_store",
+    "open_upstreams",
+    "pipeline",
 ]

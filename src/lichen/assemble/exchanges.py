@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from lichen.assemble.books import open_book
 from lichen.assemble.grids import open_forecasts
 from lichen.assemble.plugins import plugin
+from lichen.ledger.errors import MissingExtra
+from lichen.ledger.pricing import WORLD
+from lichen.settings import load
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from lichen.calls.answers import AnswerStore
     from lichen.calls.exchange import Step, Upstream
+    from lichen.calls.pipeline import Pipeline
     from lichen.calls.steps import Layers
     from lichen.ledger.book import Book
     from lichen.ledger.ports import Embedder
@@ -84,6 +91,50 @@ def open_layers(
     made: list[Step | None] = [plugin("lichen.step", name)(parts) for name in settings.steps]
     steps = [step for step in made if step is not None]
     return Layers(steps, Metered(upstream, booker, warn), booker)
+
+
+def pipeline(
+    ledger: str | os.PathLike[str] | None = None, *, zone: str | None = None, **settings: Any
+) -> Pipeline:
+    """The gateway in this process: for the clients of SDKs, without a server.
+
+    Calls go where their clients point; `ledger`, `zone` and all other settings are as for `lichen
+    serve`. `upstream_zone` is where the providers' computers stand.
+
+    Raises:
+        InputError: a setting is unknown or makes no sense.
+        StoreUnavailable: the ledger cannot be opened.
+        MissingExtra: what speaks HTTP is not installed.
+    """
+    given = {"ledger": None if ledger is None else str(ledger), "zone": zone, **settings}
+    made = load(**given)
+    try:
+        from lichen.calls.gateway import Gateway  # noqa: PLC0415 (an extra, imported on use)
+        from lichen.calls.origins import Origins  # noqa: PLC0415
+        from lichen.calls.pipeline import Pipeline  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise MissingExtra("lichen.pipeline", str(error.name), "sdk") from None
+    warn = logging.getLogger("lichen").warning
+    book = open_book(made, on_error=warn)
+    try:
+        answers = open_answers(made, warn)
+        upstream = Origins(
+            zone=made.upstream_zone or WORLD,
+            timeout=made.timeout,
+            connect_timeout=made.connect_timeout,
+        )
+        layers = open_layers(made, upstream, book, answers, warn)
+    except BaseException:
+        book.close()
+        raise
+
+    async def end() -> None:
+        await layers.close()
+        await upstream.close()
+        answers.close()
+        book.close()
+
+    return Pipeline(Gateway(layers), book, end)
 
 
 def _embedder(name: str) -> Embedder:

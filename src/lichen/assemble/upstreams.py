@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.calls.exchange import Upstream
     from lichen.calls.resilience.resilient import Resilient
+    from lichen.calls.resilience.standby import Standby
+    from lichen.calls.upstreams import Upstreams
     from lichen.settings import Settings
 
 _WORLD = "WORLD"
+
+
+def open_upstreams(settings: Settings, first: Upstream) -> Upstreams:
+    """The first upstream, and those of the other providers, which are opened when they are asked.
+
+    Raises:
+        InputError: one that is configured cannot be used as it is.
+    """
+    from lichen.calls.providers.addresses import PROVIDERS  # noqa: PLC0415 (put together here)
+    from lichen.calls.upstreams import Upstreams  # noqa: PLC0415
+
+    others = {name: partial(_of_provider, settings, name) for name in PROVIDERS}
+    for name, open_one in others.items():
+        if getattr(settings, name).upstream:
+            open_one()  # what is wrong with it is said at the start
+    return Upstreams(first, others)
+
+
+def _of_provider(settings: Settings, name: str) -> Resilient:
+    """A provider's own service, or where the settings say it is; it has no other in its place."""
+    from lichen.calls.providers.addresses import PROVIDERS  # noqa: PLC0415 (put together here)
+    from lichen.calls.upstream import HttpUpstream, Key  # noqa: PLC0415
+
+    at, told = PROVIDERS[name], getattr(settings, name)
+    upstream = HttpUpstream(
+        told.upstream.rstrip("/").removesuffix("/v1beta") or at.url,
+        zone=told.zone or _WORLD,
+        key=Key(told.key, at.header, f"LICHEN_{name.upper()}_UPSTREAM"),
+        **_how(settings),
+    )
+    return _around(settings, upstream, shares_key=bool(told.key))
 
 
 def open_http(settings: Settings, url: str, warn: Callable[[object], None]) -> Resilient:
@@ -19,17 +54,10 @@ def open_http(settings: Settings, url: str, warn: Callable[[object], None]) -> R
     Raises:
         InputError: a URL, a key, the authorities or the map of models make no sense.
     """
-    from lichen.calls.resilience.breaker import Trip  # noqa: PLC0415 (put together here)
-    from lichen.calls.resilience.resilient import Bounds, Resilient  # noqa: PLC0415
     from lichen.calls.resilience.standby import Standby, read_models  # noqa: PLC0415
-    from lichen.calls.upstream import HttpUpstream, Wire  # noqa: PLC0415
+    from lichen.calls.upstream import HttpUpstream  # noqa: PLC0415 (put together here)
 
-    told = settings.resilience
-    how: dict[str, Any] = {
-        "timeout": settings.timeout,
-        "connect_timeout": settings.connect_timeout,
-        "wire": Wire(settings.limits.answer, told.authorities),
-    }
+    told, how = settings.resilience, _how(settings)
     zone = settings.upstream_zone or _WORLD
     upstream = HttpUpstream(url, zone=zone, key=settings.upstream_key, **how)
     standby = None
@@ -37,6 +65,28 @@ def open_http(settings: Settings, url: str, warn: Callable[[object], None]) -> R
         zone, key = told.fallback_zone or _WORLD, told.fallback_key
         other = HttpUpstream(told.fallback, zone=zone, key=key, **how)
         standby = Standby(other, read_models(told.fallback_models), warn)
+    return _around(settings, upstream, standby, shares_key=bool(settings.upstream_key))
+
+
+def _how(settings: Settings) -> dict[str, Any]:
+    """How any upstream is spoken to."""
+    from lichen.calls.upstream import Wire  # noqa: PLC0415 (put together here)
+
+    return {
+        "timeout": settings.timeout,
+        "connect_timeout": settings.connect_timeout,
+        "wire": Wire(settings.limits.answer, settings.resilience.authorities),
+    }
+
+
+def _around(
+    settings: Settings, upstream: Upstream, standby: Standby | None = None, *, shares_key: bool
+) -> Resilient:
+    """What lies around an upstream."""
+    from lichen.calls.resilience.breaker import Trip  # noqa: PLC0415 (put together here)
+    from lichen.calls.resilience.resilient import Bounds, Resilient  # noqa: PLC0415
+
+    told = settings.resilience
     trip = Trip(told.breaker_share, told.breaker_calls, told.breaker_hold)
     return Resilient(
         upstream,
@@ -45,5 +95,5 @@ def open_http(settings: Settings, url: str, warn: Callable[[object], None]) -> R
         ),
         trip if told.breaker == "on" else None,
         standby=standby,
-        shares_key=bool(settings.upstream_key),
+        shares_key=shares_key,
     )

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lichen.calls.reuse import NOT_PRICED, UNKNOWN, instead, not_priced
 from lichen.calls.step_book import StepBook
 from lichen.calls.stored import Origin, Stored
 from lichen.calls.telling import avoided_headers, used_headers
@@ -36,10 +37,9 @@ COALESCE = "calls.coalesce"
 WITHHELD = "none.sampled"
 STORED_CALL = "stored-call/1"
 SHARED_CALL = "shared-call/1"
-NOT_PRICED = "not-priced"
 # Counted apart from entries: no entry can have that time.
 CLOCK_WRONG = "calls not booked: this machine's clock is before 2024"
-_UNKNOWN = "unknown/1"
+
 _REQUEST = Work(1, "request")
 _NO_REQUEST = Work(0, "request")
 _NOTHING = Footprint.zero()
@@ -140,7 +140,7 @@ class Booker:
             strategy=NONE,
             work=_NO_REQUEST,
             footprint=made,
-            method=record.method if raw else _UNKNOWN,
+            method=record.method if raw else UNKNOWN,
             factors=record.factors if raw else "",
             zone=record.zone,
             model=record.model,
@@ -194,13 +194,13 @@ class Booker:
         except Exception as error:  # noqa: BLE001 (the answer is at hand: it is given)
             self.tell(error)
             if now_us >= stored.figures_until_us:  # no price could be had
-                self._put(Entry(entry_id, now_us, now_us, tenant, _gap(stored.origin, EXACT)))
+                self._put(Entry(entry_id, now_us, now_us, tenant, not_priced(stored.origin, EXACT)))
             return None
         return entry_id
 
     def _ready(self, stored: Stored, now_us: int) -> None:
         """Price a stored answer for this minute; the figures stay while the grid stays the same."""
-        figures = self._instead(stored.origin, now_us, EXACT, STORED_CALL)
+        figures = instead(self._pricer, stored.origin, now_us, (EXACT, STORED_CALL))
         raw = {**figures.raw, "call": stored.key.hex()[:32], "answer": stored.digest}
         figures = replace(figures, raw=raw)
         if stored.figures != figures:
@@ -226,10 +226,10 @@ class Booker:
             self.unknown(exchange, replace(record, entry_id=entry_id, reading=None), NOT_PRICED)
             return []
         try:
-            figures = self._instead(origin, start_us, strategy, method)
+            figures = instead(self._pricer, origin, start_us, (strategy, method))
         except Exception as error:  # noqa: BLE001 (the call was answered: it becomes a gap)
             self.tell(error)
-            figures = _gap(origin, strategy)
+            figures = not_priced(origin, strategy)
         else:
             noted = exchange.noted.raw if exchange.noted is not None else {}
             call = exchange.key.hex()[:32] or noted.get("call", "")
@@ -238,48 +238,7 @@ class Booker:
         self._put(Entry(entry_id, start_us, end_us, exchange.tenant, figures))
         if exchange.noted is not None:
             self.steps.book(exchange, record, entry_id, figures.footprint.energy.value)
-        return [] if figures.baseline is None else _both_headers(figures, figures.baseline)
-
-    def _instead(self, origin: Origin, at_us: int, strategy: str, method: str) -> Figures:
-        """The figures of a call that another call's answer served."""
-        reading, factors = origin.reading, origin.factors
-        calls = self._pricer.calls
-        if origin.method == calls.method and factors != calls.factors:
-            # Kept under older factors: a saving is priced by today's, as its evidence will be.
-            reading, factors = calls.read(origin.model, origin.tokens), calls.factors
-        again = self._pricer.instead(reading, origin.model, origin.tokens)
-        made, gaps = self._pricer.footprint(again, origin.zone, at_us)
-        raw: dict[str, float | str] = {}
-        if origin.cpu_seconds is not None:
-            raw["baseline_cpu_seconds"] = origin.cpu_seconds
-        return Figures(
-            name=origin.kind,
-            strategy=strategy,
-            work=_REQUEST,
-            footprint=_NOTHING,
-            method=origin.method,
-            factors=factors,
-            zone=origin.zone,
-            model=origin.model,
-            raw=raw,
-            baseline=Baseline(made, method, origin.entry_id, origin.tokens),
-            gaps=origin.gaps + gaps,
-        )
-
-
-def _gap(origin: Origin, strategy: str) -> Figures:
-    """The figures of a call that was answered and whose saving nobody can tell."""
-    return Figures(
-        name=origin.kind,
-        strategy=strategy,
-        work=_REQUEST,
-        footprint=_NOTHING,
-        method=_UNKNOWN,
-        factors="",
-        zone=origin.zone,
-        model=origin.model,
-        gaps=(NOT_PRICED,),
-    )
+        return [] if figures.baseline is None else both_headers(figures, figures.baseline)
 
 
 def origin_of(exchange: Exchange, record: Record) -> Origin | None:
@@ -304,10 +263,11 @@ def _hit_notes(stored: Stored) -> Headers:
     figures = stored.figures
     assert figures is not None
     assert figures.baseline is not None
-    return _both_headers(figures, figures.baseline)
+    return both_headers(figures, figures.baseline)
 
 
-def _both_headers(figures: Figures, baseline: Baseline) -> Headers:
+def both_headers(figures: Figures, baseline: Baseline) -> Headers:
+    """What a call used and what it spared."""
     return [*used_headers(figures.footprint), *avoided_headers(baseline.footprint)]
 
 

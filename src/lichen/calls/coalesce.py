@@ -8,6 +8,7 @@ flight; a call whose second flight failed too goes alone.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from lichen.calls.flight import Flight, Seat
 from lichen.calls.keeping import forbids_keeping, lasting
 from lichen.calls.tap import Tap
 from lichen.ledger.errors import UpstreamError
-from lichen.ledger.ids import new_id
 
 if TYPE_CHECKING:
     from lichen.calls.booking import Booker
@@ -75,8 +75,11 @@ class Coalesce:
         if not answer.ok or answer.record is None or forbids_keeping(exchange, answer):
             seat.leave()
             return None
-        entry_id = new_id()
+        entry_id = self._booker.new_id(time.time_ns() // 1000)
         shared = Answer(answer.status, lasting(answer.headers), answer.body, source="coalesced")
+        if entry_id is None:
+            # The clock is wrong, which is counted as a gap: the call is answered all the same.
+            return _given(shared, answer, seat)
         shared.notes.append((b"x-lichen-id", entry_id.encode()))
         if answer.stream is not None:
             shared.stream = _Shared(seat, self._booker, exchange, answer.record, entry_id)
@@ -88,6 +91,15 @@ class Coalesce:
     def _forget(self, key: bytes, flight: Flight) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
+
+
+def _given(shared: Answer, answer: Answer, seat: Seat) -> Answer:
+    """The shared answer with nothing booked for it."""
+    if answer.stream is not None:
+        shared.stream = seat
+    else:
+        seat.leave()
+    return shared
 
 
 async def _begun(flight: Flight, seat: Seat) -> Answer:

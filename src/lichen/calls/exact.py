@@ -8,11 +8,13 @@ ones are not: a regenerate button sends the same call and wants another answer; 
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer, Exchange
 from lichen.calls.key import is_exact, key_of
 from lichen.calls.resilience.standby import key_apart
+from lichen.calls.upstreams import serving
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from lichen.calls.answers import AnswerStore
     from lichen.calls.booking import Booker
-    from lichen.calls.exchange import Onward, Record
+    from lichen.calls.exchange import Onward, Record, Upstream
     from lichen.calls.rules import Rules
     from lichen.calls.steps import StepParts
     from lichen.calls.stored import Stored
@@ -35,22 +37,26 @@ _SEEN = 32_768
 
 def open_step(parts: StepParts) -> ExactCache:
     """The step, from what all steps are made from."""
-    upstream = parts.upstream
     return ExactCache(
         parts.answers,
         parts.booker,
         parts.rules,
-        upstream=upstream.name or upstream.url,
+        upstream=lambda provider: _name(serving(parts.upstream, provider)),
         entry_limit=parts.entry_limit,
-        standing_in=lambda: getattr(upstream, "standing_in", ""),
+        standing_in=lambda provider: getattr(serving(parts.upstream, provider), "standing_in", ""),
     )
+
+
+def _name(upstream: Upstream) -> str:
+    return upstream.name or upstream.url
 
 
 class ExactCache:
     """The step that answers identical calls; `at_once` is its way without waiting.
 
-    `upstream` names whose answers these are: another upstream has other keys. No answer longer than
-    `entry_limit` [byte] is kept. `standing_in` names another upstream while that one answers.
+    `upstream` names whose answers a provider's are: another upstream has other keys. No answer
+    longer than `entry_limit` [byte] is kept. `standing_in` names another upstream while that one
+    answers a provider's calls.
     """
 
     def __init__(
@@ -59,14 +65,14 @@ class ExactCache:
         booker: Booker,
         rules: Rules,
         *,
-        upstream: str,
+        upstream: Callable[[str], str],
         entry_limit: float = 8e6,
-        standing_in: Callable[[], str] = str,
+        standing_in: Callable[[str], str] = lambda _provider: "",
     ) -> None:
         self._answers = answers
         self._booker = booker
         self._rules = rules
-        self._upstream = upstream
+        self._upstream = lru_cache(maxsize=16)(upstream)
         self._entry_limit = entry_limit
         self._standing_in = standing_in
         # Until when an answer to a sampled call would have served.
@@ -83,7 +89,7 @@ class ExactCache:
         key = key_of(
             call,
             scope=exchange.tenant if rule.scope == "tenant" else "*",
-            upstream=self._upstream,
+            upstream=self._upstream(exchange.provider),
             target=exchange.target,
             headers=exchange.headers,
         )
@@ -176,7 +182,7 @@ class ExactCache:
 
     async def _of_standby(self, exchange: Exchange, now_us: int) -> Stored | None:
         """What another upstream answered, which serves only while it stands in."""
-        other = self._standing_in()
+        other = self._standing_in(exchange.provider)
         if not other or not exchange.key:
             return None
         key = key_apart(exchange.key, other)

@@ -80,7 +80,8 @@ class Call:
     """What an exchange asks of a model, where lichen can read it.
 
     `reusable` says that an answer may fit an identical call: it leans on no state that moves on,
-    and every value in it was read exactly. `dialect` is the wire format it came in.
+    and every value in it was read exactly. `dialect` is the wire format it came in; `as_array`
+    says that its stream is one JSON array in pieces and no server-sent events.
     """
 
     kind: str
@@ -90,6 +91,7 @@ class Call:
     deterministic: bool
     reusable: bool
     dialect: Dialect
+    as_array: bool = False
 
 
 @dataclass(slots=True)
@@ -126,6 +128,8 @@ class Exchange:
     # Hears of a whole and sound answer, once what is known of it stands in its record.
     on_answer: Callable[[Record], None] | None = None
     provider: str = "openai"
+    # What the book says of a POST that lichen cannot read; nothing where it asks no model.
+    gap: str = "not-modelled"
     # What steps noted; made by the first of them, since most calls have none.
     noted: Noted | None = None
 
@@ -250,14 +254,34 @@ class Upstream(Protocol):
 
     `name` tells two of them apart for good, `url` where it is empty.
 
-    `model` is what answers, where that is one model whatever a call names; else it is empty.
+    `model` is what answers, where that is one model whatever a call names; else it is empty. Where
+    calls of several providers go through it, `of` gives each one's: see `upstreams.serving`.
     """
 
-    name: str
-    url: str
-    zone: str
-    model: str
-    share: Share | None
+    @property
+    def name(self) -> str:
+        """What tells it from others for good, where its URL does not."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def zone(self) -> str:
+        """Where it runs."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """What answers every call; empty where a call says."""
+        ...
+
+    @property
+    def share(self) -> Share | None:
+        """What measures a call's part of its energy, where that can be done here."""
+        ...
 
     async def send(self, exchange: Exchange) -> Answer:
         """The upstream's answer, whatever its status.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from lichen.calls import directives
 from lichen.calls.booking import block
 from lichen.calls.exchange import CREDENTIALS, Answer, Exchange
-from lichen.calls.providers.doors import DOORS, door_of
+from lichen.calls.providers.doors import DOORS, Door, enter
 from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.calls.resilience.admission import Admission
 from lichen.calls.resilience.waits import told
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Headers
     from lichen.calls.providers.dialect import Dialect
-    from lichen.calls.providers.doors import Door
     from lichen.calls.steps import Layers
 
 _JSON = (b"content-type", b"application/json")
+_ANY = Door(OPENAI, "openai")
 # Tenants remembered by credential; beyond it they are hashed again.
 _TENANTS = 4096
 # A longer body is sent in pieces of this, as it is read: a slow client holds no copy of it. [byte]
@@ -78,9 +78,12 @@ class Gateway:
         self._onward = layers.onward
         self._tenants: dict[bytes, str] = {}
 
-    def handle(self, request: HttpRequest) -> Coroutine[None, None, None] | None:
-        """Answer now, or return what will answer."""
-        door = DOORS.get(request.target) or door_of(request.target)
+    def handle(
+        self, request: HttpRequest, door: Door | None = None
+    ) -> Coroutine[None, None, None] | None:
+        """Answer now, or return what will answer; the door is found where it is not given."""
+        if door is None:
+            door = DOORS.get(request.target) or enter(request) or _ANY
         try:
             exchange = self._exchange(request, door)
         except InputError as error:
@@ -114,6 +117,7 @@ class Gateway:
             time.time_ns() // 1000,
             directives.parse(wished) if wished else directives.NO_WISHES,
             provider=door.provider,
+            gap=door.gap,
         )
         # A compressed body is the upstream's to read; it passes, unmetered.
         if door.kind and request.method == b"POST" and plain:
@@ -168,7 +172,8 @@ class Gateway:
                     await request.send(chunk)
         except UpstreamError as error:
             # The head is out: say what happened in the stream's own terms, then show the break.
-            if exchange.call is not None and exchange.call.stream:
+            call = exchange.call
+            if call is not None and call.stream and not call.as_array:
                 await request.send(dialect.error_frame(error.status, str(error), error.code))
             request.break_off()
             return

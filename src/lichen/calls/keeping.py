@@ -2,7 +2,7 @@
 
 It stands inside the flight that identical calls share, so an answer is kept once, and also when the
 client that asked first has left. Errors, rubbish, broken streams and answers to `no-store` are
-never kept.
+never kept; answers that ask for a tool are where a rule says so.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ _SECOND_US = 1_000_000
 _PASSING = frozenset(
     (
         b"age",
+        b"anthropic-organization-id",
         b"apim-request-id",
         b"cf-ray",
         b"date",
         b"openai-organization",
         b"openai-processing-ms",
         b"openai-project",
+        b"request-id",
         b"retry-after",
         b"server-timing",
         b"set-cookie",
@@ -39,7 +41,7 @@ _PASSING = frozenset(
         b"x-request-id",
     )
 )
-_LIMITS = b"x-ratelimit-"
+_LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
 
 
 def open_step(parts: StepParts) -> Keeping:
@@ -80,6 +82,8 @@ class Keeping:
         record, rule = answer.record, exchange.rule
         origin = origin_of(exchange, record) if record is not None else None
         if origin is None or rule is None or len(body) > self._entry_limit:
+            return
+        if rule.tool_calls == "drop" and _calls_tools(exchange, body):
             return
         now_us = time.time_ns() // 1000
         served, key = answer.served, exchange.key
@@ -130,6 +134,11 @@ class _Recorded(Tap):
     def cut(self) -> None:
         # A client that has read the last frame leaves, perhaps before the connection tells its end.
         self.finished()
+
+
+def _calls_tools(exchange: Exchange, body: bytes) -> bool:
+    call = exchange.call
+    return call is not None and call.dialect.calls_tools(call.kind, body)
 
 
 def forbids_keeping(exchange: Exchange, answer: Answer) -> bool:

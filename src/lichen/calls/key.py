@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 # credential, which is the tenant. Every other header may choose a deployment, an account or an API
 # version, or be a credential of another kind: it counts, so that what nobody here has heard of
 # divides and never mixes.
-# Source: RFC 9110; W3C Trace Context; the official OpenAI clients' own headers.
+# Source: RFC 9110; W3C Trace Context; the own headers of the official
+# clients of OpenAI, Anthropic and Gemini.
 _INDIFFERENT = (
     HOP_BY_HOP
     | CREDENTIALS
@@ -30,6 +31,7 @@ _INDIFFERENT = (
         (
             b"accept",
             b"accept-encoding",
+            b"anthropic-dangerous-direct-browser-access",
             b"b3",
             b"baggage",
             b"cache-control",
@@ -52,8 +54,11 @@ _INDIFFERENT = (
             b"x-client-request-id",
             b"x-cloud-trace-context",
             b"x-correlation-id",
+            b"x-goog-api-client",
+            b"x-goog-request-params",
             b"x-real-ip",
             b"x-request-id",
+            b"x-server-timeout",
         )
     )
 )

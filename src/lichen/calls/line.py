@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
+from lichen.calls.alive import notice_loss
 from lichen.calls.body import Body
 from lichen.calls.exchange import Answer
 from lichen.calls.hops import FRAMED, hop_by_hop, length_of
@@ -94,6 +95,8 @@ class Line(asyncio.Protocol):
         self._is_made = True
         if self.is_closed:
             self._transport.abort()
+        else:
+            notice_loss(self._transport)
 
     def ask(
         self, head: bytes, body: bytes, *, whole: bool, mute: bool = False

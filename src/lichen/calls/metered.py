@@ -18,6 +18,7 @@ from lichen.calls.exchange import Answer, Exchange, Headers, Record, Share, Stre
 from lichen.calls.keeping import forbids_keeping
 from lichen.calls.providers.plausible import estimated_usage, is_plausible
 from lichen.calls.tap import Tap
+from lichen.calls.upstreams import serving
 from lichen.ledger.errors import NotAsked, UpstreamError
 
 if TYPE_CHECKING:
@@ -53,9 +54,9 @@ class Metered:
         Raises:
             UpstreamError: no answer could be had; booked as a gap.
         """
-        call, upstream = exchange.call, self._upstream
-        if call is None and exchange.method != "POST":
-            # Lists, look-ups and deletions ask no model for anything.
+        call, upstream = exchange.call, serving(self._upstream, exchange.provider)
+        if call is None and (exchange.method != "POST" or not exchange.gap):
+            # Lists, look-ups, deletions and uploads ask no model for anything.
             return await upstream.send(exchange)
         started_us = time.time_ns() // 1000
         entry_id = self._booker.new_id(started_us)
@@ -84,7 +85,7 @@ def _observe(answer: Answer, call: Call | None, running: _Running) -> None:
     """Book the answer now, or when its stream has ended."""
     gap = "" if answer.ok else f"upstream-answered:{answer.status}"
     if call is None:
-        gap = gap or "not-modelled"
+        gap = gap or running.gap
     else:
         answer.record = running.record
         answer.notes.append((b"x-lichen-id", running.record.entry_id.encode()))
@@ -110,6 +111,11 @@ class _Running:
         self._share: Share | None = None
         self.record = record
         booker.begun()
+
+    @property
+    def gap(self) -> str:
+        """What the book says where nothing can be read of it."""
+        return self._exchange.gap
 
     def measure(self, share: Share, on_error: Callable[[object], None]) -> None:
         """Measure it from here on; what cannot be measured is modelled."""

@@ -73,6 +73,16 @@ def share(*, least: float = 0.0, most: float = 1.0) -> Mapping[str, Reader]:
     return {_MARK: read}
 
 
+def zone() -> Mapping[str, Reader]:
+    """A zone as the tables write it: SE-SE3 in capitals, aws:eu-north-1 in small letters."""
+    return text(_zone_as_written)
+
+
+def _zone_as_written(given: str) -> str:
+    code = given.strip()
+    return code.lower() if ":" in code else code.upper()
+
+
 def whole(least: int = 0, most: int = _MOST) -> Mapping[str, Reader]:
     """A whole number within bounds."""
     return {_MARK: lambda value: _whole(value, least, most)}

@@ -16,7 +16,7 @@ from lichen.ledger.errors import UnprovenSaving
 from lichen.ledger.proof import Proof, Prover
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lichen.ledger.book import Book
     from lichen.ledger.entry import Entry
@@ -25,12 +25,29 @@ if TYPE_CHECKING:
 
 # Two numbers made by one method from the same raw quantities differ by rounding alone.
 _TOLERANCE = 1e-9
+_HASHES = {
+    "call": "both calls have one canonical hash",
+    "matched": "its canonical hash is that of the like question's call",
+}
 # As lichen.calls.metered writes it.
 TOKENS_ESTIMATED = "tokens-estimated"
 
 
 def prove_reuse(entry: Entry, book: Book) -> Proof:
     """Run the evidence of a hit or of a shared call again.
+
+    Raises:
+        UnprovenSaving: the call it points to is not in this ledger.
+    """
+    return prove_given(entry, book, named="call")
+
+
+def prove_given(
+    entry: Entry, book: Book, *, named: str, more: Sequence[tuple[bool, str]] = ()
+) -> Proof:
+    """Run the evidence of an answer that was given again, and `more` that was checked already.
+
+    `named` is the raw quantity that names the call whose answer it was.
 
     Raises:
         UnprovenSaving: the call it points to is not in this ledger.
@@ -56,26 +73,27 @@ def prove_reuse(entry: Entry, book: Book) -> Proof:
     assert claimed is not None
     assert found is not None
     checks = (
-        *_same_call(entry, source),
-        _check(
+        *_same_call(entry, source, named),
+        check(
             source.figures.tokens == baseline.tokens,
             f"the stored call's tokens are those claimed: {baseline.tokens.input} read, "
             f"{baseline.tokens.output} written{_how_known(source)}",
         ),
-        _check(
+        check(
             _same(source.figures.footprint.energy.value, baseline.footprint.energy.value),
             f"its energy is the baseline's: {baseline.footprint.energy}",
         ),
-        _check(
+        check(
             _close(source.figures.footprint, source_again.footprint),
             f"its entry, priced again by {source.figures.method}, is as it stands: "
             f"{source_again.footprint}",
         ),
-        _check(
+        check(
             _close(claimed.footprint, found.footprint),
             f"the saving, priced again by {figures.method}: claimed {claimed.footprint}, found "
             f"{found.footprint}",
         ),
+        *(check(*each) for each in more),
     )
     steps = (_source_line(source), *(line for _, line in checks))
     return Proof(entry, claimed, found, steps, all(good for good, _ in checks))
@@ -96,35 +114,36 @@ def _source_line(source: Entry) -> str:
     )
 
 
-def _same_call(entry: Entry, source: Entry) -> list[tuple[bool, str]]:
+def _same_call(entry: Entry, source: Entry, named: str) -> list[tuple[bool, str]]:
     """Whether the source was answered by the upstream, before, and was this very call."""
     claimed, paid = entry.figures, source.figures
     told, kept = claimed.raw, paid.raw
     return [
-        _check(
+        check(
             paid.strategy in (NONE, WITHHELD) and paid.work.amount > 0,
             f"that call was answered by the upstream: strategy {paid.strategy!r}",
         ),
-        _check(
+        check(
             source.start_us <= entry.end_us,
             f"it was made before: {source.window.start.isoformat(timespec='seconds')}",
         ),
-        _check(
+        check(
             (claimed.name, claimed.model, claimed.zone) == (paid.name, paid.model, paid.zone),
             f"both are {claimed.name} by {claimed.model} in {claimed.zone}",
         ),
-        _check(
-            bool(told.get("call")) and told.get("call") == kept.get("call"),
-            f"both calls have one canonical hash: {told.get('call', 'none')}",
+        check(
+            bool(told.get(named)) and told.get(named) == kept.get("call"),
+            f"{_HASHES.get(named, named)}: {told.get(named, 'none')}",
         ),
-        _check(
+        check(
             bool(told.get("answer")) and told.get("answer") == kept.get("answer"),
             f"the answer given again is the answer that was paid for: {told.get('answer', 'none')}",
         ),
     ]
 
 
-def _check(good: object, line: str) -> tuple[bool, str]:
+def check(good: object, line: str) -> tuple[bool, str]:
+    """A line of a proof, and whether it holds."""
     return bool(good), line if good else f"NOT so: {line}"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from lichen.calls.option import TIMES, choices, unit
+from lichen.calls.option import TIMES, choices, share, unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,13 @@ class RouteRule:
 
     `sampled` is "bypass" (a sampled call wants a new answer each time) or "reuse"; `scope` is
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
-    serves [s]; `stale_if_error` how long past that, where the upstream fails [s].
+    serves [s]; `stale_if_error` how long past that, where the upstream fails [s]. `tool_calls` is
+    "drop" (an answer that asks for a tool is not kept: what the tool gives may be another thing
+    next time) or "keep"; `batch` is "embeddings" where those of many callers go to the upstream as
+    one.
+
+    `similar` is "off", "shadow" or "on": whether a like question's answer serves, with at most a
+    share `error` of wrong ones among those given [1].
     """
 
     route: str = "*"
@@ -23,7 +29,11 @@ class RouteRule:
     sampled: str = field(default="bypass", metadata=choices("bypass", "reuse"))
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
+    similar: str = field(default="off", metadata=choices("off", "shadow", "on"))
+    error: float = field(default=0.05, metadata=share(least=0.001, most=0.5))
     stale_if_error: float = field(default=0.0, metadata=unit(TIMES))
+    tool_calls: str = field(default="drop", metadata=choices("drop", "keep"))
+    batch: str = field(default="off", metadata=choices("off", "embeddings"))
 
 
 class Rules:

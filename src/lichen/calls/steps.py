@@ -4,6 +4,7 @@ A step is `async step(exchange, onward) -> Answer`. It may also have
 
     admit(exchange)             before the key is made: may change the call's fields and body
     at_once(exchange)           status, header block, body: an answer without a task, or None
+    joined(layers)              all layers, once they stand: for calls that the step makes itself
     start(), close()            async: work of its own beside the calls
     gauges(), panels(), wrong() what it shows: to Prometheus, on the dashboard, to /readyz
     forget(which)               erase what is meant (lichen.calls.forget), in memory and on disk
@@ -90,6 +91,8 @@ class Layers:
         self._at_once: tuple[Callable[[Exchange], WholeAnswer | None], ...] = tuple(
             self._having("at_once")
         )
+        for joined in self._having("joined"):
+            joined(self)
 
     def _having(self, name: str) -> Iterable[Any]:
         return (made for step in self.steps if (made := getattr(step, name, None)) is not None)

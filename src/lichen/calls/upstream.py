@@ -1,4 +1,4 @@
-"""HttpUpstream: whoever speaks the OpenAI API over HTTP.
+"""HttpUpstream: whoever speaks a provider's API over HTTP.
 
 Bodies pass byte for byte both ways; headers too, but for those that belong to one connection. The
 HTTP client is lichen's own thin one over httptools (docs/decisions/0006-a-client-of-our-own.md).
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.calls.exchange import CREDENTIALS
 from lichen.calls.hops import hop_by_hop
@@ -31,6 +31,17 @@ _READABLE = frozenset((b"accept-encoding",))
 _PLAIN = b"accept-encoding: identity\r\n"
 
 
+class Key(NamedTuple):
+    """A key of lichen's own: in which header a provider wants it, and who is told of trouble.
+
+    `setting` is the setting that says where the provider is.
+    """
+
+    text: str
+    header: str = "authorization"
+    setting: str = "LICHEN_UPSTREAM"
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """How answers come in, and who vouches for who sends them.
@@ -48,7 +59,7 @@ _USUAL = Wire()
 
 
 class HttpUpstream:
-    """An OpenAI-compatible service at a base URL, with or without its "/v1".
+    """A service at a base URL, with or without its "/v1".
 
     `key` replaces the client's credential where it is given; `zone` is the grid zone of the
     service's data centre, "WORLD" where nobody knows.
@@ -63,7 +74,7 @@ class HttpUpstream:
         url: str,
         *,
         zone: str = "WORLD",
-        key: str = "",
+        key: str | Key = "",
         timeout: float = 600.0,
         connect_timeout: float = 10.0,
         wire: Wire = _USUAL,
@@ -73,7 +84,8 @@ class HttpUpstream:
         self._wire = wire
         self.share: Share | None = None
         self._timeout, self._connect_timeout = timeout, connect_timeout
-        self._key = _bearer(key)
+        self._shows = key if isinstance(key, Key) else Key(key)
+        self._key = _credential(self._shows)
         self._head_for(url)
 
     def _head_for(self, url: str) -> None:
@@ -85,8 +97,13 @@ class HttpUpstream:
             connect_timeout=self._connect_timeout,
             whole=self._wire.answer,
         )
-        self._credential = self._key or route.basic
+        self._credential = self._key or _basic(route.basic)
         self._fixed = b"host: %b\r\n%b" % (route.authority.encode("latin-1"), route.for_proxy)
+
+    @property
+    def holds_key(self) -> bool:
+        """Whether calls go with a credential of lichen's own, whatever their callers show."""
+        return bool(self._credential)
 
     def go_to(self, url: str) -> None:
         """From now on the service is at another URL.
@@ -151,7 +168,7 @@ class HttpUpstream:
         if metered:
             parts.append(_PLAIN)
         if credential:
-            parts.append(b"authorization: %b\r\n" % credential)
+            parts.append(credential)
         if exchange.body or exchange.method in _BODIED:
             parts.append(b"content-length: %d\r\n" % len(exchange.body))
         parts.append(b"\r\n")
@@ -181,7 +198,7 @@ class HttpUpstream:
             )
         return UpstreamError(
             f"the upstream at {host} cannot be reached or speaks no HTTP ({error}); check "
-            "LICHEN_UPSTREAM and the network",
+            f"{self._shows.setting} and the network",
             status=504 if isinstance(error, ConnectFailed) and error.late else 502,
             code="upstream_unreachable",
             sent=isinstance(error, LineLost),
@@ -194,12 +211,19 @@ class HttpUpstream:
         await asyncio.sleep(0)
 
 
-def _bearer(key: str) -> bytes:
-    """The key as a header shows it; keys that were read from files end in a line break."""
-    plain = key.strip()
+def _basic(granted: bytes) -> bytes:
+    return b"authorization: %b\r\n" % granted if granted else b""
+
+
+def _credential(key: Key) -> bytes:
+    """The key as a header line; keys that were read from files end in a line break."""
+    plain = key.text.strip()
     if not (plain.isascii() and plain.isprintable()) or " " in plain:
         raise InputError(
             "LICHEN_UPSTREAM_KEY has a character that no header can carry: a key is of letters, "
             "digits and marks, without spaces or line breaks within"
         )
-    return f"Bearer {plain}".encode() if plain else b""
+    if not plain:
+        return b""
+    value = f"Bearer {plain}" if key.header == "authorization" else plain
+    return f"{key.header}: {value}\r\n".encode()

@@ -56,8 +56,8 @@ class PostgresStore(SqlStore):
                 f"a schema's name is small letters, digits and underscores, got {schema!r}"
             )
         self._schema = schema
-        self._writing = _Link(dsn, schema)
-        self._reading = _Link(dsn, schema)
+        self._writing = Link(dsn, schema)
+        self._reading = Link(dsn, schema)
         try:
             with self._lock:
                 self._migrate()
@@ -143,7 +143,7 @@ class PostgresStore(SqlStore):
         self._reading.close()
 
 
-class _Link:
+class Link:
     """One connection, made when it is first needed and again after it was lost."""
 
     def __init__(self, dsn: str, schema: str) -> None:
@@ -157,6 +157,11 @@ class _Link:
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
+        """All or nothing, within the schema.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached, or refused.
+        """
         with self._lock, self._caught():
             connection = self._connected()
             with connection.transaction(), connection.cursor() as cursor:
@@ -215,6 +220,7 @@ class _Link:
                 connection.close()
 
     def close(self) -> None:
+        """Close the connection for good."""
         with self._lock:
             self._closed = True
             self._drop()

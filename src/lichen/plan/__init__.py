@@ -10,6 +10,7 @@ uncertain      a duration that nobody knows: p50, p90, and the latest safe start
 elastic        how many nodes, hour by hour, from a measured scaling profile
 where          which site: E × PUE × I + transfer, filtered by residency, latency, hardware, price
 replan         when to change one's mind
+trust          whether a forecast can be what it says
 policy         `Policy`, and the policies made of these
 
     plan = Shift().plan(job, [signal])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lichen.assemble import open_answers, open_book, open_http, open_layers
+from lichen.assemble import open_answers, open_book, open_http, open_layers, open_upstreams
 from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
 from lichen.calls.proxy import shown
@@ -57,6 +57,7 @@ class Parts:
             raise
         self._model = self._upstream if isinstance(self._upstream, EmbeddedUpstream) else None
         try:
+            self._upstreams = open_upstreams(settings, self._upstream)
             self._answers = open_answers(settings, warn)
             self._make(settings, warn)
         except BaseException:
@@ -66,7 +67,7 @@ class Parts:
             raise
 
     def _make(self, settings: Settings, warn: Callable[[object], None]) -> None:
-        self.layers = open_layers(settings, self._upstream, self.book, self._answers, warn)
+        self.layers = open_layers(settings, self._upstreams, self.book, self._answers, warn)
         self.heeding = Heeding(self.book.store, self._answers, self.layers, warn)
         own = OwnCpu(self.layers.booker.steps.claimed)
         self._own = Overhead(self.book, own, zone=self.book.zone, on_error=warn)
@@ -146,7 +147,7 @@ class Parts:
     async def close(self) -> None:
         """Release everything, the ledger last."""
         await self.layers.close()
-        await self._upstream.close()
+        await self._upstreams.close()
         self.book_overhead()
         if self._model is not None:
             self._model.stop()

@@ -65,6 +65,8 @@ class EmbeddedUpstream:
         self.meter = LocalShare(model)
         self.share: Share | None = self.meter
         self.zone = zone
+        # It asks for no credential.
+        self.holds_key = True
         self.on_end = on_end
         self._http = HttpUpstream(model.url, zone=zone, timeout=timeout)
         self.url = self._http.url

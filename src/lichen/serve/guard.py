@@ -31,7 +31,7 @@ _REMEMBERED = 256
 # A browser keeps the dashboard signed in for this long. [s]
 _SIGNED_IN_S = 30 * 86400
 # Headers that may carry the token as it is.
-_PLAIN = (b"x-lichen-token", b"api-key", b"x-api-key")
+_PLAIN = (b"x-lichen-token", b"api-key", b"x-api-key", b"x-goog-api-key")
 
 MISSING_TOKEN = "missing_token"  # noqa: S105 (the name of an error)
 

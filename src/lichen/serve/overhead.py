@@ -8,10 +8,11 @@ booked as the upstream's own, not as lichen's.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from lichen.ledger.entry import NONE, OWN, Entry, Figures
-from lichen.ledger.errors import LichenError
+from lichen.ledger.errors import InputError, LichenError
 from lichen.ledger.ids import new_id
 from lichen.ledger.window import Work
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Less CPU time than this is left for the next reading: an idle service writes nothing. [s]
 _LEAST_S = 0.005
+# The gap where no entry can have the time that this machine says.
+NOT_BOOKED = "lichen's own use not booked: this machine's clock is before 2024"
 
 
 class CpuReading(Protocol):
@@ -65,6 +68,10 @@ class Overhead:
             self._spent += self._source.spent()
             if self._spent >= _LEAST_S:
                 self._write(name, strategy)
+        except InputError as error:
+            self._on_error(error)
+            with suppress(LichenError):
+                self._book.note_gap(NOT_BOOKED)
         except LichenError as error:
             self._on_error(error)
 

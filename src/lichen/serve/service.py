@@ -1,6 +1,8 @@
 """Service: gateway, dashboard and metrics on one port, and what keeps the book beside them.
 
-/v1/...      the API, for any OpenAI client: OPENAI_BASE_URL=http://127.0.0.1:8420/v1
+/v1/...      the API, for any OpenAI client: OPENAI_BASE_URL=http://127.0.0.1:8420/v1, and for the
+             clients of Anthropic and Gemini: ANTHROPIC_BASE_URL=http://127.0.0.1:8420, and
+             GOOGLE_GEMINI_BASE_URL; see `lichen.calls.providers.doors`
 /            the dashboard, with /entry/ID, /assets/..., /events
 /metrics     Prometheus counters
 /healthz     the process lives; /readyz: it can answer. Both are open to whoever can reach the port
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from lichen.calls.booking import block
 from lichen.calls.gateway import Gateway, refuse
-from lichen.calls.providers.doors import DOORS
+from lichen.calls.providers.doors import DOORS, enter
 from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.serve.guard import MISSING_TOKEN
 from lichen.serve.server import Limits, Server
@@ -25,11 +27,11 @@ from lichen.serve.sign_in import SIGN_IN_HEAD, SIGN_IN_PAGE
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 
+    from lichen.calls.providers.doors import Door
     from lichen.operate.watch import Page, Watch
     from lichen.serve.guard import Guard
     from lichen.serve.http import Request
 
-_API = b"/v1/"
 _TEXT = block([(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")])
 # A path that climbs, which HTTP clients resolve before they send it on.
 # Source: WHATWG URL Standard, "double-dot path segment" and "single-dot path segment".
@@ -62,8 +64,12 @@ class Service:
     def handle(self, request: Request) -> Coroutine[None, None, None] | None:
         """Answer a request, or return what will."""
         target = request.target
-        if target not in DOORS and not target.startswith(b"/"):
-            target = _in_origin_form(request)
+        door = DOORS.get(target)
+        if door is None:
+            if not target.startswith(b"/"):
+                _in_origin_form(request)
+            door = enter(request)
+            target = request.target
         if target == b"/healthz":
             _say(request, 200, "ok")
             return None
@@ -73,30 +79,31 @@ class Service:
             return None
         refused = self._guard.refusal(request)
         if refused is not None:
-            self._turned_away(request, *refused)
+            self._turned_away(request, door, *refused)
             return None
-        if target in DOORS:
-            return self._gateway.handle(request)
-        if target.startswith(_API):
-            return self._passed(request)
+        if door is not None:
+            return self._asked(request, door)
         path, _, query = target.decode("latin-1").partition("?")
         return self._own(request, path, query)
 
-    def _passed(self, request: Request) -> Coroutine[None, None, None] | None:
-        if _CLIMBING.search(request.target):
-            refuse(request, 400, "a path with . or .. in it is not passed on", "climbing_path")
+    def _asked(self, request: Request, door: Door) -> Coroutine[None, None, None] | None:
+        if request.target not in DOORS and _CLIMBING.search(request.target):
+            message = "a path with . or .. in it is not passed on"
+            refuse(request, 400, message, "climbing_path", door.dialect)
             return None
-        return self._gateway.handle(request)
+        return self._gateway.handle(request, door)
 
-    def _turned_away(self, request: Request, status: int, message: str, code: str) -> None:
+    def _turned_away(
+        self, request: Request, door: Door | None, status: int, message: str, code: str
+    ) -> None:
         if self._guard.asked_in_query(request):
             # Keep the token out of the address bar and of every later request's target.
             head = block([(b"location", b"/"), (b"set-cookie", self._guard.cookie())])
             request.respond(303, head, b"")
-        elif code == MISSING_TOKEN and _is_browser(request):
+        elif code == MISSING_TOKEN and door is None and _is_browser(request):
             request.respond(status, SIGN_IN_HEAD, SIGN_IN_PAGE)
         else:
-            refuse(request, status, message, code)
+            refuse(request, status, message, code, door.dialect if door else OPENAI)
 
     def _own(self, request: Request, path: str, query: str) -> Coroutine[None, None, None] | None:
         reading = request.method in (b"GET", b"HEAD")
@@ -145,12 +152,12 @@ class Service:
 
 def _is_browser(request: Request) -> bool:
     """Whether a person looks for a page, and no program for the API."""
-    if request.method not in (b"GET", b"HEAD") or request.target.startswith(_API):
+    if request.method not in (b"GET", b"HEAD"):
         return False
     return any(name == b"accept" and b"text/html" in value for name, value in request.headers)
 
 
-def _in_origin_form(request: Request) -> bytes:
+def _in_origin_form(request: Request) -> None:
     """The target of a request as one sends it to a proxy: its authority counts as the host.
 
     Source: RFC 9112 §3.2.2 (absolute-form).
@@ -159,7 +166,6 @@ def _in_origin_form(request: Request) -> bytes:
     if there and scheme.lower() in (b"http", b"https"):
         request.host, slash, path = rest.partition(b"/")
         request.target = slash + path or b"/"
-    return request.target
 
 
 def _say(request: Request, status: int, text: str) -> None:
@@ -171,7 +177,8 @@ def _lost(request: Request, path: str) -> None:
         request,
         404,
         f"there is nothing at {path}: the API is under /v1 (set the base URL to "
-        "http://HOST:PORT/v1), the dashboard at /, the metrics at /metrics",
+        "http://HOST:PORT/v1, for Anthropic's and Gemini's clients to http://HOST:PORT), "
+        "the dashboard at /, the metrics at /metrics",
         "unknown_path",
     )
 

@@ -15,12 +15,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lichen.calls.batch.options import BatchOptions
 from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
-from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, text, unit, whole
+from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, unit, whole, zone
 from lichen.calls.resilience.options import LimitOptions, ResilienceOptions
 from lichen.calls.rules import RouteRule
 from lichen.calls.shared.options import SharedOptions
+from lichen.calls.similar.options import SimilarOptions
+from lichen.calls.upstreams import UpstreamOptions
 from lichen.ledger.errors import InputError
 from lichen.settings.files import files, table_of
 
@@ -41,13 +44,7 @@ CREDENTIALS = (
 _ALIKE = 0.75
 
 
-def _zone_as_written(given: str) -> str:
-    """A zone as the tables write it: SE-SE3 in capitals, aws:eu-north-1 in small letters."""
-    code = given.strip()
-    return code.lower() if ":" in code else code.upper()
-
-
-_ZONE = text(_zone_as_written)
+_ZONE = zone()
 _TIME = unit(TIMES)
 _TIME_ABOVE_0 = unit(TIMES, above_zero=True)
 _SIZE = unit(SIZES)
@@ -96,13 +93,19 @@ class Settings:
     steps: tuple[str, ...] = (
         "gate",
         "exact",
+        "similar",
         "coalesce",
+        "batch",
         "lease",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
+    anthropic: UpstreamOptions = field(default_factory=UpstreamOptions)
+    gemini: UpstreamOptions = field(default_factory=UpstreamOptions)
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)
+    similar: SimilarOptions = field(default_factory=SimilarOptions)
+    batch: BatchOptions = field(default_factory=BatchOptions)
     gate: GateOptions = field(default_factory=GateOptions)
     # What is done about an upstream that fails, and how much is taken on at once.
     resilience: ResilienceOptions = field(default_factory=ResilienceOptions)

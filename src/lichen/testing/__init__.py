@@ -18,6 +18,7 @@ kubernetes_api    a local server that keeps the rules of the Kubernetes API for 
 kubernetes_rules  what that API refuses
 jobs        a queue of jobs, forecasts by the second, runners on this machine
 postgres    a real PostgreSQL server for as long as the tests run
+anthropic_answers   what Anthropic's API sends back, in its real shape; gemini_answers, Gemini's
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
 redis       a real Redis or Valkey server for as long as the tests run
 scenarios   published scenarios of planning, to hold a planner against

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # A script that waits for an event nobody sets must not hang the tests. [s]
 _PATIENCE_S = 60.0
 _LINE = 64 * 1024
+# Some providers have statuses of their own, which have no phrase: 529.
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class Received:
 
 
 def by_kind(call: Received) -> Reply:
-    """The usual script: what an OpenAI-compatible service would say."""
+    """The usual script: what OpenAI, Anthropic or Gemini would say, by the path."""
     return answer(call.target, call.body)
 
 
@@ -159,7 +161,7 @@ async def _write(writer: asyncio.StreamWriter, call: Received, reply: Reply) -> 
         return
     framed = len(reply.chunks) > 1 or reply.breaks
     own = "transfer-encoding: chunked" if framed else f"content-length: {len(reply.chunks[0])}"
-    lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
+    lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, '')}"]
     lines += [f"{name}: {value}" for name, value in reply.headers]
     if reply.status != HTTPStatus.NO_CONTENT:
         lines.append(own)

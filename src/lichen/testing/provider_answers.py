@@ -1,4 +1,4 @@
-"""Provider answers: what an OpenAI-compatible service sends back, small, whole or as a stream.
+"""Provider answers: what OpenAI, Anthropic and Gemini send back, small, whole or as a stream.
 
 Each call gets another text, as from a model that samples: who gets the same text twice got it from
 a store.
@@ -12,6 +12,9 @@ import itertools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from lichen.testing.anthropic_answers import anthropic_answer
+from lichen.testing.gemini_answers import gemini_answer
 
 if TYPE_CHECKING:
     import threading
@@ -54,8 +57,13 @@ def failure(status: int, **headers: str) -> Reply:
 
 def answer(target: str, body: bytes) -> Reply:
     """What the call at `target` gets: the shape of its kind, a stream where it asks for one."""
-    path = target.partition("?")[0]
+    path, _, query = target.partition("?")
     asked: dict[str, Any] = json.loads(body) if body.startswith(b"{") else {}
+    text = f"answer {next(_number)}"
+    for of_provider in (anthropic_answer, gemini_answer):
+        if (made := of_provider(path, asked, text)) is not None:
+            wants = asked.get("stream") or "streamGenerateContent" in path
+            return _streamed(made[1], query) if wants else _whole(made[0])
     kinds = {
         "/v1/chat/completions": _chat,
         "/v1/completions": _text,
@@ -65,10 +73,22 @@ def answer(target: str, body: bytes) -> Reply:
     }
     if path not in kinds:
         return failure(404)
-    whole, frames = kinds[path](asked, f"answer {next(_number)}")
+    whole, frames = kinds[path](asked, text)
     if asked.get("stream"):
         return Reply(headers=_EVENTS, chunks=frames)
-    return Reply(chunks=(json.dumps(whole).encode(),))
+    return _whole(whole)
+
+
+def _whole(answered: Mapping[str, Any]) -> Reply:
+    return Reply(chunks=(json.dumps(answered).encode(),))
+
+
+def _streamed(frames: tuple[bytes, ...], query: str) -> Reply:
+    """Events; Gemini's come as one JSON array where they are not asked for by alt=sse."""
+    if frames[0].startswith(b"event:") or "alt=sse" in query:
+        return Reply(headers=_EVENTS, chunks=frames)
+    said = [frame.strip().removeprefix(b"data: ") for frame in frames]
+    return Reply(chunks=(b"[" + said[0], *(b"\n,\r\n" + one for one in said[1:]), b"\n]\n"))
 
 
 Made = tuple["Mapping[str, Any]", tuple[bytes, ...]]

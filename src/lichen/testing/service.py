@@ -193,7 +193,8 @@ def _nobodys(folder: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("LICHEN_", "OPENAI_")) and not name.lower().endswith("_proxy")
+        if not name.startswith(("LICHEN_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_"))
+        and not name.lower().endswith("_proxy")
     }
     ours = {"XDG_CONFIG_HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
     return kept | ours | {"PYTHONUNBUFFERED": "1"}

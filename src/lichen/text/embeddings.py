@@ -171,6 +171,10 @@ class EmbedderThread:
         """Something else that needs the embedder, in its thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._timed, work)
 
+    def do_now(self, work: Callable[[Embedder], Any]) -> Any:
+        """The same, waiting for it: for whoever is in no event loop, or may hold it up."""
+        return self._pool.submit(self._timed, work).result()
+
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         batch, self._waiting = self._waiting, []
         texts = [text for text, _ in batch]

@@ -5,6 +5,7 @@ Source: WHATWG HTML, "Server-sent events", section 9.2.6 (interpreting an event 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+# An object of counts is short: 300 bytes, with all its details. [byte]
+_LONGEST = 4096
+_read = json.JSONDecoder().raw_decode
 _BETWEEN_FRAMES = re.compile(rb"\r?\n\r?\n")
 
 
@@ -69,3 +73,26 @@ def listed(value: object) -> list[Any]:
 def mapped(value: object) -> dict[str, Any]:
     """An object, empty where it is none."""
     return value if type(value) is dict else {}
+
+
+def last_under(stream: bytes, name: bytes) -> Iterator[dict[str, Any]]:
+    """The short objects that stand under a name (in its quotes) in a stream, the last one first.
+
+    Inside text that the model wrote the quotes are escaped, so that it cannot be mistaken.
+    """
+    at = stream.rfind(name)
+    while at >= 0:
+        rest = stream[at + len(name) : at + len(name) + _LONGEST].lstrip()
+        if rest[:1] == b":" and (found := _parsed(rest[1:].lstrip())) is not None:
+            yield found
+        at = stream.rfind(name, 0, at)
+
+
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    if text[:1] != b"{":
+        return None
+    try:
+        found = _read(text.decode("utf-8", "replace"))[0]
+    except (ValueError, RecursionError):
+        return None
+    return found if type(found) is dict else None

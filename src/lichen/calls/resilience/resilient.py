@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lichen.calls.resilience.standby import Standby
 
 # A storm is told by fewer refusals than an outage, since each says what it is.
-_STORM = Trip(most=0.5, least=5, hold=1.0)
+_STORM = Trip(most=0.5, least=10, hold=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ class Resilient:
     ) -> None:
         self.name, self.url, self.zone = upstream.name, upstream.url, upstream.zone
         self.model, self.share = upstream.model, upstream.share
+        # Whether calls go with lichen's own key, whatever their callers show.
+        self.holds_key = bool(getattr(upstream, "holds_key", False))
         self._upstream, self._bounds, self._standby = upstream, bounds, standby
         self._clock = clock
         self._breaker = Breaker(trip, clock) if trip is not None else None

@@ -160,6 +160,7 @@ METHODS = {
     "window": Method("measured window", "method/process"),
     "stored-call": Method("the stored call's own footprint", "method/savings", _WARM),
     "shared-call": Method("the shared call's own footprint", "method/savings", _WARM),
+    "similar-call": Method("the like question's own footprint", "method/savings", _WARM),
     "difference": Method("the call with and without the step", "method/savings"),
     "settlement": Method("settled on the grid as it was", "method/savings"),
     "run-now": Method("the same job, run at once", "method/savings"),

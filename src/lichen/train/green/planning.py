@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from lichen.ledger.errors import InputError, LichenError, SignalUnavailable, UnknownZone
+from lichen.plan.trust import believed
 from lichen.train.green.issued import Planning
 
 if TYPE_CHECKING:
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
 
 # How long a forecast may take: a runner goes on looking after its jobs meanwhile.
 LIMIT = timedelta(seconds=20)
-# A forecast issued longer ago says little about the next days.
-STALE = timedelta(hours=48)
-# What clocks of two machines may differ by.
-_SKEW = timedelta(minutes=10)
-# Coal alone emits 740 to 1,370 gCO₂e/kWh over its life cycle (IPCC AR5 WG3, table A.III.2): more
-# than twice that is another unit, and so is a whole forecast below 1.
-_MOST, _LEAST = 3_000.0, 1.0
 # How far ahead a source is asked to see, the farthest first: no forecast goes beyond that.
 _REACHES = (timedelta(days=14), timedelta(days=3), timedelta(days=1))
 _NONE = timedelta(0)
@@ -157,28 +151,6 @@ def policy_of(order: Order, when: Policy) -> Policy:
     }
     allowed = tuple(sites[zone] for zone in order.place)
     return Place(sites=allowed, home=sites[order.zone], data_gb=order.data_gb)
-
-
-def believed(signal: GridSignal, zone: str, now: datetime) -> None:
-    """See that a forecast can be what it says.
-
-    Raises:
-        SignalUnavailable: it is of another zone or time, out of date, or in another unit.
-    """
-    what = f"the forecast of {zone} by {signal.source}"
-    mend = "run now, or see what the source sends (`lichen doctor`)"
-    top = max(signal.values)
-    why = ""
-    if not signal.start <= now + _SKEW or signal.end <= now:
-        why = f"it covers {signal.start.isoformat()} to {signal.end.isoformat()}, not now"
-    elif signal.issued_at > now + _SKEW:
-        why = f"it says that it was issued at {signal.issued_at.isoformat()}, which is to come"
-    elif min(signal.values) < top and now - signal.issued_at > STALE:
-        why = f"it was issued {signal.issued_at.isoformat()}, more than {STALE} ago"
-    elif not _LEAST <= top <= _MOST:
-        why = f"its highest value is {top:g} gCO₂e/kWh, which is likely another unit"
-    if why:
-        raise SignalUnavailable(what, why, mend)
 
 
 def _within(

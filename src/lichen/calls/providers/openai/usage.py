@@ -14,17 +14,15 @@ DeepSeek API reference, "Create chat completion" (`prompt_cache_hit_tokens`).
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from lichen.calls.providers.frames import last_under
 from lichen.ledger.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# A usage object is short: 300 bytes, with all its details.
-_LONGEST = 4096
 # Answers to one call that its bytes may ask for.
 _MOST_ANSWERS = 128
 # What counts more tokens than it has bytes, or is read from elsewhere. Where a text only speaks of
@@ -33,7 +31,6 @@ _ELSEWHERE = re.compile(
     rb'"(?:[a-z_]*(?:image|audio|video|file|document)[a-z_]*|conversation|data_sources|documents|'
     rb'plugins|previous_response_id|prompt_id|retrieval|search_[a-z_]+|tools|url|web_search[a-z_]*)"'
 )
-_read = json.JSONDecoder().raw_decode
 
 
 def usage_of(answer: Mapping[str, Any]) -> Tokens | None:
@@ -42,26 +39,9 @@ def usage_of(answer: Mapping[str, Any]) -> Tokens | None:
 
 
 def usage_at_end(stream: bytes) -> Tokens | None:
-    """Token counts of the last `usage` object in the end of a stream, None where there is none.
-
-    Inside text that the model wrote the quotes are escaped, so that it cannot be mistaken.
-    """
-    at = stream.rfind(b'"usage"')
-    while at >= 0:
-        rest = stream[at + 7 : at + 7 + _LONGEST].lstrip()
-        if rest[:1] == b":" and (found := _parsed(rest[1:].lstrip())) is not None:
-            return found
-        at = stream.rfind(b'"usage"', 0, at)
-    return None
-
-
-def _parsed(text: bytes) -> Tokens | None:
-    if text[:1] != b"{":
-        return None
-    try:
-        return _tokens(_read(text.decode("utf-8", "replace"))[0])
-    except (ValueError, RecursionError):
-        return None
+    """Token counts of the last `usage` object in the end of a stream, None where there is none."""
+    found = map(_tokens, last_under(stream, b'"usage"'))
+    return next((tokens for tokens in found if tokens is not None), None)
 
 
 def _tokens(usage: object) -> Tokens | None:

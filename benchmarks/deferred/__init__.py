@@ -1,0 +1,1 @@
+"""Calls that wait: their rate, their CPU time, and none lost through kills."""

@@ -1,0 +1,51 @@
+"""Options of calls that can wait: the table `[batch]` of the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lichen.calls.option import MILLISECONDS, SIZES, TIMES, choices, unit, whole
+
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """What may wait, for how long, and how fast it is sent. Times in seconds, sizes in bytes.
+
+    Attributes:
+        enabled: whether lichen serves the Batch API itself; else it passes to the provider.
+        defer: whether the header x-lichen-defer is heard; the call's body is then kept on disk.
+        longest: the farthest deadline that a call may ask for.
+        margin: how long before its deadline a call is sent whatever the grid.
+        concurrency: calls under way at once from the queue of one process.
+        requests_per_minute: the most that are sent, 0 for no limit.
+        tokens_per_minute: the same in tokens, by estimate, 0 for no limit.
+        lease: after so long without a sign of life another process takes a call over.
+        kept: how long a delivered answer stays, so that a lost connection loses none.
+        files_kept: how long files and undelivered answers stay.
+        item_limit: the largest body that may wait.
+        queue_limit: calls that may wait at once; beyond, a call is refused with a 503.
+        provider: "auto" gives what may wait a day to the provider's own batches, where it has them
+            and the price of half is known to be worth it; "always" gives it all, "never" none.
+        window: how long embeddings wait for others to go along with.
+        most_items: inputs in one call to the upstream.
+        most_tokens: tokens in it, by estimate.
+    """
+
+    enabled: str = field(default="off", metadata=choices("off", "on"))
+    defer: str = field(default="on", metadata=choices("off", "on"))
+    longest: float = field(default=7 * _DAY_S, metadata=unit(TIMES, above_zero=True))
+    margin: float = field(default=600.0, metadata=unit(TIMES))
+    concurrency: int = field(default=16, metadata=whole(1, 1024))
+    requests_per_minute: int = field(default=0, metadata=whole())
+    tokens_per_minute: int = field(default=0, metadata=whole())
+    lease: float = field(default=30.0, metadata=unit(TIMES, above_zero=True))
+    kept: float = field(default=600.0, metadata=unit(TIMES))
+    files_kept: float = field(default=7 * _DAY_S, metadata=unit(TIMES, above_zero=True))
+    item_limit: float = field(default=8e6, metadata=unit(SIZES, above_zero=True))
+    queue_limit: int = field(default=200_000, metadata=whole(1))
+    provider: str = field(default="never", metadata=choices("auto", "always", "never"))
+    window: float = field(default=0.004, metadata=unit(MILLISECONDS))
+    most_items: int = field(default=2048, metadata=whole(1))
+    most_tokens: int = field(default=300_000, metadata=whole(1))

@@ -1,0 +1,104 @@
+"""Progress: what becomes of batches between their making and their end.
+
+Each step is one commit: a batch that is in progress has its items, one that is completed has its
+files. A process that dies between two steps leaves the earlier one, and any process goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lichen.calls.batch.intake import new_id
+from lichen.calls.batch.item import Item, State
+from lichen.calls.batch.lines import read_lines, written
+from lichen.calls.batch.shelf import Batch, File, Made
+
+if TYPE_CHECKING:
+    from lichen.calls.batch.options import BatchOptions
+    from lichen.calls.batch.queue import Queue
+
+SECOND_US = 1_000_000
+OURS = "file-lichen-"
+
+
+def advance_all(queue: Queue, options: BatchOptions) -> bool:
+    """Bring each open batch one step on; whether any item came into the queue."""
+    now_us = queue.now_us()
+    queue.shelf.sweep(int(options.files_kept * SECOND_US))
+    arrived = False
+    for batch in queue.shelf.open():
+        if batch.status == "validating":
+            arrived |= _validate(queue, batch, now_us, options.item_limit)
+        elif batch.status == "finalizing":
+            _finish(queue, batch, now_us)
+        elif batch.total == batch.completed + batch.failed:
+            _finalize(queue, batch, now_us)
+    return arrived
+
+
+def _validate(queue: Queue, batch: Batch, now_us: int, item_limit: float) -> bool:
+    content = queue.shelf.content(batch.input_file, batch.tenant)
+    if content is None:
+        told = f"the input file {batch.input_file} is gone"
+        errors = [{"code": "file_not_found", "message": told, "param": None, "line": None}]
+        items: list[Item] = []
+    else:
+        items, errors = read_lines(content, batch, item_limit)
+    if errors:
+        times = {**batch.times, "failed_at": now_us}
+        queue.shelf.advance(replace(batch, status="failed", errors=errors, times=times))
+        return False
+    times = {**batch.times, "in_progress_at": now_us}
+    begun = replace(batch, status="in_progress", total=len(items), times=times)
+    return queue.shelf.advance(begun, items)
+
+
+def _finalize(queue: Queue, batch: Batch, now_us: int) -> None:
+    """All has ended: the files come next."""
+    if batch.status == "cancelling":
+        _finish(queue, batch, now_us)
+        return
+    times = {**batch.times, "finalizing_at": now_us}
+    ending = replace(batch, status="finalizing", times=times)
+    if queue.shelf.advance(ending):
+        _finish(queue, replace(ending, version=batch.version + 1), now_us)
+
+
+def _finish(queue: Queue, batch: Batch, now_us: int) -> None:
+    items = queue.shelf.items(batch.id)
+    good, bad = written(items)
+    status = _ended_as(batch, items)
+    files = [
+        _made(batch, content, name, now_us)
+        for content, name in ((good, "output"), (bad, "error"))
+        if content
+    ]
+    ids = {made.file.name.rpartition("_")[2]: made.file.id for made in files}
+    done = replace(
+        batch,
+        status=status,
+        times={**batch.times, f"{status}_at": now_us},
+        output_file=ids.get("output.jsonl", ""),
+        error_file=ids.get("error.jsonl", ""),
+    )
+    queue.shelf.advance(done, files=files)
+
+
+def _ended_as(batch: Batch, items: list[Item]) -> str:
+    if batch.status == "cancelling":
+        return "cancelled"
+    return "expired" if any(item.state is State.EXPIRED for item in items) else "completed"
+
+
+def _made(batch: Batch, content: bytes, name: str, now_us: int) -> Made:
+    file = File(
+        id=new_id(OURS),
+        tenant=batch.tenant,
+        purpose="batch_output",
+        name=f"{batch.id}_{name}.jsonl",
+        created_us=now_us,
+        expires_us=now_us + batch.files_kept_us,
+        size=len(content),
+    )
+    return Made(file, content)

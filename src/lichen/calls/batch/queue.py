@@ -1,0 +1,280 @@
+"""Queue: the calls that wait, each sent by one process, none lost.
+
+    add      on disk when it returns; the same key of the same tenant is the same item
+    turn     in one commit: write down what came back, say that one lives, take back what the dead
+             held, take what is due
+    plan     when each runs
+    finish   cancel, expire, deliver, forget
+
+An item is `sending`, on disk, before it is sent, with its holder's lease. If the holder dies, the
+lease runs out and the item waits again, marked: it may have been sent. A holder that comes back
+late writes nothing: the item is no longer its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from lichen.calls.batch.item import State
+from lichen.calls.batch.rows import (
+    ALL,
+    EMPTY,
+    chunks,
+    insert,
+    item_of,
+    marks,
+    record,
+    whose,
+)
+from lichen.calls.batch.shelf import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from lichen.calls.batch.database import Cursor, Database
+    from lichen.calls.batch.item import Item, Outcome
+
+SECOND_US = 1_000_000
+
+
+class Counts(NamedTuple):
+    """How many wait, are under way, ended; when the next one runs, and the nearest deadline."""
+
+    waiting: int
+    sending: int
+    ended: int
+    keyless: int
+    next_us: int
+    deadline_us: int
+
+
+class Unplanned(NamedTuple):
+    """What planning needs of an item."""
+
+    id: str
+    arrived_us: int
+    deadline_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One turn of a sender: who it is, what came back, how many more it takes, and of whom.
+
+    `tenants` are those whose credential it holds; None: the upstream needs none.
+    """
+
+    owner: str
+    outcomes: Sequence[Outcome] = ()
+    room: int = 0
+    lease_us: int = 30 * SECOND_US
+    tenants: Sequence[str] | None = ()
+
+
+class Queue:
+    """The items of one ledger. Not for two threads at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self.where = database.where
+        self.shelf = Shelf(database)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def now_us(self) -> int:
+        """The time by the database's clock. [µs since 1970]"""
+        with self._db.transaction() as cursor:
+            return self._db.now_us(cursor)
+
+    def add(self, items: Sequence[Item]) -> list[str]:
+        """The ids under which they are kept: an older one's where its key came before."""
+        with self._db.transaction() as cursor:
+            return [insert(cursor, item) for item in items]
+
+    def get(self, item_id: str, tenant: str) -> Item | None:
+        """An item of a tenant; None where the tenant has none of that id."""
+        with self._db.transaction() as cursor:
+            cursor.execute(
+                f"SELECT {ALL} FROM deferred_items WHERE id = ? AND tenant = ? AND batch = ''",
+                (item_id, tenant),
+            )
+            rows = cursor.fetchall()
+        return item_of(rows[0]) if rows else None
+
+    def of_tenant(self, tenant: str, most: int) -> list[Item]:
+        """A tenant's items outside batches, the newest first."""
+        with self._db.transaction() as cursor:
+            cursor.execute(
+                f"SELECT {ALL} FROM deferred_items WHERE tenant = ? AND batch = ''"
+                " ORDER BY id DESC LIMIT ?",
+                (tenant, most),
+            )
+            return [item_of(row) for row in cursor.fetchall()]
+
+    def turn(self, turn: Turn) -> list[Item]:
+        """Write down, say that one lives, and take what is due, the nearest deadline first."""
+        with self._db.transaction() as cursor:
+            now = self._db.now_us(cursor)
+            for outcome in turn.outcomes:
+                record(cursor, turn.owner, outcome, now)
+            cursor.execute(
+                "UPDATE deferred_items SET lease_us = ? WHERE state = 'sending' AND owner = ?",
+                (now + turn.lease_us, turn.owner),
+            )
+            # Their holders gave no sign of life: what they held may have been sent.
+            cursor.execute(
+                "UPDATE deferred_items SET state = 'waiting', owner = '', twice = 1, run_us = ?"
+                " WHERE state = 'sending' AND lease_us < ?",
+                (now, now),
+            )
+            return self._take(cursor, turn, now) if turn.room > 0 else []
+
+    def _take(self, cursor: Cursor, turn: Turn, now: int) -> list[Item]:
+        mine, values = whose(turn.tenants)
+        cursor.execute(
+            f"SELECT {ALL} FROM deferred_items WHERE state = 'waiting' AND run_us <= ?"
+            f" AND planned_us > 0 AND deadline_us > ? AND {mine}"
+            f" ORDER BY deadline_us, id LIMIT ?{self._db.locking}",
+            (now, now, *values, turn.room),
+        )
+        taken = [item_of(row) for row in cursor.fetchall()]
+        for some in chunks([item.id for item in taken]):
+            cursor.execute(
+                "UPDATE deferred_items SET state = 'sending', attempts = attempts + 1, owner = ?,"
+                f" lease_us = ? WHERE id IN ({marks(some)})",
+                (turn.owner, now + turn.lease_us, *some),
+            )
+        return taken
+
+    def release(self, owner: str, ids: Sequence[str]) -> None:
+        """Give back what was taken and surely not sent."""
+        with self._db.transaction() as cursor:
+            for some in chunks(ids):
+                cursor.execute(
+                    "UPDATE deferred_items SET state = 'waiting', owner = ''"
+                    f" WHERE state = 'sending' AND owner = ? AND id IN ({marks(some)})",
+                    (owner, *some),
+                )
+
+    def unplanned(self, before_us: int, most: int) -> list[Unplanned]:
+        """Items that wait and were last planned before that time."""
+        with self._db.transaction() as cursor:
+            cursor.execute(
+                "SELECT id, arrived_us, deadline_us FROM deferred_items WHERE"
+                " state = 'waiting' AND planned_us < ? AND attempts = 0"
+                " ORDER BY planned_us, deadline_us LIMIT ?",
+                (before_us, most),
+            )
+            return [Unplanned(i, int(a), int(d)) for i, a, d in cursor.fetchall()]
+
+    def plan(self, planned: Iterable[tuple[str, int, str]], now_us: int) -> None:
+        """Set when items run and why; those under way meanwhile stay as they are."""
+        with self._db.transaction() as cursor:
+            for item_id, run_us, why in planned:
+                cursor.execute(
+                    "UPDATE deferred_items SET run_us = ?, why = ?, planned_us = ?"
+                    " WHERE id = ? AND state = 'waiting' AND attempts = 0",
+                    (run_us, why, now_us, item_id),
+                )
+
+    def cancel(self, item_id: str, tenant: str) -> State | None:
+        """Cancel what waits; what is under way or ended is told as it stands; None: none there."""
+        with self._db.transaction() as cursor:
+            now = self._db.now_us(cursor)
+            cursor.execute(
+                "UPDATE deferred_items SET state = 'cancelled', body = ?, ended_us = ?"
+                " WHERE id = ? AND tenant = ? AND batch = '' AND state = 'waiting'",
+                (EMPTY, now, item_id, tenant),
+            )
+            cursor.execute(
+                "SELECT state FROM deferred_items WHERE id = ? AND tenant = ? AND batch = ''",
+                (item_id, tenant),
+            )
+            rows = cursor.fetchall()
+        return State(rows[0][0]) if rows else None
+
+    def delivered(self, item_id: str) -> None:
+        """Its answer went out: it is deleted a while later."""
+        with self._db.transaction() as cursor:
+            now = self._db.now_us(cursor)
+            cursor.execute(
+                "UPDATE deferred_items SET delivered_us = ? WHERE id = ? AND delivered_us = 0",
+                (now, item_id),
+            )
+
+    def sweep(self, kept_us: int, unclaimed_us: int) -> int:
+        """Expire what missed its deadline; delete what was delivered, or claimed by nobody."""
+        with self._db.transaction() as cursor:
+            now = self._db.now_us(cursor)
+            cursor.execute(
+                "UPDATE deferred_items SET state = 'expired', body = ?, ended_us = ?,"
+                " error = 'deadline_passed' WHERE state = 'waiting' AND deadline_us <= ?"
+                " RETURNING id",
+                (EMPTY, now, now),
+            )
+            expired = len(cursor.fetchall())
+            cursor.execute(
+                "DELETE FROM deferred_items WHERE batch = '' AND ended_us > 0 AND"
+                " ((delivered_us > 0 AND delivered_us < ?) OR ended_us < ?)",
+                (now - kept_us, now - unclaimed_us),
+            )
+            return expired
+
+    def tenants(self) -> set[str]:
+        """Tenants with items that need their credential."""
+        with self._db.transaction() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT tenant FROM deferred_items"
+                " WHERE needs_key = 1 AND state IN ('waiting', 'sending')"
+            )
+            return {row[0] for row in cursor.fetchall()}
+
+    def counts(self, tenants: Sequence[str] | None) -> Counts:
+        """What stands in the queue; `tenants` are those whose credential is at hand."""
+        mine, values = whose(tenants)
+        with self._db.transaction() as cursor:
+            cursor.execute("SELECT state, count(*) FROM deferred_items GROUP BY state")
+            by_state = {state: int(count) for state, count in cursor.fetchall()}
+            cursor.execute(
+                "SELECT count(*), min(run_us), min(deadline_us) FROM deferred_items"
+                f" WHERE state = 'waiting' AND {mine}",
+                values,
+            )
+            able, run_us, deadline_us = cursor.fetchall()[0]
+        waiting, sending = by_state.get("waiting", 0), by_state.get("sending", 0)
+        ended = sum(by_state.values()) - waiting - sending
+        return Counts(
+            waiting, sending, ended, waiting - int(able), int(run_us or 0), int(deadline_us or 0)
+        )
+
+    def marked(self) -> int:
+        """How many items say that they may have been sent twice."""
+        with self._db.transaction() as cursor:
+            cursor.execute("SELECT count(*) FROM deferred_items WHERE twice = 1")
+            return int(cursor.fetchall()[0][0])
+
+    def plans(self, most: int) -> list[tuple[str, int, int, int, int]]:
+        """What waits, by reason: the reason, how many, their first and last run, last deadline."""
+        with self._db.transaction() as cursor:
+            cursor.execute(
+                "SELECT why, count(*), min(run_us), max(run_us), max(deadline_us)"
+                " FROM deferred_items WHERE state = 'waiting' GROUP BY why"
+                " ORDER BY min(run_us) LIMIT ?",
+                (most,),
+            )
+            return [(w, int(n), int(a), int(b), int(d)) for w, n, a, b, d in cursor.fetchall()]
+
+    def forget(self, covers: Callable[[str, int, tuple[bytes, ...]], bool]) -> int:
+        """Erase items that `covers` says yes to, by tenant, arrival [µs] and texts; how many."""
+        with self._db.transaction() as cursor:
+            cursor.execute("SELECT id, tenant, arrived_us, body, answer FROM deferred_items")
+            ids = [
+                item_id
+                for item_id, tenant, at_us, body, answer in cursor.fetchall()
+                if covers(tenant, int(at_us), (body, answer))
+            ]
+            for some in chunks(ids):
+                cursor.execute(f"DELETE FROM deferred_items WHERE id IN ({marks(some)})", some)
+        return len(ids) + self.shelf.forget(covers)

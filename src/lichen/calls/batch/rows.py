@@ -1,0 +1,109 @@
+"""Rows: items as the database keeps them, for the queue and the shelf of batches."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from lichen.calls.batch.item import Item, State, headers_from_text, headers_to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lichen.calls.batch.database import Cursor
+    from lichen.calls.batch.item import Outcome
+
+COLUMNS = tuple(one.name for one in fields(Item))
+ALL = ", ".join(COLUMNS)
+EMPTY = b""
+# Rows of one statement, below what SQLite takes as values.
+_MANY = 500
+
+
+def insert(cursor: Cursor, item: Item) -> str:
+    """Insert an item; the id under which it stands, an older one's where its key came before."""
+    values = [_plain(name, getattr(item, name)) for name in COLUMNS]
+    cursor.execute(
+        f"INSERT INTO deferred_items ({ALL}, delivered_us, owner, lease_us)"
+        f" VALUES ({marks(values)}, 0, '', 0)"
+        " ON CONFLICT (tenant, batch, key) DO NOTHING RETURNING id",
+        values,
+    )
+    if cursor.fetchall():
+        return item.id
+    cursor.execute(
+        "SELECT id FROM deferred_items WHERE tenant = ? AND batch = ? AND key = ?",
+        (item.tenant, item.batch, item.key),
+    )
+    return str(cursor.fetchall()[0][0])
+
+
+def record(cursor: Cursor, owner: str, outcome: Outcome, now: int) -> None:
+    """Write down what became of an attempt, if the item is still its holder's. [µs]"""
+    mine = " WHERE id = ? AND owner = ? AND state = 'sending'"
+    if outcome.state.ended:
+        cursor.execute(
+            "UPDATE deferred_items SET state = ?, status = ?, answer_headers = ?, answer = ?,"
+            f" error = ?, ended_us = ?, body = ?, owner = ''{mine}",
+            (
+                outcome.state.value,
+                outcome.status,
+                headers_to_text(outcome.headers),
+                outcome.body,
+                outcome.error,
+                now,
+                EMPTY,
+                outcome.id,
+                owner,
+            ),
+        )
+        return
+    cursor.execute(
+        "UPDATE deferred_items SET state = 'waiting', owner = '', run_us = ?, error = ?, why = ?,"
+        f" twice = CASE WHEN ? = 1 THEN 1 ELSE twice END{mine}",
+        (
+            outcome.again_us,
+            outcome.error,
+            f"tried again: {outcome.error}",
+            int(outcome.unsure),
+            outcome.id,
+            owner,
+        ),
+    )
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name in ("headers", "answer_headers"):
+        return headers_to_text(value)
+    if name == "state":
+        return value.value
+    return int(value) if isinstance(value, bool) else value
+
+
+def item_of(row: Sequence[Any]) -> Item:
+    """The item of a row of `ALL`."""
+    made = dict(zip(COLUMNS, row, strict=True))
+    for name in ("headers", "answer_headers"):
+        made[name] = headers_from_text(made[name])
+    for name in ("needs_key", "twice"):
+        made[name] = bool(made[name])
+    return Item(**{**made, "state": State(made["state"])})
+
+
+def whose(tenants: Sequence[str] | None) -> tuple[str, Sequence[str]]:
+    """What a query says to leave out items whose credential is not at hand."""
+    if tenants is None:
+        return "1 = 1", ()
+    if not tenants:
+        return "needs_key = 0", ()
+    return f"(needs_key = 0 OR tenant IN ({marks(tenants)}))", tenants
+
+
+def marks(values: Sequence[Any]) -> str:
+    """A `?` for each value."""
+    return ",".join("?" * len(values))
+
+
+def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Values in pieces that one statement takes."""
+    return (values[at : at + _MANY] for at in range(0, len(values), _MANY))

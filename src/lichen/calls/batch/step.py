@@ -1,0 +1,200 @@
+"""BatchStep: calls that can wait, as a step of the pipeline.
+
+    a call with x-lichen-defer        kept on disk, then 202; sent when the grid is clean
+    embeddings, where a rule says so  together with those of others
+    /v1/lichen/deferred               what callers left
+    /v1/files, /v1/batches            the Batch API, where `[batch] enabled = "on"`
+
+Everything else passes.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lichen.calls.batch.api import BatchApi
+from lichen.calls.batch.database import open_database
+from lichen.calls.batch.desk import Desk, trouble
+from lichen.calls.batch.gather import Gather
+from lichen.calls.batch.greenest import Greenest
+from lichen.calls.batch.intake import Refused, item_of, wish
+from lichen.calls.batch.keyring import Keyring
+from lichen.calls.batch.late import Late, note_delay
+from lichen.calls.batch.pages import ROOT, Pages, failure
+from lichen.calls.batch.queue import Queue
+from lichen.calls.batch.sender import Sender
+from lichen.calls.batch.show import gauges, panels
+from lichen.calls.exchange import pipeline
+from lichen.calls.keeping import Keeping
+from lichen.calls.metered import Metered
+from lichen.ledger.errors import InputError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lichen.calls.batch.options import BatchOptions
+    from lichen.calls.exchange import Answer, Exchange, Onward
+    from lichen.calls.forget import Forget
+    from lichen.calls.steps import Layers, StepParts
+    from lichen.ledger.panel import Panel
+
+_EMBEDDINGS = "embeddings"
+
+
+def open_step(parts: StepParts) -> BatchStep | None:
+    """The step; None where nothing may wait and nothing is gathered."""
+    options: BatchOptions = parts.options("batch")
+    together = parts.rules.any("batch", "off")
+    if options.enabled == options.defer == "off" and not together:
+        return None
+    return BatchStep(parts, options, together=together)
+
+
+class BatchStep:
+    """The step; its own work begins at `start`."""
+
+    def __init__(self, parts: StepParts, options: BatchOptions, *, together: bool) -> None:
+        self._parts, self._options = parts, options
+        keyless = bool(getattr(parts.upstream, "holds_key", False))
+        self._keyring = Keyring(needed=not keyless)
+        self._late = Late(self._keyring)
+        self.desk = Desk(parts.place.database)
+        self.sender = Sender(
+            self.desk,
+            self._late,
+            keyring=self._keyring,
+            greenest=Greenest(parts.forecast, parts.upstream.zone),
+            options=options,
+            warn=parts.warn,
+        )
+        self._pages = Pages(self.desk, self.sender, self._keyring)
+        self._api = (
+            BatchApi(self.desk, self.sender, self._keyring, options)
+            if options.enabled == "on"
+            else None
+        )
+        self._gather = Gather(parts.upstream, options) if together else None
+        self._together = self._own_way(self._gather) if self._gather is not None else None
+        self._plans: list[tuple[str, int, int, int, int]] = []
+        self._running = False
+
+    def _own_way(self, gather: Gather) -> Onward:
+        """The layers below this one, around an upstream that gathers."""
+        parts = self._parts
+        keeping = Keeping(parts.answers, entry_limit=parts.entry_limit)
+        return pipeline([keeping], Metered(gather, parts.booker, parts.warn))
+
+    def joined(self, layers: Layers) -> None:
+        """Calls from the queue go through these."""
+        self._late.layers = layers
+
+    async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
+        """Let it wait, answer for what waits, or pass it on."""
+        self._look(exchange)
+        if exchange.call is None:
+            return await self._beside(exchange, onward)
+        if wish(exchange.headers) is not None:
+            return await self._defer(exchange)
+        note_delay(exchange)
+        if (
+            self._together is not None
+            and exchange.call.kind == _EMBEDDINGS
+            and self._is_asked(exchange)
+        ):
+            return await self._together(exchange)
+        return await onward(exchange)
+
+    def _look(self, exchange: Exchange) -> None:
+        if self._keyring.needed and self._keyring.see(exchange):
+            self.sender.wake()
+
+    def _is_asked(self, exchange: Exchange) -> bool:
+        call = exchange.call
+        assert call is not None
+        rule = exchange.rule or self._parts.rules.find(call.kind, call.model)
+        return rule.batch == _EMBEDDINGS
+
+    async def _beside(self, exchange: Exchange, onward: Onward) -> Answer:
+        """What is no call to a model."""
+        if exchange.target.startswith(ROOT):
+            return await self._pages(exchange)
+        if self._api is not None and self._api.serves(exchange):
+            return await self._api(exchange, onward)
+        if wish(exchange.headers) is not None:
+            return await self._defer(exchange)
+        return await onward(exchange)
+
+    async def _defer(self, exchange: Exchange) -> Answer:
+        if self._options.defer == "off":
+            told = "calls do not wait here: leave out x-lichen-defer, or set LICHEN_BATCH_DEFER=on"
+            return failure(400, told, "cannot_wait")
+        if self.sender.counts.waiting >= self._options.queue_limit:
+            return failure(503, "too many calls wait already; send it later", "queue_full")
+        try:
+            item = item_of(
+                exchange, self.sender.now_us(), self._options, keyless=not self._keyring.needed
+            )
+            if not self.desk.durable:
+                open_database(self._parts.place.database)
+            self._keyring.take(exchange)
+            item_id = await self.desk.add(item)
+        except Refused as refused:
+            return failure(refused.status, str(refused), refused.code)
+        except (StoreUnavailable, InputError) as error:
+            return failure(*trouble(error))
+        self.sender.wake()
+        kept = item
+        if item_id != item.id:
+            # The same Idempotency-Key came before: it is that call, wherever it stands.
+            older = await self.desk.work(lambda queue: queue.get(item_id, item.tenant))
+            kept = older or replace(item, id=item_id)
+        return self._pages.waiting(kept)
+
+    async def start(self) -> None:
+        """Send what waits, also what an earlier process left."""
+        if self.desk.durable:
+            self._running = True
+            if self._api is not None:
+                self.sender.chores.append(self._api.work)
+            self.sender.chores.append(self._see)
+            self.sender.start()
+
+    async def _see(self) -> None:
+        """Keep at hand what panels show: they are drawn in another thread."""
+        self._plans = await self.desk.work(lambda queue: queue.plans(20))
+
+    async def close(self) -> None:
+        """Let what is under way end."""
+        if self._gather is not None:
+            await self._gather.close()
+        if self._running:
+            await self.sender.close()
+        await self.desk.close()
+
+    def gauges(self) -> Mapping[str, float]:
+        """What waits, for Prometheus."""
+        if not self._running and self._gather is None:
+            return {}
+        return gauges(self.sender.counts, time.time_ns() // 1000, self._gather)
+
+    def panels(self) -> Sequence[Panel]:
+        """What waits, when it runs, and why."""
+        return panels(self.sender.counts, self._plans) if self._running else []
+
+    def wrong(self) -> list[str]:
+        """Whether the queue cannot be worked on."""
+        return [f"calls that wait: {self.sender.trouble}"] if self.sender.trouble else []
+
+    def forget(self, which: Forget) -> int:
+        """Erase calls, answers and files that are meant."""
+        if not self.desk.durable:
+            return 0
+        queue = Queue(open_database(self._parts.place.database))
+        try:
+            return queue.forget(
+                lambda tenant, at_us, texts: which.covers(tenant=tenant, at_us=at_us, texts=texts)
+            )
+        finally:
+            queue.close()

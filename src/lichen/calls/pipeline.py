@@ -1,0 +1,288 @@
+"""Pipeline: the gateway in this process, without a server, for sync and async code alike.
+
+    pipeline = lichen.pipeline("lichen.db")
+    client = OpenAI(http_client=pipeline.client())          # of the SDK's own HTTP library
+    client = AsyncAnthropic(http_client=pipeline.async_client())
+
+One event loop in a thread of its own runs everything: calls of all threads and loops meet there, so
+that identical ones share an answer. Sync and async are two ways to wait for it. A call costs two
+hand-overs between threads beside the gateway's own work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from lichen.ledger.errors import InputError, UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from concurrent.futures import Future
+
+    from lichen.calls.exchange import Headers
+    from lichen.calls.gateway import Gateway
+    from lichen.ledger.book import Book
+
+# The header that tells the upstream where a call was meant to go. It counts in the key.
+ORIGIN = b"lichen-origin"
+# Chunks of a stream that may wait for whoever reads it.
+_AHEAD = 2
+_END: object = object()
+# How long closing waits for what runs. [s]
+_CLOSING_S = 10.0
+
+
+class Reply:
+    """What came back: `body` where it is whole, else chunks by `next` or `anext`.
+
+    Whoever gets a stream reads it to its end or calls `close`.
+    """
+
+    def __init__(self, asked: _Asked, pipeline: Pipeline) -> None:
+        self.status, self.headers, self.body = asked.status, asked.reply_headers, asked.whole
+        self._asked, self._pipeline = asked, pipeline
+
+    def next(self, timeout: float | None = None) -> bytes | None:
+        """The next chunk; None at the end. [s]
+
+        Raises:
+            UpstreamError: the answer broke off.
+            TimeoutError: nothing came in time.
+        """
+        chunk: bytes | None = self._pipeline.submit(self._asked.next()).result(timeout)
+        return chunk
+
+    async def anext(self, timeout: float | None = None) -> bytes | None:  # noqa: ASYNC109 (as `next`)
+        """As `next`."""
+        waiting = asyncio.wrap_future(self._pipeline.submit(self._asked.next()))
+        return await asyncio.wait_for(waiting, timeout)
+
+    def close(self) -> None:
+        """Read no more; the call is given up where nobody else waits for it."""
+        self._pipeline.submit(self._asked.leave())
+
+
+class Pipeline:
+    """Answers HTTP requests through a gateway. Safe among threads and event loops.
+
+    `book` is where calls are written; `end` releases what the gateway stands on. Made by
+    `lichen.pipeline()`.
+    """
+
+    def __init__(self, gateway: Gateway, book: Book, end: Callable[[], Awaitable[None]]) -> None:
+        self.gateway = gateway
+        self.book = book
+        self._end = end
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._making = threading.Lock()
+        self._closed = False
+        atexit.register(self.close)
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Headers,
+        body: bytes = b"",
+        timeout: float | None = None,
+    ) -> Reply:
+        """The answer to a request, from a store or from where its URL points. [s]
+
+        Raises:
+            InputError: the URL is not an absolute one, or the pipeline is closed.
+            TimeoutError: nothing came in time.
+        """
+        asked = _Asked(method, url, headers, body)
+        waiting = self.submit(asked.run(self.gateway))
+        try:
+            waiting.result(timeout)
+        except BaseException:
+            waiting.cancel()
+            raise
+        return Reply(asked, self)
+
+    async def aask(
+        self,
+        method: str,
+        url: str,
+        headers: Headers,
+        body: bytes = b"",
+        timeout: float | None = None,  # noqa: ASYNC109 (as `ask`)
+    ) -> Reply:
+        """As `ask`."""
+        asked = _Asked(method, url, headers, body)
+        waiting = asyncio.wrap_future(self.submit(asked.run(self.gateway)))
+        await asyncio.wait_for(waiting, timeout)
+        return Reply(asked, self)
+
+    def submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine in the pipeline's own loop.
+
+        Raises:
+            InputError: the pipeline is closed.
+        """
+        with self._making:
+            if self._closed:
+                work.close()
+                raise InputError("this pipeline is closed: make a new one with lichen.pipeline()")
+            if self._loop is None:
+                self._loop = self._started()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=loop.run_forever, name="lichen", daemon=True)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.gateway.layers.start(), loop).result()
+        return loop
+
+    def client(self, **options: Any) -> Any:
+        """A client of the OpenAI and Anthropic SDKs' HTTP library (httpx2) that goes this way.
+
+        Raises:
+            MissingExtra: the library is not installed.
+        """
+        from lichen.calls.transports import client  # noqa: PLC0415 (an extra, imported on use)
+
+        return client(self, **options)
+
+    def async_client(self, **options: Any) -> Any:
+        """As `client`, for the async SDKs."""
+        from lichen.calls.transports import async_client  # noqa: PLC0415 (as above)
+
+        return async_client(self, **options)
+
+    def close(self) -> None:
+        """End what runs, write the book, and stop the thread. Closing twice is fine."""
+        with self._making:
+            if self._closed:
+                return
+            self._closed = True
+            loop = self._loop or asyncio.new_event_loop()
+        atexit.unregister(self.close)
+        if self._thread is None:
+            loop.run_until_complete(self._end())
+            loop.close()
+            return
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._ended(), loop).result(_CLOSING_S)
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(_CLOSING_S)
+        loop.close()
+
+    async def _ended(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Asked:
+    """One request as the gateway sees it, and what it answered. Lives in the pipeline's loop."""
+
+    def __init__(self, method: str, url: str, headers: Headers, body: bytes) -> None:
+        origin, path = _parted(url)
+        self.method, self.target, self.body = method.encode("latin-1"), path, body
+        self.headers = [*headers, (ORIGIN, origin)]
+        self.started = False
+        self.status, self.reply_headers = 0, list[tuple[bytes, bytes]]()
+        self.whole: bytes | None = None
+        self._chunks: asyncio.Queue[Any] = asyncio.Queue()
+        self._room, self._begun = asyncio.Event(), asyncio.Event()
+        self._answering: asyncio.Task[None] | None = None
+
+    async def run(self, gateway: Gateway) -> None:
+        """Have it answered; returns when the head of the answer is known."""
+        answering = gateway.handle(self)
+        if answering is None:
+            return
+        self._answering = task = asyncio.ensure_future(answering)
+        begun = asyncio.ensure_future(self._begun.wait())
+        try:
+            await asyncio.wait((task, begun), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        finally:
+            begun.cancel()
+        if task.done():
+            task.result()
+
+    async def next(self) -> bytes | None:
+        """The next chunk, None at the end."""
+        found = await self._chunks.get()
+        self._room.set()
+        if found is _END:
+            self._chunks.put_nowait(_END)
+            return None
+        if isinstance(found, Exception):
+            raise found
+        chunk: bytes = found
+        return chunk
+
+    async def leave(self) -> None:
+        """Nobody reads on."""
+        if self._answering is not None:
+            self._answering.cancel()
+
+    def respond(self, status: int, head: bytes, body: bytes) -> None:
+        """Take a whole answer."""
+        self.started = True
+        self.status, self.reply_headers, self.whole = status, _lines(head), body
+        self._begun.set()
+
+    def start(self, status: int, head: bytes, length: int | None = None) -> None:
+        """Take the head of a stream."""
+        del length
+        self.started = True
+        self.status, self.reply_headers = status, _lines(head)
+        self._begun.set()
+
+    async def send(self, chunk: bytes) -> None:
+        """Take a chunk, and wait while whoever reads is behind."""
+        self._chunks.put_nowait(chunk)
+        while self._chunks.qsize() >= _AHEAD:
+            self._room.clear()
+            await self._room.wait()
+
+    def end(self) -> None:
+        """Take the end of a stream."""
+        self._chunks.put_nowait(_END)
+
+    def break_off(self) -> None:
+        """Take the break of a stream."""
+        self._chunks.put_nowait(
+            UpstreamError("the answer broke off before its end", code="upstream_broke_off")
+        )
+
+
+def _parted(url: str) -> tuple[bytes, bytes]:
+    """Where a URL points to, and the path of the API there.
+
+    A service may have its API below a path of its own, as https://openrouter.ai/api/v1 has.
+    """
+    scheme, there, rest = url.partition("://")
+    if not there or scheme not in ("http", "https"):
+        raise InputError(f"a pipeline takes absolute http and https addresses, got {url!r}")
+    authority, _, path = rest.partition("/")
+    path = f"/{path}"
+    at = max(path.partition("?")[0].find("/v1"), 0)
+    return f"{scheme}://{authority}{path[:at]}".encode(), path[at:].encode()
+
+
+def _lines(head: bytes) -> Headers:
+    """A header block as pairs."""
+    pairs = (line.partition(b": ") for line in head.split(b"\r\n") if line)
+    return [(name, value) for name, _, value in pairs]

@@ -1,0 +1,154 @@
+"""Looker: everything about questions that takes time, in the embedder's thread alone.
+
+    words → (none is like it: done) → vector → neighbours → guards → features
+
+It owns the index and what is kept; the step asks it and goes on with other calls meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from lichen.calls.similar.appended import appended
+from lichen.calls.similar.guards import differ
+from lichen.calls.similar.index import Index
+from lichen.calls.similar.judge import agree
+from lichen.calls.similar.kept import Kept, Question
+from lichen.calls.similar.verify import History, Verifier
+from lichen.text.nearest import small
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from lichen.calls.forget import Forget
+    from lichen.calls.similar.index import Match
+    from lichen.calls.similar.kept import Given
+    from lichen.calls.similar.scope import Asked
+    from lichen.ledger.ports import Embedder
+    from lichen.text.nearest import Small
+
+# Questions taken between two looks for what has expired.
+_SWEEP = 1000
+
+
+def apart(one: str, other: str) -> str | None:
+    """What tells two questions apart, None where nothing does that is known here."""
+    return "appended" if appended(one, other) else differ(one, other)
+
+
+class Look(NamedTuple):
+    """What a look found.
+
+    `found` is the nearest question that no guard tells apart, with its cosine, None where there is
+    none; `features` measure it. `vector` is the question's own, None where nobody needed it yet.
+    `fits` says whether the question may be kept for others.
+    """
+
+    why: str
+    found: Match | None = None
+    features: tuple[float, ...] = ()
+    vector: Small | None = None
+    fits: bool = True
+
+
+class Looker:
+    """Finds, takes and judges. Of one thread: whoever made it.
+
+    Raises:
+        MissingExtra: the embedder's packages are not installed.
+    """
+
+    def __init__(
+        self, path: Path | None, most: int, embedder: Embedder, warn: Callable[[object], None]
+    ) -> None:
+        self._embedder = embedder
+        self._kept = Kept(path, embedder.name, warn)
+        self._index = Index(self._kept, embedder.dimension, most)
+        self._verifier = Verifier()
+        self._taken = 0
+        # By outcome: how looks ended, guards by their names.
+        self.counts: Counter[str] = Counter()
+        self._index.load(time.time_ns() // 1000)
+
+    def look(self, asked: Asked) -> Look:
+        """Look for a question that the asked one is like."""
+        found = self._look(asked)
+        self.counts[found.why] += 1
+        return found
+
+    def _look(self, asked: Asked) -> Look:
+        index, embedder = self._index, self._embedder
+        index.catch_up()
+        rows = index.like(asked.scope, asked.question)
+        if rows is not None and not rows:
+            return Look("nothing like it")
+        if not embedder.is_whole(asked.question):
+            return Look("too long", fits=False)
+        index.embed_waiting(asked.scope, rows, embedder)
+        (vector,) = embedder.embed([asked.question])
+        why = "nothing near"
+        for match in index.near(asked.scope, vector, time.time_ns() // 1000):
+            guard = apart(match.question.text, asked.question)
+            if guard is None:
+                return Look("found", match, self._features(match, asked), small(vector))
+            why = guard if why == "nothing near" else why
+        return Look(why, vector=small(vector))
+
+    def _features(self, match: Match, asked: Asked) -> tuple[float, ...]:
+        stored = match.question
+        history = History(stored.was_right, stored.was_wrong)
+        return self._verifier.features(
+            stored.text, asked.question, cosine=match.cosine, history=history
+        )
+
+    def take(self, question: Question) -> None:
+        """Keep a question for others."""
+        if question.vector is None and not self._embedder.is_whole(question.text):
+            return
+        self._index.add(question)
+        self._taken += 1
+        if self._taken % _SWEEP == 0:
+            self._index.expire(time.time_ns() // 1000)
+
+    def lost(self, key: bytes) -> None:
+        """Its answer is no longer there."""
+        self._index.remove([key])
+
+    def judge(self, one: str, other: str, key: bytes) -> bool:
+        """Whether two answers say the same; counted for the question of the first."""
+        correct = agree(one, other, self._embedder)
+        self._index.verified(key, correct=correct)
+        return correct
+
+    def failed(self, key: bytes) -> None:
+        """The upstream's own answer could not be given again: the stored one was wrong."""
+        self._index.verified(key, correct=False)
+
+    def give(self, entry: str, owner: str, given: Given, expires_us: int) -> None:
+        """Remember what was asked at a hit, for its proof."""
+        self._kept.give(entry, owner, given, time.time_ns() // 1000, expires_us)
+
+    def learnt(self) -> Mapping[str, Mapping[str, Any]]:
+        """What deciders had learnt."""
+        return self._kept.learners()
+
+    def learn(self, states: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Keep what deciders learnt."""
+        for name, state in states:
+            self._kept.learn(name, state)
+
+    def forget(self, which: Forget) -> int:
+        """Erase questions and hits that are meant; how many."""
+        return self._index.forget(which)
+
+    def size(self) -> tuple[int, int]:
+        """Questions and scopes."""
+        return len(self._index), self._index.scopes
+
+    def close(self) -> None:
+        """Close what is kept."""
+        self._kept.close()

@@ -1,0 +1,82 @@
+"""Shown: what the step tells Prometheus and the dashboard. No question and no tenant in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lichen.ledger.panel import Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lichen.calls.similar.learners import Learner, Learners
+    from lichen.calls.similar.looker import Looker
+    from lichen.calls.similar.worth import Worth
+    from lichen.text.embeddings import EmbedderThread
+
+_ROWS = 20
+_COLUMNS = ("model", "asked error", "would answer", "given", "verified", "wrong", "error ≤", "says")
+_NOTE = (
+    "A wrong one is an answer that differs from the upstream's own: the share among those verified "
+    "is the measured error, with its upper bound at 95 %."
+)
+
+
+class Shown:
+    """Counts of the step, and where its deciders stand. `watts` is a busy core's power. [W]"""
+
+    def __init__(
+        self, learners: Learners, worth: Worth, thread: EmbedderThread, watts: float
+    ) -> None:
+        self._learners, self._worth, self._thread = learners, worth, thread
+        self.watts = watts
+        self.looker: Looker | None = None
+        self.hits = self.busy = 0
+
+    def gauges(self) -> Mapping[str, float]:
+        """Sums over all tenants: no label says whose they are."""
+        looker = self.looker
+        questions, scopes = looker.size() if looker is not None else (0, 0)
+        counts = looker.counts if looker is not None else {}
+        learners = self._learners.all
+        standings = [learner.standing for learner in learners]
+        return {
+            "lichen_similar_questions": questions,
+            "lichen_similar_scopes": scopes,
+            "lichen_similar_looks": sum(counts.values()),
+            "lichen_similar_looks_without_embedding": counts.get("nothing like it", 0),
+            "lichen_similar_looks_left_out": self.busy,
+            "lichen_similar_hits": self.hits,
+            "lichen_similar_would_be_hits": sum(learner.would for learner in learners),
+            "lichen_similar_verified": sum(learner.checked for learner in learners),
+            "lichen_similar_wrong": sum(learner.wrong for learner in learners),
+            "lichen_similar_certified": sum(s.threshold is not None for s in standings),
+            "lichen_similar_off": float(bool(self._worth.reason)),
+            "lichen_similar_cpu_seconds": self._thread.cpu_seconds,
+        }
+
+    def panels(self) -> Sequence[Panel]:
+        """Deciders with the most traffic first, by model: tenants are not told apart."""
+        looker = self.looker
+        busiest = sorted(self._learners.all, key=lambda each: -each.standing.verified)[:_ROWS]
+        rows = tuple(_row(learner) for learner in busiest)
+        counts = looker.counts if looker is not None else {}
+        looks, asked = sum(counts.values()), counts.get("nothing like it", 0)
+        note = f"{looks:,} looks, {asked:,} of them without an embedding. {_NOTE}"
+        if self._worth.reason:
+            note = f"{self._worth.reason}. {note}"
+        return [Panel("Similar questions", _COLUMNS, rows, note)]
+
+
+def _row(learner: Learner) -> tuple[str, ...]:
+    now = learner.standing
+    return (
+        learner.model or "any",
+        f"{100 * learner.delta:g} %",
+        f"{learner.would:,}",
+        f"{now.hits:,}",
+        f"{now.verified:,}",
+        f"{now.wrong:,}",
+        f"{100 * now.bound:.1f} %",
+        "answers" if now.threshold is not None else "no safe threshold yet",
+    )

@@ -1,0 +1,257 @@
+"""Similar: the step that answers a question with a like one's answer, where that is safe.
+
+    off      the step does nothing
+    shadow   every call goes upstream; what would have been answered is compared with what came
+    on       an answer is given where the decider accepts it; a share of those, and all others, go
+             upstream, and what comes teaches the decider
+
+Only calls that the exact cache could not answer come here. What takes time runs in the embedder's
+thread; while too much of it waits, calls go on without a look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lichen.calls.exchange import Answer
+from lichen.calls.similar import hit
+from lichen.calls.similar.after import After, Case
+from lichen.calls.similar.hit import SIMILAR, Decision
+from lichen.calls.similar.kept import Given
+from lichen.calls.similar.learners import Learners
+from lichen.calls.similar.looker import Looker
+from lichen.calls.similar.scope import asked
+from lichen.calls.similar.show import Shown
+from lichen.calls.similar.worth import Worth
+from lichen.calls.step_book import OF_CPU
+from lichen.calls.upstreams import serving
+from lichen.ledger.errors import LichenError
+from lichen.ledger.quantities import Energy
+from lichen.text.embeddings import EmbedderThread
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lichen.calls.exchange import Exchange, Onward
+    from lichen.calls.forget import Forget
+    from lichen.calls.similar.decision import Verdict
+    from lichen.calls.similar.learners import Learner
+    from lichen.calls.similar.looker import Look
+    from lichen.calls.similar.options import SimilarOptions
+    from lichen.calls.steps import StepParts
+    from lichen.calls.stored import Stored
+    from lichen.ledger.panel import Panel
+
+# Looks that may wait for the thread; at 5 ms each that is a sixth of a second.
+_WAITING = 32
+_SECOND_US = 1_000_000
+
+
+class Similar:
+    """The step. Made by `open_step` where a route asks for it.
+
+    Raises:
+        MissingExtra: the embedder's packages are not installed.
+    """
+
+    def __init__(self, parts: StepParts, options: SimilarOptions) -> None:
+        self._parts, self._options = parts, options
+        embedder = parts.embedder()
+        self._thread = EmbedderThread(lambda: embedder)
+        self._looker: Looker | None = None
+        self._learners = Learners(options.explore)
+        self._worth = Worth(options.window)
+        self._after = After(parts, self._thread, self._learners, self._worth)
+        self._starting: asyncio.Task[None] | None = None
+        self._waiting = 0
+        self._fault = ""
+        self._shown = Shown(self._learners, self._worth, self._thread, _busy_watts(parts))
+
+    # The step's life.
+
+    async def start(self) -> None:
+        """Take up what is kept; calls go on without a look until it is there."""
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._load())
+
+    async def ready(self) -> None:
+        """Wait until what is kept is taken up, or cannot be."""
+        await self.start()
+        assert self._starting is not None
+        await asyncio.wait([self._starting])
+
+    async def settle(self) -> None:
+        """Wait for what goes on beside the calls: learning, keeping."""
+        await self._after.settle()
+
+    async def _load(self) -> None:
+        parts, options = self._parts, self._options
+        path = parts.place.file("similar") if options.keep == "file" else None
+        try:
+            looker = await self._thread.do(
+                lambda embedder: Looker(path, options.entries, embedder, parts.warn)
+            )
+            self._learners.load(await self._thread.do(lambda _: looker.learnt()))
+        except Exception as error:  # noqa: BLE001 (calls go on without it)
+            self._fault = f"similar questions cannot be looked for: {error}"
+            parts.warn(self._fault)
+            return
+        self._looker = self._after.looker = self._shown.looker = looker
+
+    async def close(self) -> None:
+        """Finish what runs, keep what was learnt, book what it cost; closing twice is fine."""
+        if self._starting is not None:
+            await asyncio.wait([self._starting])
+        await self.settle()
+        looker, self._looker = self._looker, None
+        if looker is not None:
+            await self._after.keep_learnt()
+            self._after.looker = None
+            await self._thread.do(lambda _: looker.close())
+        self._thread.close()
+        self._after.book_cost(least_s=0.0)
+
+    def gauges(self) -> Mapping[str, float]:
+        """What it tells Prometheus."""
+        return self._shown.gauges()
+
+    def panels(self) -> Sequence[Panel]:
+        """What it shows on the dashboard."""
+        return self._shown.panels()
+
+    def wrong(self) -> Sequence[str]:
+        """What keeps it from looking, if anything."""
+        return [self._fault] if self._fault else []
+
+    def forget(self, which: Forget) -> int:
+        """Erase questions and hits that are meant; how many."""
+        looker = self._looker
+        if looker is None:
+            return 0
+        return int(self._thread.do_now(lambda _: looker.forget(which)))
+
+    def learner(self, owner: str, model: str, delta: float) -> Learner:
+        """What was learnt of a tenant's calls to a model, on a bound that was asked for."""
+        return self._learners.of(owner, model, delta)
+
+    # A call.
+
+    async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
+        """Answer from a like question where that is safe; else pass onward, and learn from it."""
+        if exchange.rule is None or exchange.rule.similar == "off":
+            return await onward(exchange)
+        try:
+            case = await self._looked(exchange)
+            answer = self._answer(case) if case is not None else None
+        except Exception as error:  # noqa: BLE001 (the call goes on as if nobody had looked)
+            self._parts.booker.tell(error)
+            case = answer = None
+        if answer is not None:
+            return answer
+        if case is not None:
+            exchange.on_done.append(partial(self._after.came, case))
+        return await onward(exchange)
+
+    async def _looked(self, exchange: Exchange) -> Case | None:
+        """What a look found, None where the call is not one for it, or there is no time."""
+        await self.start()
+        looker, now = self._looker, time.monotonic()
+        rule = exchange.rule
+        assert rule is not None
+        if looker is None or (rule.similar == "on" and self._worth.is_off(now)):
+            return None
+        upstream = serving(self._parts.upstream, exchange.provider)
+        question = asked(exchange, upstream.name or upstream.url)
+        if question is None:
+            return None
+        if self._waiting >= _WAITING:
+            self._shown.busy += 1
+            return None
+        self._waiting += 1
+        before = self._thread.cpu_seconds
+        try:
+            look: Look = await self._thread.do(lambda _: looker.look(question))
+        finally:
+            self._waiting -= 1
+        self._worth.looked(now, (self._thread.cpu_seconds - before) * self._shown.watts)
+        self._after.book_cost()
+        return Case(exchange, question, look)
+
+    def _answer(self, case: Case) -> Answer | None:
+        """A like question's answer, where it is there, accepted, and may be given."""
+        exchange, match = case.exchange, case.look.found
+        rule, looker = exchange.rule, self._looker
+        assert rule is not None
+        assert looker is not None
+        if match is None:
+            return None
+        stored = self._fresh(exchange, match.question.key)
+        if stored is None:
+            self._after.later(self._thread.do(lambda _: looker.lost(match.question.key)))
+            return None
+        learner = self._learners.of(case.asked.owner, self._model_of(exchange), rule.error)
+        case.stored, case.learner = stored, learner
+        case.verdict = verdict = learner.decider.decide(case.look.features)
+        if rule.similar == "shadow":
+            learner.would += verdict.accept or verdict.explore
+            self._shadow(exchange, verdict)
+            return None
+        if not verdict.accept or exchange.directives.no_cache:
+            return None
+        if self._parts.holdout.keeps(SIMILAR, exchange):
+            return None
+        return self._given(case, Decision(match, verdict, learner.standing, learner.weights))
+
+    def _fresh(self, exchange: Exchange, key: bytes) -> Stored | None:
+        """The answer to a like question, if it is there and young enough."""
+        stored = self._parts.answers.find(key)
+        now_us = time.time_ns() // 1000
+        if stored is None or now_us >= stored.expires_us:
+            return None
+        most = exchange.directives.max_age
+        if most is not None and now_us - stored.stored_us > most * _SECOND_US:
+            return None
+        return stored
+
+    def _shadow(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Note in the call's own entry what would have been answered."""
+        exchange.raw["similar"] = (
+            "would-answer" if verdict.accept or verdict.explore else "would-ask"
+        )
+        exchange.raw["similar_score"] = verdict.score
+
+    def _given(self, case: Case, decision: Decision) -> Answer:
+        exchange, stored, looker = case.exchange, case.stored, self._looker
+        assert stored is not None
+        assert looker is not None
+        parts = self._parts
+        entry_id, notes, figures = hit.book((parts.book, parts.booker), exchange, stored, decision)
+        parts.booker.steps.trials.note(exchange.held, Energy.joules(0))
+        if figures.baseline is not None:
+            self._worth.spared(figures.baseline.footprint.energy.value.in_joules)
+        self._shown.hits += 1
+        if entry_id is not None:
+            given = Given(case.asked.question, decision.match.question.key)
+            owner, until = case.asked.owner, stored.expires_us
+            self._after.later(self._thread.do(lambda _: looker.give(entry_id, owner, given, until)))
+        return Answer(
+            stored.status, list(stored.headers), stored.body, source="similar", notes=notes
+        )
+
+    def _model_of(self, exchange: Exchange) -> str:
+        call = exchange.call
+        answers = serving(self._parts.upstream, exchange.provider).model
+        return answers or (call.model if call is not None else "")
+
+
+def _busy_watts(parts: StepParts) -> float:
+    """What a second of CPU time takes here. [W]"""
+    with suppress(LichenError):
+        reading = parts.book.pricer.reading(OF_CPU, {"cpu_seconds": 1.0})
+        if reading is not None:
+            return reading.energy.value.in_joules
+    return 0.0

@@ -1,0 +1,104 @@
+"""Upstreams: whose upstream answers which call, one for each provider.
+
+Each is opened when its first call comes, so that nobody need set up what they do not use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lichen.calls.option import zone
+from lichen.ledger.errors import InputError, UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lichen.calls.exchange import Answer, Exchange, Share, Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamOptions:
+    """Where a provider's calls go, with which key instead of the clients' own, on which grid.
+
+    Without an `upstream` they go to the provider itself.
+    """
+
+    upstream: str = ""
+    key: str = field(default="", repr=False)
+    zone: str = field(default="", metadata=zone())
+
+
+class Upstreams:
+    """Keeps the `Upstream` port for several providers.
+
+    `first` answers what no other is there for, and its name, zone and model stand for the whole;
+    `others` open the upstreams of other providers, by provider. A step that must know who answers a
+    call asks `of`.
+    """
+
+    def __init__(self, first: Upstream, others: Mapping[str, Callable[[], Upstream]]) -> None:
+        self.first = first
+        self._others = dict(others)
+        self._open: dict[str, Upstream] = {}
+
+    def of(self, provider: str) -> Upstream:
+        """The upstream of a provider.
+
+        Raises:
+            UpstreamError: it cannot be opened as it is set up.
+        """
+        if provider not in self._others:
+            return self.first
+        found = self._open.get(provider)
+        if found is None:
+            try:
+                found = self._open[provider] = self._others[provider]()
+            except InputError as error:
+                raise UpstreamError(str(error), status=502, code="upstream_unusable") from error
+        return found
+
+    @property
+    def name(self) -> str:
+        """The first one's."""
+        return self.first.name
+
+    @property
+    def url(self) -> str:
+        """The first one's."""
+        return self.first.url
+
+    @property
+    def zone(self) -> str:
+        """The first one's."""
+        return self.first.zone
+
+    @property
+    def model(self) -> str:
+        """The first one's."""
+        return self.first.model
+
+    @property
+    def share(self) -> Share | None:
+        """The first one's."""
+        return self.first.share
+
+    async def send(self, exchange: Exchange) -> Answer:
+        """The answer of the call's own upstream.
+
+        Raises:
+            UpstreamError: it could not be had.
+        """
+        return await self.of(exchange.provider).send(exchange)
+
+    async def close(self) -> None:
+        """Release all that were opened."""
+        for upstream in (*self._open.values(), self.first):
+            await upstream.close()
+
+
+def serving(upstream: Upstream, provider: str) -> Upstream:
+    """Who answers a provider's calls behind an upstream, which may be several."""
+    of = getattr(upstream, "of", None)
+    found: Upstream = upstream if of is None else of(provider)
+    return found

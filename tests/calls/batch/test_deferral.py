@@ -1,0 +1,371 @@
+"""Calls that wait: accepted once they are on disk, sent once, answered to their caller alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from lichen.calls.batch.proof import PROVERS
+from lichen.calls.batch.queue import Queue
+from lichen.calls.batch.sqlite import SqliteDatabase
+from lichen.calls.batch.step import BatchStep
+from lichen.calls.forget import Forget
+from lichen.testing.upstreams import ScriptedUpstream, chat_answer, failed, whole
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from lichen.testing.callers import HeardRequest, House
+    from tests.calls.conftest import Build
+
+    Open = Callable[..., Awaitable[House]]
+
+ASKED = {"model": "m", "messages": [{"role": "user", "content": "the prompt"}], "temperature": 0}
+ROOT = b"/v1/lichen/deferred"
+
+
+@pytest.fixture
+async def opened(build: Build, tmp_path: Path) -> AsyncIterator[Open]:
+    """Houses over one ledger file, whose queues run; closed at the end."""
+    made: list[House] = []
+
+    async def opened(*script: Any, upstream: ScriptedUpstream | None = None, **how: Any) -> House:
+        house = build(*script, upstream=upstream, ledger=str(tmp_path / "book.db"), **how)
+        await house.gateway.layers.start()
+        made.append(house)
+        return house
+
+    yield opened
+    for house in made:
+        await house.gateway.layers.close()
+
+
+async def left(house: House, span: str = "20s", body: Any = ASKED, **how: Any) -> HeardRequest:
+    return await house.ask(body, x_lichen_defer=span, **how)
+
+
+async def fetched(house: House, heard: HeardRequest, wait: int = 15, **how: Any) -> HeardRequest:
+    path = heard.answer_headers["location"]
+    return await house.ask(b"", method=b"GET", target=f"{path}?wait={wait}".encode(), **how)
+
+
+def stored(tmp_path: Path) -> Queue:
+    return Queue(SqliteDatabase(str(tmp_path / "book.db")))
+
+
+def on_disk(folder: Path) -> bytes:
+    """All that stands in the files of a folder."""
+    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+
+
+async def test_a_call_is_on_disk_before_it_is_accepted(build: Build, tmp_path: Path) -> None:
+    house = build(ledger=str(tmp_path / "book.db"))
+
+    heard = await left(house, "6h")
+    queue = stored(tmp_path)
+    item = queue.get(heard.json["id"], house.gateway._tenant(b"\0authorization=Bearer sk-one"))
+    queue.close()
+    await house.gateway.layers.close()
+
+    assert heard.status == 202
+    assert heard.answer_headers["location"] == f"/v1/lichen/deferred/{heard.json['id']}"
+    assert heard.json["deadline_at"] - heard.json["created_at"] in (6 * 3600, 6 * 3600 + 1)
+    assert item is not None
+    assert orjson.loads(item.body) == ASKED
+
+
+async def test_the_answer_comes_as_the_provider_gave_it(opened: Open) -> None:
+    given = chat_answer("Later.")
+    house = await opened(whole(given, headers=[(b"x-request-id", b"req-1")]))
+
+    heard = await left(house)
+    answer = await fetched(house, heard)
+
+    assert (answer.status, answer.answer) == (200, given)
+    assert answer.answer_headers["x-request-id"] == "req-1"
+    assert answer.answer_headers["x-lichen-deferred"] == heard.json["id"]
+
+
+async def test_what_it_used_and_spared_is_booked(opened: Open) -> None:
+    house = await opened()
+    house.book._provers = {**house.book._provers, **PROVERS}
+
+    heard = await left(house)
+    await fetched(house, heard)
+    call, line = house.entries
+    proof = house.book.prove(line.id)
+
+    assert call.figures.raw["deferred"] == heard.json["id"]
+    assert (call.figures.work.amount, line.figures.work.amount) == (1, 0)
+    assert line.figures.strategy == "calls.batch"
+    assert line.figures.raw["before_at_us"] == call.figures.raw["deferred_arrived_us"]
+    assert line.figures.raw["after_at_us"] == call.start_us
+    assert proof.holds
+
+
+async def test_an_answer_is_its_callers_alone(opened: Open) -> None:
+    house = await opened()
+    heard = await left(house, key="sk-one")
+    path = heard.answer_headers["location"].encode()
+
+    asked = await house.ask(b"", method=b"GET", target=path, key="sk-two")
+    dropped = await house.ask(b"", method=b"DELETE", target=path, key="sk-two")
+    listed = await house.ask(b"", method=b"GET", target=ROOT, key="sk-two")
+    mine = await house.ask(b"", method=b"GET", target=ROOT, key="sk-one")
+
+    assert (asked.status, dropped.status) == (404, 404)
+    assert listed.json["data"] == []
+    assert [one["id"] for one in mine.json["data"]] == [heard.json["id"]]
+
+
+async def test_an_error_of_the_provider_is_that_calls_answer(opened: Open) -> None:
+    house = await opened(whole(b'{"error": {"message": "no such model"}}', status=404))
+
+    answer = await fetched(house, await left(house))
+
+    assert answer.status == 404
+    assert answer.json == {"error": {"message": "no such model"}}
+    assert "x-lichen-deferred" in answer.answer_headers
+
+
+async def test_a_busy_provider_is_asked_again_with_the_same_key(opened: Open) -> None:
+    busy = whole(b"{}", status=429, headers=[(b"retry-after", b"1")])
+    upstream = ScriptedUpstream(busy, failed(), whole(chat_answer()))
+    house = await opened(upstream=upstream)
+
+    answer = await fetched(house, await left(house))
+    keys = {dict(call.headers)[b"idempotency-key"] for call in upstream.calls}
+
+    assert answer.status == 200
+    assert upstream.count == 3
+    assert len(keys) == 1
+    # Nobody knows whether the attempt without an answer was done.
+    assert answer.answer_headers["x-lichen-maybe-sent-twice"] == "1"
+    assert house.entries[-2].figures.raw["maybe_sent_twice"] == 1
+
+
+async def test_a_deadline_that_cannot_be_kept_ends_with_the_last_answer(opened: Open) -> None:
+    house = await opened(whole(b'{"error": {}}', status=503))
+
+    answer = await fetched(house, await left(house, "2s"))
+
+    assert (answer.status, answer.json) == (503, {"error": {}})
+
+
+async def test_a_stored_answer_needs_no_wait(opened: Open) -> None:
+    house = await opened()
+    await house.ask(ASKED)
+
+    heard = await left(house)
+
+    assert heard.status == 200
+    assert heard.answer_headers["x-lichen-cache"] == "hit"
+
+
+async def test_a_call_sent_later_is_kept_and_reused(opened: Open) -> None:
+    house = await opened()
+    await fetched(house, await left(house))
+
+    again = await house.ask(ASKED)
+
+    assert again.answer_headers["x-lichen-cache"] == "hit"
+
+
+async def test_the_same_idempotency_key_is_the_same_call(build: Build, tmp_path: Path) -> None:
+    house = build(ledger=str(tmp_path / "book.db"))
+
+    one = await left(house, "6h", idempotency_key="mine")
+    two = await left(house, "6h", idempotency_key="mine")
+    other = await left(house, "6h", idempotency_key="mine", key="sk-two")
+    await house.gateway.layers.close()
+
+    assert one.json["id"] == two.json["id"] != other.json["id"]
+
+
+async def test_a_thousand_at_once_are_all_accepted(build: Build, tmp_path: Path) -> None:
+    house = build(ledger=str(tmp_path / "book.db"))
+
+    heard = await asyncio.gather(
+        *(left(house, "6h", {**ASKED, "seed": n}, key=f"sk-{n % 7}") for n in range(1000))
+    )
+    queue = stored(tmp_path)
+    counts = queue.counts(None)
+    queue.close()
+    await house.gateway.layers.close()
+
+    assert {one.status for one in heard} == {202}
+    assert len({one.json["id"] for one in heard}) == 1000
+    assert counts.waiting == 1000
+
+
+async def test_what_waits_can_be_cancelled(build: Build, tmp_path: Path) -> None:
+    house = build(ledger=str(tmp_path / "book.db"))
+    heard = await left(house, "6h")
+    path = heard.answer_headers["location"].encode()
+
+    gone = await house.ask(b"", method=b"DELETE", target=path)
+    after = await house.ask(b"", method=b"GET", target=path)
+    await house.gateway.layers.close()
+
+    assert (gone.status, gone.json["status"]) == (200, "cancelled")
+    assert (after.status, after.json["error"]["code"]) == (410, "cancelled")
+
+
+async def test_no_credential_is_ever_written(opened: Open, tmp_path: Path) -> None:
+    house = await opened()
+
+    waits = await left(house, "6h", key="sk-very-secret")
+    await fetched(house, waits, wait=0, key="sk-very-secret")
+    written = on_disk(tmp_path)
+
+    assert b"very-secret" not in written
+    assert b"the prompt" in written
+
+
+async def test_after_a_restart_a_call_waits_until_its_key_is_shown_again(
+    build: Build, opened: Open, tmp_path: Path
+) -> None:
+    before = build(ledger=str(tmp_path / "book.db"))
+    heard = await left(before, "1h")
+    await before.gateway.layers.close()
+
+    upstream = ScriptedUpstream(whole(chat_answer()))
+    after = await opened(upstream=upstream)
+    await asyncio.sleep(0.3)
+    await after.ask(b"", method=b"GET", target=ROOT, key="sk-two")
+    await asyncio.sleep(0.3)
+    unsent = upstream.count
+    answer = await fetched(after, heard)
+    shown = dict(upstream.calls[0].headers)[b"authorization"]
+
+    assert unsent == 0
+    assert answer.status == 200
+    assert shown == b"Bearer sk-one"
+
+
+async def test_a_call_without_its_key_expires_and_says_why(
+    build: Build, opened: Open, tmp_path: Path
+) -> None:
+    before = build(ledger=str(tmp_path / "book.db"))
+    heard = await left(before, "2s")
+    await before.gateway.layers.close()
+
+    after = await opened(batch={"lease": 1})
+    await asyncio.sleep(2.5)
+    answer = await fetched(after, heard)
+
+    assert (answer.status, answer.json["error"]["code"]) == (504, "deadline_passed")
+    assert "key was not shown again" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("soon", "is no time"),
+        ("-6h", "is no time"),
+        ("0s", "is not to come"),
+        ("1e3h", "is no time"),
+        ("30d", "farther off"),
+        ("2020-01-01T00:00:00Z", "is not to come"),
+        ("2999-01-01T00:00:00", "no time zone"),
+        ("", "is no time"),
+    ],
+)
+async def test_a_deadline_that_makes_no_sense_is_refused(
+    build: Build, tmp_path: Path, said: str, words: str
+) -> None:
+    house = build(ledger=str(tmp_path / "book.db"))
+
+    heard = await left(house, said)
+    await house.gateway.layers.close()
+
+    assert (heard.status, heard.json["error"]["code"]) == (400, "bad_deadline")
+    assert words in heard.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        ({"body": {**ASKED, "stream": True}}, "cannot_wait"),
+        ({"target": b"/v1/models", "method": b"GET", "body": b""}, "cannot_wait"),
+        ({"target": b"/v1/images/generations"}, "cannot_wait"),
+        ({"target": b"/v1/chat/completions?api_key=x"}, "credential_would_be_stored"),
+        ({"helicone_auth": "Bearer x"}, "credential_would_be_stored"),
+        ({"cookie": "session=1"}, "credential_would_be_stored"),
+        ({"idempotency_key": "k" * 256}, "bad_idempotency_key"),
+    ],
+)
+async def test_what_cannot_wait_is_refused(
+    build: Build, tmp_path: Path, how: dict[str, Any], code: str
+) -> None:
+    house = build(ledger=str(tmp_path / "book.db"))
+
+    heard = await left(house, "6h", how.pop("body", ASKED), **how)
+    await house.gateway.layers.close()
+
+    assert (heard.status, heard.json["error"]["code"]) == (400, code)
+
+
+async def test_a_long_body_cannot_wait(build: Build, tmp_path: Path) -> None:
+    house = build(ledger=str(tmp_path / "book.db"), batch={"item_limit": 50})
+
+    heard = await left(house, "6h")
+    await house.gateway.layers.close()
+
+    assert (heard.status, heard.json["error"]["code"]) == (413, "too_long_to_wait")
+
+
+async def test_a_ledger_in_memory_keeps_nothing_that_waits(build: Build) -> None:
+    house = build()
+
+    heard = await left(house)
+    await house.gateway.layers.close()
+
+    assert heard.status == 400
+    assert "LICHEN_LEDGER" in heard.json["error"]["message"]
+
+
+async def test_waiting_can_be_switched_off(build: Build, tmp_path: Path) -> None:
+    house = build(ledger=str(tmp_path / "book.db"), batch={"defer": "off", "enabled": "on"})
+
+    heard = await left(house)
+    await house.gateway.layers.close()
+
+    assert (heard.status, heard.json["error"]["code"]) == (400, "cannot_wait")
+
+
+async def test_the_queue_is_shown(opened: Open) -> None:
+    go = asyncio.Event()
+    upstream = ScriptedUpstream(whole(chat_answer(), after=go))
+    house = await opened(upstream=upstream, batch={"lease": 1})
+
+    await left(house, "1h")
+    for _ in range(100):
+        gauges = house.gateway.layers.gauges()
+        if gauges["lichen_deferred_sending_calls"]:
+            break
+        await asyncio.sleep(0.05)
+    [panel] = house.gateway.layers.panels()
+    go.set()
+
+    assert gauges["lichen_deferred_sending_calls"] == 1
+    assert panel.title == "Calls that wait"
+    assert "1 are being sent" in panel.note
+
+
+async def test_what_waits_can_be_forgotten(build: Build, tmp_path: Path) -> None:
+    house = build(ledger=str(tmp_path / "book.db"))
+    heard = await left(house, "6h")
+    [forget] = [s.forget for s in house.gateway.layers.steps if isinstance(s, BatchStep)]
+
+    kept = forget(Forget(contains="another prompt"))
+    erased = forget(Forget(contains="the prompt"))
+    after = await fetched(house, heard, wait=0)
+    await house.gateway.layers.close()
+
+    assert (kept, erased) == (0, 1)
+    assert after.status == 404
