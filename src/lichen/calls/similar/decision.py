@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lichen.calls.similar.combine import Combiner
-from lichen.calls.similar.evidence import Evidence
+from lichen.calls.similar.evidence import Evidence, upper
 from lichen.ledger.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class Standing:
     """Where a decider stands: for the dashboard, the report and /metrics.
 
     `threshold` is the certified score, or None where it abstains; `verified` and `wrong` are
-    outcomes above that threshold, or above the one that is nearest to being certified; `share` is
-    the estimated share of wrong ones among would-be hits [1], `bound` its upper bound [1]; `hits`
-    were given, `explored` were verified by lot instead.
+    outcomes above that threshold, or above the one that is nearest to being certified; `bound` is
+    the upper bound of the share of wrong ones that they alone give, at one look [1]. `hits` were
+    given, `explored` were verified by lot instead.
     """
 
     delta: float
@@ -63,7 +63,6 @@ class Standing:
     threshold: float | None
     verified: int
     wrong: int
-    share: float
     bound: float
     hits: int
     explored: int
@@ -160,15 +159,14 @@ class Decider:
         """Where it stands now."""
         evidence = self._evidence
         place = self._place if self._place is not None else self._nearest()
-        verified, wrong, share = evidence.rate(place)
+        verified, wrong = evidence.counted(place)
         return Standing(
             evidence.delta,
             1 - evidence.alpha,
             None if self._place is None else evidence.thresholds[place],
-            int(verified),
-            int(wrong),
-            share,
-            evidence.bound(place),
+            verified,
+            wrong,
+            upper(wrong, verified, 1 - evidence.alpha),
             self._hits,
             self._explored,
             self._alarms,

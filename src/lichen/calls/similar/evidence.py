@@ -14,7 +14,7 @@ all stricter ones of its chain, which needs no correction for their number; the 
 α  what the user leaves to chance, 1 − confidence    [1]
 δ  share of wrong answers among hits the user bears  [1]
 
-Source: ours, on Ville 1939, Robbins 1970 (mixtures) and Maurer, Hothorn and Lehmacher 1995 (tests in
+Source: ours, on Ville 1939, Robbins 1970 (mixtures), Maurer, Hothorn and Lehmacher 1995 (tests in
 a fixed order). docs/method/similar.md derives it.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 THRESHOLDS: Final = tuple(round(1 / (1 + math.exp(-step / 4)), 6) for step in range(24, 0, -1))
 """Scores at which evidence is kept, strict to loose: .9975 to .56, evenly in log odds."""
 
-_BETS: Final = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
+_BETS: Final = (0.05, 0.12, 0.25, 0.4, 0.6, 0.95)
 """Bets κ, as shares of the most that may be bet."""
 
 _CHAINS: Final = ((1.0, 0.5), (0.5, 0.25), (0.25, 0.25))
@@ -122,33 +122,9 @@ class Evidence:
         top = max(logs)
         return top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))
 
-    def rate(self, place: int) -> tuple[float, float, float]:
-        """Would-be hits verified and wrong above a threshold, and the estimated share of wrong.
-
-        The first two as they would be had each verified one stood for itself alone. [1]
-        """
-        bands = list(self._weighed(place))
-        verified = sum(count for _, count, _ in bands)
-        wrong = sum(count for _, _, count in bands)
-        total = sum(weight * count for weight, count, _ in bands)
-        share = sum(weight * count for weight, _, count in bands) / total if total else 1.0
-        return verified, wrong, share
-
-    def bound(self, place: int) -> float:
-        """The least share of wrong answers that the bet at this threshold rules out. [1]
-
-        By bisection; 1 where nothing is ruled out.
-        """
-        level = math.log(1 / self.alpha)
-        kept, low, high = self.delta, 0.0, 1.0
-        for _ in range(30):
-            self.delta = (low + high) / 2
-            if self.bet(place) >= level:
-                high = self.delta
-            else:
-                low = self.delta
-        self.delta = kept
-        return high
+    def counted(self, place: int) -> tuple[int, int]:
+        """Would-be hits above a threshold that were verified, and those that were wrong."""
+        return sum(self.verified[: place + 1]), sum(self.wrong[: place + 1])
 
     def _weighed(self, place: int) -> list[tuple[float, int, int]]:
         """For each band above a threshold: how many each verified one stands for, verified, wrong.

@@ -75,6 +75,8 @@ def _changes(here: Sequence[str], there: Sequence[str]) -> bool:
     between = {*here, *there}
     if not words("asking").isdisjoint(between) or "," in between:
         return False
+    if "the" in between and _is(here) and _is(there):
+        return False
     directed = words("directed")
     if not directed.isdisjoint(here) and not directed.isdisjoint(there):
         return True
@@ -85,7 +87,11 @@ def _changes(here: Sequence[str], there: Sequence[str]) -> bool:
     return bool(bare) or not spelt or not words("spells") >= spelt
 
 
-def _relations(between: Sequence[str]) -> set[str]:
+def _is(between: Sequence[str]) -> bool:
+    return not {"is", "are", "was", "were"}.isdisjoint(between)
+
+
+def _relations(between: Sequence[str]) -> frozenset[str]:
     """The words of a gap that relate, not name."""
     return words("common").union(words("spells")).intersection(between)
 

@@ -46,6 +46,9 @@ FEATURES: Final = (
 )
 """The features' names, in order."""
 
+OF_RECORD: Final = FEATURES[1:12]
+"""Those that hang on neighbours and outcomes at the time, and cannot be measured again later."""
+
 PRIOR: Final = (
     1.0,
     1.0,
