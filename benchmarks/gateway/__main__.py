@@ -17,6 +17,7 @@ from benchmarks.gateway.contestants import (
     DIRECT,
     LICHEN,
     PEER,
+    STEPS,
     Bench,
     ledger_path,
     mock_upstream,
@@ -30,7 +31,7 @@ from benchmarks.gateway.processes import Running, StartError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KINDS = {"hit": (BARE, LICHEN, PEER), "pass": (DIRECT, BARE, LICHEN, PEER)}
+_KINDS = {"hit": (BARE, LICHEN, STEPS, PEER), "pass": (DIRECT, BARE, LICHEN, STEPS, PEER)}
 _MODES = ("whole", "stream")
 
 
@@ -53,6 +54,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a minute instead of ten, no CSV")
     parser.add_argument("--no-peer", action="store_true", help="leave litellm out")
+    parser.add_argument(
+        "--steps", action="store_true", help="lichen with all steps configured and none hit, too"
+    )
     parser.add_argument("--kind", choices=sorted(_KINDS), action="append", help="only these calls")
     parser.add_argument("--mode", choices=_MODES, action="append", help="only these answers")
     return parser.parse_args()
@@ -87,7 +91,8 @@ def main() -> int:
 
 def _taking_part(asked: argparse.Namespace) -> list[str]:
     names = []
-    for name in (DIRECT, BARE, LICHEN, PEER):
+    steps = (STEPS,) if asked.steps else ()
+    for name in (DIRECT, BARE, LICHEN, *steps, PEER):
         reason = why_absent(name)
         if name == PEER:
             reason = _peer_missing(asked)
@@ -166,6 +171,7 @@ def _versions() -> dict[str, str]:
         BARE: ("uvicorn", "httptools", "uvloop", "pyreqwest"),
         DIRECT: ("uvicorn", "httptools", "uvloop"),
         LICHEN: ("lichen",),
+        STEPS: ("lichen",),
     }
     named = {
         who: " ".join(f"{name} {importlib.metadata.version(name)}" for name in names)

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.gateway import peer
+from benchmarks.gateway import peer, steps
 from benchmarks.gateway.processes import Running, running
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ DIRECT = "direct"
 BARE = "bare"
 LICHEN = "lichen"
 PEER = "litellm"
+# lichen with every step configured and none hit.
+STEPS = "lichen, all steps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def mock_upstream(folder: Path) -> Iterator[Running]:
 @contextlib.contextmanager
 def started(name: str, kind: str, bench: Bench) -> Iterator[Running]:
     """Contestant `name`, ready for calls of `kind`, until the block ends."""
-    log = bench.folder / f"{name}-{kind}.log"
+    log = bench.folder / f"{name.replace(', ', '-').replace(' ', '-')}-{kind}.log"
     if name == DIRECT:
         yield bench.upstream
     elif name == PEER:
@@ -60,21 +62,24 @@ def started(name: str, kind: str, bench: Bench) -> Iterator[Running]:
         ) as it:
             yield it
     else:
-        command = _lichen(kind, bench) if name == LICHEN else _bare(kind)
-        ready = "/readyz" if name == LICHEN else None
+        is_lichen = name in (LICHEN, STEPS)
+        command = _lichen(name, kind, bench) if is_lichen else _bare(kind)
+        ready = "/readyz" if is_lichen else None
         env = {"BENCH_UPSTREAM": bench.upstream.url}
+        if name == STEPS:
+            env |= steps.write(bench.folder)
         with running(command, ready=ready, env=env, log=log) as it:
             yield it
 
 
-def ledger_path(kind: str, bench: Bench) -> Path:
+def ledger_path(kind: str, bench: Bench, name: str = LICHEN) -> Path:
     """Where lichen keeps the book of this run."""
-    return bench.folder / f"ledger-{kind}.db"
+    return bench.folder / f"ledger-{kind}{'-steps' * (name == STEPS)}.db"
 
 
 def why_absent(name: str) -> str | None:
     """Why a contestant cannot take part, or None."""
-    if name == LICHEN:
+    if name in (LICHEN, STEPS):
         probe = [sys.executable, "-m", "lichen", "serve", "--help"]
         ran = subprocess.run(probe, capture_output=True, text=True, check=False)
         if ran.returncode != 0:
@@ -88,9 +93,9 @@ def why_absent(name: str) -> str | None:
     return None
 
 
-def _lichen(kind: str, bench: Bench) -> list[str]:
+def _lichen(name: str, kind: str, bench: Bench) -> list[str]:
     serve = [sys.executable, "-m", "lichen", "serve", "--host", "127.0.0.1", "--port", "{port}"]
-    ledger = str(ledger_path(kind, bench))
+    ledger = str(ledger_path(kind, bench, name))
     return [*serve, "--upstream", bench.upstream.url, "--ledger", ledger]
 
 

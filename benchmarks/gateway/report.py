@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.gateway.contestants import BARE, DIRECT, LICHEN, PEER
+from benchmarks.gateway.contestants import BARE, DIRECT, LICHEN, PEER, STEPS
 from benchmarks.gateway.measure import Row
 
 RESULTS = Path(__file__).with_name("results")
@@ -54,6 +54,7 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
     """The ratios, and how lichen stands to its targets."""
     found = {(row.kind, row.mode, row.clients, row.who): row for row in rows}
     lines = [line for row in rows if row.who == LICHEN for line in _ratios(row, found)]
+    lines += [line for row in rows if row.who == STEPS for line in _beside(row, found)]
     for target in TARGETS:
         lines.extend(_against(target, found))
     lichen = [row for row in rows if row.who == LICHEN]
@@ -126,6 +127,16 @@ def _ratios(row: Row, found: _Found) -> list[str]:
         return []
     shape = f"{_NAMES[row.kind]}, {row.mode}, {row.clients} clients"
     return [f"{shape}: lichen does {', '.join(parts)} per core-second"]
+
+
+def _beside(row: Row, found: _Found) -> list[str]:
+    """What it costs to have every step configured."""
+    plain = found.get((row.kind, row.mode, row.clients, LICHEN))
+    if plain is None:
+        return []
+    shape = f"{_NAMES[row.kind]}, {row.mode}, {row.clients} clients"
+    ratio = row.per_core_s / plain.per_core_s
+    return [f"{shape}: with all steps configured and none hit {ratio:.2f} × without, per core-s"]
 
 
 def _against(target: Target, found: _Found) -> list[str]:

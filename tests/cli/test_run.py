@@ -284,3 +284,55 @@ def test_a_ledger_with_jobs_opens_as_any_other(run: Run) -> None:
     shell("run", *SOON, "--", "true")
 
     assert run("report").exit_code in (0, 1)
+
+
+def test_a_deadline_that_was_missed_is_told_at_the_end_and_in_status() -> None:
+    late = ("--finish-by", "in 2s", "--duration", "1s", "--zone", "DE")
+
+    done = shell("run", *late, "--", "sleep", "4")
+
+    job = status()["jobs"][0]["id"]
+    assert "lichen: It ended 0:00:0" in done.stderr
+    assert "done, late" in shell("status").stdout
+    assert "It ended 0:00:0" in shell("status", job).stdout
+
+
+def test_a_job_in_time_is_not_called_late() -> None:
+    done = shell("run", *SOON, "--not-before", "now", "--", "true")
+
+    assert done.returncode == 0
+    assert "It ended" not in done.stderr
+    assert ", late" not in shell("status").stdout
+
+
+@pytest.mark.parametrize("rest", [("--detach",), ("--", "true")])
+def test_adopting_takes_nothing_that_it_would_not_heed(rest: tuple[str, ...]) -> None:
+    done = shell("run", "--adopt", *rest)
+
+    assert done.returncode == 2
+    assert "--adopt takes over jobs here, in sight" in done.stderr
+
+
+def test_plan_promises_nothing_that_run_refuses(run: Run) -> None:
+    said = run("plan", *SOON, "--zones", "DE,SE")
+
+    assert said.exit_code == 2
+    assert "local runs jobs in one place" in said.stderr
+
+
+def test_proving_a_job_leads_to_its_entry(run: Run) -> None:
+    shell("run", *SOON, "--", "true")
+    job = status()["jobs"][0]["id"]
+
+    said = run("prove", job)
+
+    assert said.exit_code == 2
+    assert f"{job} is a job: `lichen status" in said.stderr
+
+
+def test_where_all_hours_are_alike_there_is_nothing_to_wait_for(run: Run) -> None:
+    said = run("forecast", "DE")
+
+    assert "all hours are alike" in said.stdout
+    assert "━" not in said.stdout
+    assert "times in" in said.stdout

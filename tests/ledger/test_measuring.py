@@ -552,3 +552,18 @@ def test_a_meter_that_counts_in_circles_is_read_while_a_window_is_open(dial: Dia
         enough = all(reads.acquire(timeout=5) for _ in range(6))
 
     assert enough
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "told"),
+    [
+        (5, {}, "is called something"),
+        ("", {}, "is called something"),
+        ("fit", {"sync": 3}, "waits"),
+    ],
+)
+def test_a_window_is_refused_what_it_cannot_use(
+    book: Book, name: Any, more: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        book.measure(name, **more)

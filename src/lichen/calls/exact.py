@@ -155,7 +155,8 @@ class ExactCache:
                 status=504,
                 code="only_if_cached",
             )
-        if exchange.key and not is_exact(exchange.body):
+        call = exchange.call
+        if exchange.key and not is_exact(exchange.body, call.fields if call is not None else None):
             exchange.key = b""
         if not exchange.key:
             return await onward(exchange)

@@ -37,7 +37,7 @@ class Flight:
         self._held = 0  # bytes
         self._ended = False
         self._seats: set[Seat] = set()
-        self._news = asyncio.Event()
+        self._listening: list[asyncio.Future[None]] = []
         self._room = asyncio.Event()
         self._task = asyncio.create_task(self._fly(exchange, onward))
 
@@ -87,8 +87,18 @@ class Flight:
         return self._first + len(self._chunks)
 
     def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        """There is news: whoever listens goes on."""
+        if self._listening:
+            listening, self._listening = self._listening, []
+            for one in listening:
+                if not one.done():
+                    one.set_result(None)
+
+    def _news(self) -> asyncio.Future[None]:
+        """Done once there is news."""
+        heard = asyncio.get_running_loop().create_future()
+        self._listening.append(heard)
+        return heard
 
     @property
     def replayable(self) -> bool:
@@ -116,7 +126,7 @@ class Flight:
             UpstreamError: the flight failed before that.
         """
         while self.answer is None and not self._ended:
-            await self._news.wait()
+            await self._news()
         if self.answer is None:
             raise _failure(self._failure)
         return self.answer
@@ -134,7 +144,7 @@ class Flight:
                 if self._failure is not None:
                     raise _failure(self._failure)
                 raise StopAsyncIteration
-            await self._news.wait()
+            await self._news()
         chunk = self._chunks[seat.place - self._first]
         seat.place += 1
         self._room.set()

@@ -22,6 +22,9 @@ class RouteRule:
 
     `similar` is "off", "shadow" or "on": whether a like question's answer serves, with at most a
     share `error` of wrong ones among those given [1].
+
+    `compress` is "off", "lossless" (prompts are written shorter, nothing is lost) or "lossy" (of a
+    context what serves the question is selected).
     """
 
     route: str = "*"
@@ -29,6 +32,7 @@ class RouteRule:
     sampled: str = field(default="bypass", metadata=choices("bypass", "reuse"))
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))
     ttl: float = field(default=86400.0, metadata=unit(TIMES))
+    compress: str = field(default="off", metadata=choices("off", "lossless", "lossy"))
     similar: str = field(default="off", metadata=choices("off", "shadow", "on"))
     error: float = field(default=0.05, metadata=share(least=0.001, most=0.5))
     stale_if_error: float = field(default=0.0, metadata=unit(TIMES))

@@ -160,6 +160,8 @@ class Follower:
                 )
         if choice == "l":
             start_runner(self._settings, self._queue, self._job)
+            told = f"lichen: a runner behind has job {self._job}: `lichen status` shows it"
+            click.echo(told, err=True)
             return 0
         if choice == "c":
             click.echo(f"lichen: cancelling job {self._job}", err=True)
@@ -185,7 +187,8 @@ class Progress:
     def __call__(self, record: Record, now: datetime) -> None:
         """Say it where it is news."""
         waits = record.state.value in ("waiting", "paused")
-        text = f"{record.state.value}: {record.note}" if record.note else record.state.value
+        note = record.note.removeprefix(f"{record.state.value}: ")
+        text = f"{record.state.value}: {note}" if note else record.state.value
         if waits and self._live:
             starts = [start for start, _, _ in record.segments if start > now]
             left = f", {str(min(starts) - now).partition('.')[0]} to go" if starts else ""

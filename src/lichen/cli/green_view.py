@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from rich.text import Text
 
@@ -24,6 +25,11 @@ _STATES = {"done": "gain", "failed": "loss", "lost": "loss", "running": "gained"
 def when(moment: datetime) -> str:
     """A moment as a clock here shows it."""
     return moment.astimezone().strftime("%a %d %b %H:%M")
+
+
+def here() -> str:
+    """The time zone of the clock here."""
+    return datetime.now().astimezone().strftime("%Z, UTC%z")
 
 
 def curve(
@@ -102,6 +108,7 @@ def show_planning(planning: Planning, deadline: datetime) -> None:
     facts.add_row("avoided", figure(plan.avoided, "gain").append(f"  {plan.share:.0%}"))
     facts.add_row("latest safe start", when(plan.latest_safe_start))
     facts.add_row("by", clean(f"{plan.method} on {', '.join(plan.sources)}"))
+    facts.add_row("times in", here())
     for part in (made, "", facts, ""):
         console.print(part)
 
@@ -134,7 +141,8 @@ def show_jobs(
     """Draw a table of jobs, each with whether a runner drives it and what its waiting avoided."""
     from rich.text import Text
 
-    from lichen.cli.screen import clean, screen, table
+    from lichen.cli.screen import clean, screen, sentence, table
+    from lichen.train.green.record import State
 
     made = table("job", "state", "starts", "finish by", "zone", "avoided", "command", "")
     # Whatever the width: ids are what every other verb wants.
@@ -148,10 +156,13 @@ def show_jobs(
             else None
         )
         state = record.state.value
+        overdue = record.late(datetime.now(UTC))
+        if overdue and record.state is not State.CANCELLED:
+            state = f"{state}, late"
         note = "" if driven or record.state.ended else "no runner: lichen run --adopt"
         made.add_row(
             record.id,
-            Text(state, style=_STATES.get(state, "")),
+            Text(state, style="loss" if overdue else _STATES.get(state, "")),
             when(starts) if starts else "now",
             when(record.order.deadline),
             record.zone,
@@ -159,7 +170,10 @@ def show_jobs(
             clean(" ".join(record.order.argv))[:40],
             note,
         )
-    screen().print(made)
+    console = screen()
+    console.print(made)
+    if rows:
+        console.print(sentence(f"Times in {here()}.", "quiet"))
 
 
 def _avoided(record: Record, settlement: Settlement | None) -> Text:
@@ -179,6 +193,12 @@ def _avoided(record: Record, settlement: Settlement | None) -> Text:
     return Text(quantity(carbon), style="loss" if carbon.in_grams < 0 else "gain")
 
 
+def lateness(record: Record, overdue: timedelta) -> str:
+    """How a deadline was missed, in words."""
+    told = str(overdue).partition(".")[0]
+    return f"It ended {told} late" if record.state.ended else f"It is {told} late"
+
+
 def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None:
     """Draw one job: what was asked, what ran, what happened last."""
     from lichen.cli.screen import clean, screen, sentence, table, title
@@ -187,6 +207,9 @@ def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None
     console.print(title(f"Job {record.id}", f"{record.state.value} · {record.order.executor}"))
     console.print(sentence(" ".join(record.order.argv)))
     console.print(sentence(record.note or "", "quiet"))
+    if overdue := record.late(datetime.now(UTC)):
+        when_due = when(record.order.deadline)
+        console.print(sentence(f"{lateness(record, overdue)}; it was due {when_due}.", "lost"))
     made = table("ran from", "to", "for", "ended by", "exit code")
     for one in record.stretches:
         made.add_row(

@@ -75,7 +75,8 @@ def show_forecast(signal: GridSignal, best: Cleanest) -> None:
     lines = {"high": signal.highs, "best": signal.values, "low": signal.lows}
     means = {name: green_view.means_of(signal, of, each, width) for name, of in lines.items()}
     bottom, top = min(means["low"]), max(means["high"])
-    spans = [(best.start, best.end)]
+    level = min(signal.values) == max(signal.values)
+    spans = [] if level else [(best.start, best.end)]
     marks = "".join(
         "━" if green_view.inside(signal.start + each * (n + 0.5), spans, each) else " "
         for n in range(width)
@@ -94,9 +95,13 @@ def show_forecast(signal: GridSignal, best: Cleanest) -> None:
     facts.add_row("best estimates", f"{min(signal.values):.0f} to {max(signal.values):.0f} g/kWh")
     facts.add_row("interval", f"{min(signal.lows):.0f} to {max(signal.highs):.0f} g/kWh")
     span = f"{green_view.when(best.start)} to {green_view.when(best.end)}"
-    facts.add_row("cleanest window", f"{span}, {best.mean:.0f} g/kWh")
+    cleanest_told = f"{span}, {best.mean:.0f} g/kWh"
+    if level:
+        cleanest_told = "none: all hours are alike, nothing to wait for"
+    facts.add_row("cleanest window", cleanest_told)
     facts.add_row("issued", green_view.when(signal.issued_at))
     facts.add_row("by", clean(signal.source))
+    facts.add_row("times in", green_view.here())
     console.print("")
     console.print(Padding(facts, (0, 0, 0, 2), expand=False))
     console.print("")

@@ -52,6 +52,8 @@ def deadline(text: str, now: datetime) -> datetime:
         InputError: it names none.
     """
     text = text.strip()
+    if text == "now":
+        return now
     if text.startswith("in "):
         return now + length(text[3:])
     try:
@@ -60,7 +62,7 @@ def deadline(text: str, now: datetime) -> datetime:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
-            f"{text!r} is no deadline: write 18:00, in 8h, or 2026-11-26T06:00+01:00"
+            f"{text!r} is no deadline or start: write now, 18:00, in 8h, or 2026-11-26T06:00+01:00"
         ) from None
     return aware(parsed).astimezone(UTC)
 

@@ -153,7 +153,8 @@ def _refused(argv: tuple[str, ...], why: str, status: int) -> int:
 def _tell(window: Measurement, argv: tuple[str, ...], ended: Ended, *, as_json: bool) -> None:
     """One line on the standard error; never the reason why the command's own status is lost."""
     try:
-        line = _as_json(window, argv, ended) if as_json else _as_text(window)
+        # A command may leave its last line open: JSON begins one of its own.
+        line = f"\n{_as_json(window, argv, ended)}" if as_json else _as_text(window)
         click.echo(line, err=True)
     except Exception as error:  # noqa: BLE001 (the command has run: its status goes on)
         click.echo(f"lichen: the window could not be told ({error!r})", err=True)

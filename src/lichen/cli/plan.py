@@ -34,17 +34,20 @@ def plan(
     """
     from datetime import UTC, datetime
 
-    from lichen.assemble import open_forecasts
+    from lichen.assemble import make_executor, open_forecasts
     from lichen.cli import plain
     from lichen.cli.green_view import show_planning
     from lichen.cli.grid_view import plain_tried, show_tried
     from lichen.cli.order_flags import order_of
     from lichen.settings import load
     from lichen.train.green.planning import Planner
+    from lichen.train.green.runner import check_kind
 
     settings = load(zone=zone, trace=trace, grid=grid)
     now = datetime.now(UTC)
     order = order_of(command or ("true",), settings, now, said)
+    # What `run` would refuse is not promised here.
+    check_kind(make_executor(order.executor), order)
     sources = open_forecasts(settings)
     planning = Planner(source=sources).plan(order, now)
     if as_json:

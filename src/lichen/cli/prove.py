@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from lichen.cli.plain import Plain
     from lichen.ledger.proof import Proof
+    from lichen.settings import Settings
 
 # How a proof's step begins that did not hold; see lichen.calls.proof.
 _FAILED = "NOT so"
@@ -32,17 +33,33 @@ def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
     from lichen.assemble import open_book
     from lichen.cli import plain
     from lichen.cli.reading import existing
+    from lichen.ledger.errors import InputError
     from lichen.settings import load
 
     settings = load(**flags)
     existing(settings.ledger).close()
-    with open_book(settings) as book:
-        proof = book.prove(entry_id)
+    try:
+        with open_book(settings) as book:
+            proof = book.prove(entry_id)
+    except InputError as error:
+        raise InputError(f"{error}{_of_a_job(settings, entry_id)}") from None
     if as_json:
         plain.echo(plain_proof(proof))
     else:
         show(proof)
     return 0 if proof.holds else 1
+
+
+def _of_a_job(settings: Settings, name: str) -> str:
+    """Where the name is a job's, how to its entry."""
+    from contextlib import suppress
+
+    from lichen.assemble import open_queue
+    from lichen.ledger.errors import LichenError
+
+    with suppress(LichenError), open_queue(settings) as queue:
+        return f"; {queue.get(name).id} is a job: `lichen status {name}` names its entry"
+    return ""
 
 
 def plain_proof(proof: Proof) -> Plain:

@@ -11,6 +11,7 @@ from lichen.cli.order_flags import order_flags
 
 if TYPE_CHECKING:
     from lichen.settings import Settings
+    from lichen.train.green.record import Record
 
 # Source: POSIX, Shell & Utilities 2.8.2.
 _NOT_FOUND = 127
@@ -39,6 +40,9 @@ def run(*, command: tuple[str, ...], detach: bool, adopt: bool, as_json: bool, *
 
     settings = load(**{name: said.pop(name) for name in _SETTINGS})
     if adopt:
+        if detach or command:
+            given = "--detach" if detach else "a command"
+            raise click.UsageError(f"--adopt takes over jobs here, in sight: leave out {given}")
         return _adopt(settings)
     try:
         return _run(settings, command, {**said, "detach": detach, "as_json": as_json})
@@ -80,10 +84,23 @@ def _run(settings: Settings, command: tuple[str, ...], said: dict[str, Any]) -> 
             start_runner(settings, queue, record.id)
         else:
             code = Follower(settings, queue, record.id, shown=not as_json).follow()
-            tell(settle(settings, queue, [queue.get(record.id)]))
+            ended = queue.get(record.id)
+            _tell_late(ended)
+            tell(settle(settings, queue, [ended]))
         if as_json:
             driven = queue.driven(record.id)
             plain.echo(plain_record(queue.get(record.id), queue.latest(record.id), driven=driven))
         elif said["detach"]:
             click.echo(record.id)
         return code
+
+
+def _tell_late(record: Record) -> None:
+    """Say that a deadline was missed: a job may have run longer than nine in ten."""
+    from datetime import UTC, datetime
+
+    from lichen.cli.green_view import lateness, when
+
+    if overdue := record.late(datetime.now(UTC)):
+        due = when(record.order.deadline)
+        click.echo(f"lichen: {lateness(record, overdue)}; it was due {due}", err=True)

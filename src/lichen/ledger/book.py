@@ -96,11 +96,15 @@ class Book:
         for a device before it is read (torch.cuda.synchronize). It never breaks the work.
 
         Raises:
-            InputError: `work` or `reserved` is of another kind.
+            InputError: `name`, `work`, `reserved` or `sync` is of another kind.
         """
         for given, kind in ((work, Work), (reserved, Reserved)):
             if given is not None and not isinstance(given, kind):
                 raise InputError(f"{kind.__name__} is wanted, as {kind.__name__}(…), got {given!r}")
+        if not str(name).strip() or type(name) is not str:
+            raise InputError(f"a window is called something, as measure('fit'), got {name!r}")
+        if sync is not None and not callable(sync):
+            raise InputError(f"sync is a function that waits for a device, got {sync!r}")
         return Measurement(
             self._measures(),
             name,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lichen.calls.batch.options import BatchOptions
+from lichen.calls.compress.options import CompressOptions
 from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
 from lichen.calls.option import SIZES, TIMES, choices, fields_of, read_field, unit, whole, zone
@@ -94,6 +95,7 @@ class Settings:
         "gate",
         "exact",
         "similar",
+        "compress",
         "coalesce",
         "batch",
         "lease",
@@ -101,6 +103,7 @@ class Settings:
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
+    compress: CompressOptions = field(default_factory=CompressOptions)
     anthropic: UpstreamOptions = field(default_factory=UpstreamOptions)
     gemini: UpstreamOptions = field(default_factory=UpstreamOptions)
     holdout: HoldoutOptions = field(default_factory=HoldoutOptions)

@@ -254,7 +254,7 @@ class QueueContract:
         queue.turn(Turn(owner="one", room=9))
         answer = Outcome(id="dfr_fetched", state=State.ANSWERED, status=200, body=b"x")
         queue.turn(Turn(owner="one", outcomes=[answer]))
-        queue.delivered("dfr_fetched")
+        queue.turn(Turn(owner="one", delivered=["dfr_fetched"]))
 
         expired = queue.sweep(_HOUR_US, _HOUR_US)
         still = queue.get("dfr_fetched", "tenant one")

@@ -188,3 +188,15 @@ def test_an_open_storm_is_kept_while_quiet_ones_are_forgotten(clock: Clock) -> N
     assert found is not None
     assert found.is_open
     assert storms.open == 1
+
+
+def test_storms_that_are_over_are_forgotten_in_a_while(clock: Clock) -> None:
+    storms = Storms(TRIP, clock)
+    for _ in range(TRIP.least):
+        storms.begin(("one", "m")).note(ok=False, probe=False)
+    before = storms.any
+    clock.now += 5
+    meanwhile = storms.any
+    clock.now += 20
+
+    assert (before, meanwhile, storms.any) == (True, True, False)

@@ -32,7 +32,7 @@ from lichen.calls.providers.doors import door_of
 from lichen.ledger.errors import InputError, StoreUnavailable, UpstreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lichen.calls.batch.desk import Desk
     from lichen.calls.batch.keyring import Keyring
@@ -53,8 +53,15 @@ _NONE = Part(b"", "")
 class BatchApi:
     """Answers for files and batches of its own; passes on the provider's."""
 
-    def __init__(self, desk: Desk, sender: Sender, keyring: Keyring, options: BatchOptions) -> None:
-        self._desk, self._sender = desk, sender
+    def __init__(
+        self,
+        desk: Desk,
+        sender: Sender,
+        keyring: Keyring,
+        options: BatchOptions,
+        way: Callable[[str, int], str],
+    ) -> None:
+        self._desk, self._sender, self._way = desk, sender, way
         self._keyring, self._options = keyring, options
 
     def serves(self, exchange: Exchange) -> bool:
@@ -250,7 +257,7 @@ class BatchApi:
 
     async def work(self) -> None:
         """Bring batches on: each from its lines to its answers."""
-        if await self._desk.work(lambda queue: advance_all(queue, self._options)):
+        if await self._desk.work(lambda queue: advance_all(queue, self._options, self._way)):
             self._sender.wake()
 
 

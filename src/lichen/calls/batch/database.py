@@ -32,8 +32,8 @@ TABLES = (
       planned_us INTEGER NOT NULL, why TEXT NOT NULL, state TEXT NOT NULL,
       attempts INTEGER NOT NULL, twice INTEGER NOT NULL, status INTEGER NOT NULL,
       answer_headers TEXT NOT NULL, answer BLOB NOT NULL, error TEXT NOT NULL,
-      ended_us INTEGER NOT NULL, delivered_us INTEGER NOT NULL, owner TEXT NOT NULL,
-      lease_us INTEGER NOT NULL)""",
+      ended_us INTEGER NOT NULL, way TEXT NOT NULL, delivered_us INTEGER NOT NULL,
+      owner TEXT NOT NULL, lease_us INTEGER NOT NULL)""",
     "CREATE UNIQUE INDEX deferred_items_key ON deferred_items (tenant, batch, key)",
     "CREATE INDEX deferred_items_due ON deferred_items (state, run_us)",
     "CREATE INDEX deferred_items_batch ON deferred_items (batch, place)",
@@ -45,6 +45,10 @@ TABLES = (
       id TEXT PRIMARY KEY, tenant TEXT NOT NULL, purpose TEXT NOT NULL, name TEXT NOT NULL,
       created_us INTEGER NOT NULL, expires_us INTEGER NOT NULL, size INTEGER NOT NULL,
       content BLOB NOT NULL)""",
+    """CREATE TABLE deferred_offers (
+      id TEXT PRIMARY KEY, tenant TEXT NOT NULL, target TEXT NOT NULL, remote TEXT NOT NULL,
+      state TEXT NOT NULL, made_us INTEGER NOT NULL, looked_us INTEGER NOT NULL)""",
+    "CREATE INDEX deferred_offers_state ON deferred_offers (state)",
     f"INSERT INTO deferred_schema VALUES ({VERSION})",
 )
 

@@ -175,7 +175,7 @@ class _Seat:
         exchange.raw["gathered"] = many
         exchange.acts.append(Act(STRATEGY, GATHERED, lambda use: use, {"gathered": many}, gaps))
         if not exact:
-            exchange.on_answer = _with_gap(exchange.on_answer)
+            exchange.on_answer = with_gap(exchange.on_answer, SHARED)
 
 
 @dataclass(slots=True)
@@ -196,9 +196,11 @@ class _Group:
         return items <= options.most_items and tokens <= options.most_tokens
 
 
-def _with_gap(before: Callable[[Record], None] | None) -> Callable[[Record], None]:
+def with_gap(before: Callable[[Record], None] | None, gap: str) -> Callable[[Record], None]:
+    """What hears of an answer: it notes a gap in its record, and tells who heard before."""
+
     def answered(record: Record) -> None:
-        record.gaps += (SHARED,)
+        record.gaps += (gap,)
         if before is not None:
             before(record)
 

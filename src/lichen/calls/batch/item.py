@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lichen.calls.exchange import Headers
 
+# How an item goes to the upstream.
+ALONE, OFFERED = "call", "offer"
+
 
 class State(Enum):
     """Where an item stands."""
@@ -42,7 +45,7 @@ class Item:
     `key` is its Idempotency-Key, the same at every attempt; `needs_key` says that the upstream
     wants the caller's own credential; `place` and `name` are its line and `custom_id` in a `batch`.
     `twice` says that it may have been sent twice: a process ended between sending it and writing
-    down what came back.
+    down what came back. `way` is how it goes: alone, or in one of the provider's own batches.
     """
 
     id: str
@@ -68,6 +71,7 @@ class Item:
     answer: bytes = b""
     error: str = ""
     ended_us: int = 0
+    way: str = ALONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

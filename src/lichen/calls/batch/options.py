@@ -27,7 +27,7 @@ class BatchOptions:
         item_limit: the largest body that may wait.
         queue_limit: calls that may wait at once; beyond, a call is refused with a 503.
         provider: "auto" gives what may wait a day to the provider's own batches, where it has them
-            and the price of half is known to be worth it; "always" gives it all, "never" none.
+            (half the price, and its own time); "always" gives it all, "never" none.
         window: how long embeddings wait for others to go along with.
         most_items: inputs in one call to the upstream.
         most_tokens: tokens in it, by estimate.

@@ -80,7 +80,7 @@ class Pages:
         if not item.state.ended:
             return self.waiting(item)
         answer = _given(item)
-        await self._desk.work(lambda queue: queue.delivered(item_id))
+        self._sender.delivered(item_id)
         return answer
 
     async def _cancel(self, item_id: str, tenant: str) -> Answer:
@@ -92,7 +92,7 @@ class Pages:
                 409, f"{item_id} is being sent and can no longer be cancelled", "under_way"
             )
         if state is not State.CANCELLED:
-            await self._desk.work(lambda queue: queue.delivered(item_id))
+            self._sender.delivered(item_id)
         return _said(200, {"id": item_id, "object": "lichen.deferred", "status": state.value})
 
     def waiting(self, item: Item) -> Answer:

@@ -15,6 +15,8 @@ from lichen.calls.batch.lines import read_lines, written
 from lichen.calls.batch.shelf import Batch, File, Made
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lichen.calls.batch.options import BatchOptions
     from lichen.calls.batch.queue import Queue
 
@@ -22,14 +24,15 @@ SECOND_US = 1_000_000
 OURS = "file-lichen-"
 
 
-def advance_all(queue: Queue, options: BatchOptions) -> bool:
+def advance_all(queue: Queue, options: BatchOptions, way: Callable[[str, int], str]) -> bool:
     """Bring each open batch one step on; whether any item came into the queue."""
     now_us = queue.now_us()
     queue.shelf.sweep(int(options.files_kept * SECOND_US))
     arrived = False
     for batch in queue.shelf.open():
         if batch.status == "validating":
-            arrived |= _validate(queue, batch, now_us, options.item_limit)
+            how = way(batch.endpoint, batch.deadline_us - batch.created_us)
+            arrived |= _validate(queue, batch, now_us, options.item_limit, how)
         elif batch.status == "finalizing":
             _finish(queue, batch, now_us)
         elif batch.total == batch.completed + batch.failed:
@@ -37,7 +40,7 @@ def advance_all(queue: Queue, options: BatchOptions) -> bool:
     return arrived
 
 
-def _validate(queue: Queue, batch: Batch, now_us: int, item_limit: float) -> bool:
+def _validate(queue: Queue, batch: Batch, now_us: int, item_limit: float, way: str) -> bool:
     content = queue.shelf.content(batch.input_file, batch.tenant)
     if content is None:
         told = f"the input file {batch.input_file} is gone"
@@ -51,7 +54,7 @@ def _validate(queue: Queue, batch: Batch, now_us: int, item_limit: float) -> boo
         return False
     times = {**batch.times, "in_progress_at": now_us}
     begun = replace(batch, status="in_progress", total=len(items), times=times)
-    return queue.shelf.advance(begun, items)
+    return queue.shelf.advance(begun, [replace(item, way=way) for item in items])
 
 
 def _finalize(queue: Queue, batch: Batch, now_us: int) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.calls.batch.item import State
+from lichen.calls.batch.offers import Offers
 from lichen.calls.batch.rows import (
     ALL,
     EMPTY,
@@ -61,6 +62,7 @@ class Unplanned(NamedTuple):
 class Turn:
     """One turn of a sender: who it is, what came back, how many more it takes, and of whom.
 
+    `delivered` are items whose answers went out: they are deleted a while later.
     `tenants` are those whose credential it holds; None: the upstream needs none.
     """
 
@@ -69,6 +71,7 @@ class Turn:
     room: int = 0
     lease_us: int = 30 * SECOND_US
     tenants: Sequence[str] | None = ()
+    delivered: Sequence[str] = ()
 
 
 class Queue:
@@ -78,6 +81,7 @@ class Queue:
         self._db = database
         self.where = database.where
         self.shelf = Shelf(database)
+        self.offers = Offers(database)
 
     def close(self) -> None:
         """Close the database."""
@@ -119,6 +123,12 @@ class Queue:
             now = self._db.now_us(cursor)
             for outcome in turn.outcomes:
                 record(cursor, turn.owner, outcome, now)
+            for some in chunks(turn.delivered):
+                cursor.execute(
+                    "UPDATE deferred_items SET delivered_us = ?"
+                    f" WHERE delivered_us = 0 AND id IN ({marks(some)})",
+                    (now, *some),
+                )
             cursor.execute(
                 "UPDATE deferred_items SET lease_us = ? WHERE state = 'sending' AND owner = ?",
                 (now + turn.lease_us, turn.owner),
@@ -135,7 +145,7 @@ class Queue:
         mine, values = whose(turn.tenants)
         cursor.execute(
             f"SELECT {ALL} FROM deferred_items WHERE state = 'waiting' AND run_us <= ?"
-            f" AND planned_us > 0 AND deadline_us > ? AND {mine}"
+            f" AND way = 'call' AND planned_us > 0 AND deadline_us > ? AND {mine}"
             f" ORDER BY deadline_us, id LIMIT ?{self._db.locking}",
             (now, now, *values, turn.room),
         )
@@ -163,7 +173,7 @@ class Queue:
         with self._db.transaction() as cursor:
             cursor.execute(
                 "SELECT id, arrived_us, deadline_us FROM deferred_items WHERE"
-                " state = 'waiting' AND planned_us < ? AND attempts = 0"
+                " state = 'waiting' AND way = 'call' AND planned_us < ? AND attempts = 0"
                 " ORDER BY planned_us, deadline_us LIMIT ?",
                 (before_us, most),
             )
@@ -194,15 +204,6 @@ class Queue:
             )
             rows = cursor.fetchall()
         return State(rows[0][0]) if rows else None
-
-    def delivered(self, item_id: str) -> None:
-        """Its answer went out: it is deleted a while later."""
-        with self._db.transaction() as cursor:
-            now = self._db.now_us(cursor)
-            cursor.execute(
-                "UPDATE deferred_items SET delivered_us = ? WHERE id = ? AND delivered_us = 0",
-                (now, item_id),
-            )
 
     def sweep(self, kept_us: int, unclaimed_us: int) -> int:
         """Expire what missed its deadline; delete what was delivered, or claimed by nobody."""

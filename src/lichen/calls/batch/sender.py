@@ -70,6 +70,7 @@ class Sender:
         self._running: dict[asyncio.Task[None], str] = {}
         self._outcomes: list[Outcome] = []
         self._news = asyncio.Event()
+        self._delivered: list[str] = []
         self._awaited: dict[str, asyncio.Event] = {}
         self._swept = 0.0
         self._offset_us = 0
@@ -108,6 +109,10 @@ class Sender:
         """Something is to be looked after before the next sweep is due."""
         self._swept = 0.0
         self.wake()
+
+    def delivered(self, item_id: str) -> None:
+        """Its answer went out; written down with the next turn."""
+        self._delivered.append(item_id)
 
     async def ended(self, item_id: str, within_s: float) -> None:
         """Wait until an item has ended here, or for so long. [s]"""
@@ -188,17 +193,20 @@ class Sender:
 
     async def _turn(self, room: int) -> None:
         outcomes, self._outcomes = self._outcomes, []
+        delivered, self._delivered = self._delivered, []
         turn = Turn(
             owner=self._owner,
             outcomes=outcomes,
             room=self._pace.room(room),
             lease_us=int(self._options.lease * SECOND_US),
             tenants=self._keyring.tenants(),
+            delivered=delivered,
         )
         try:
             taken = await self._desk.work(lambda queue: queue.turn(turn))
         except BaseException:
             self._outcomes = outcomes + self._outcomes
+            self._delivered += delivered
             raise
         if outcomes:
             self._told("recorded")

@@ -20,8 +20,10 @@ from lichen.calls.batch.desk import Desk, trouble
 from lichen.calls.batch.gather import Gather
 from lichen.calls.batch.greenest import Greenest
 from lichen.calls.batch.intake import Refused, item_of, wish
+from lichen.calls.batch.item import ALONE
 from lichen.calls.batch.keyring import Keyring
 from lichen.calls.batch.late import Late, note_delay
+from lichen.calls.batch.offering import Offering
 from lichen.calls.batch.pages import ROOT, Pages, failure
 from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sender import Sender
@@ -69,9 +71,14 @@ class BatchStep:
             options=options,
             warn=parts.warn,
         )
+        self._offering = (
+            Offering(parts, self.desk, self._keyring, self._late, options)
+            if options.provider != "never"
+            else None
+        )
         self._pages = Pages(self.desk, self.sender, self._keyring)
         self._api = (
-            BatchApi(self.desk, self.sender, self._keyring, options)
+            BatchApi(self.desk, self.sender, self._keyring, options, self._way)
             if options.enabled == "on"
             else None
         )
@@ -138,6 +145,7 @@ class BatchStep:
             )
             if not self.desk.durable:
                 open_database(self._parts.place.database)
+            item = replace(item, way=self._way(item.target, item.deadline_us - item.arrived_us))
             self._keyring.take(exchange)
             item_id = await self.desk.add(item)
         except Refused as refused:
@@ -152,12 +160,19 @@ class BatchStep:
             kept = older or replace(item, id=item_id)
         return self._pages.waiting(kept)
 
+    def _way(self, target: str, window_us: int) -> str:
+        """How a call goes that may wait so long. [µs]"""
+        offered = self._offering.way(target, window_us) if self._offering is not None else None
+        return offered or ALONE
+
     async def start(self) -> None:
         """Send what waits, also what an earlier process left."""
         if self.desk.durable:
             self._running = True
             if self._api is not None:
                 self.sender.chores.append(self._api.work)
+            if self._offering is not None:
+                self.sender.chores.append(self._offering.work)
             self.sender.chores.append(self._see)
             self.sender.start()
 

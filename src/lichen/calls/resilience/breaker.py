@@ -66,8 +66,9 @@ class Breaker:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether there is nothing to remember."""
-        return not (self.is_open or self._recent())
+        """Whether there is nothing to remember: nothing came of late, and no time runs."""
+        is_held = self.is_open and self._clock() <= self._until + _WINDOW_S
+        return not (is_held or self._recent())
 
     def admit(self) -> bool:
         """Let a call pass; whether it is a probe, which `note` must be told.
@@ -110,11 +111,13 @@ class Breaker:
 
     def _count(self, *, failed: bool) -> None:
         second = int(self._clock())
-        if not self._rows or self._rows[-1][0] != second:
+        row = self._rows[-1] if self._rows else None
+        if row is None or row[0] != second:
             self._recent()
-            self._rows.append([second, 0, 0])
-        self._rows[-1][1] += 1
-        self._rows[-1][2] += failed
+            row = [second, 0, 0]
+            self._rows.append(row)
+        row[1] += 1
+        row[2] += failed
 
     def _has_tripped(self) -> bool:
         calls = self._recent()
@@ -140,6 +143,7 @@ class Storms:
     def __init__(self, trip: Trip, clock: Callable[[], float]) -> None:
         self._trip, self._clock = trip, clock
         self._breakers: OrderedDict[Hashable, Breaker] = OrderedDict()
+        self._looked = clock()
 
     def find(self, whose: Hashable) -> Breaker | None:
         """The breaker of a credential and model, where there was a refusal lately."""
@@ -157,10 +161,21 @@ class Storms:
     def _let_go(self) -> None:
         """Forget those in which nothing happens any more, then the oldest."""
         if len(self._breakers) >= _STORMS:
-            for whose in [w for w, breaker in self._breakers.items() if breaker.is_quiet]:
-                del self._breakers[whose]
+            self._forget_quiet()
         while len(self._breakers) >= _STORMS:
             self._breakers.popitem(last=False)
+
+    def _forget_quiet(self) -> None:
+        for whose in [w for w, breaker in self._breakers.items() if breaker.is_quiet]:
+            del self._breakers[whose]
+
+    @property
+    def any(self) -> bool:
+        """Whether anybody was told to slow down of late; who was not is forgotten."""
+        if self._breakers and self._clock() - self._looked >= _WINDOW_S:
+            self._looked = self._clock()
+            self._forget_quiet()
+        return bool(self._breakers)
 
     @property
     def open(self) -> int:

@@ -104,8 +104,21 @@ class Resilient:
         """
         if exchange.call is None:
             return await self._upstream.send(exchange)
+        self._budget.earn()
         ends = self._clock() + self._bounds.total
-        outcome = await self._tried(exchange, ends)
+        first: Answer | UpstreamError | None = None
+        if self._is_calm:
+            # Nearly every call: nothing is open, and nothing need be looked up or told.
+            try:
+                first = await _asked(self._upstream, exchange)
+            except UpstreamError as error:
+                first = error
+            else:
+                if first.ok:
+                    self._came_well()
+                    return first
+            self._note_first(exchange, first)
+        outcome = await self._tried(exchange, ends, first)
         if self._standby is not None and is_mendable(outcome):
             answer = await self._instead(self._standby, exchange, outcome, ends)
             outcome = outcome if answer is None else answer
@@ -119,12 +132,42 @@ class Resilient:
         if self._standby is not None:
             await self._standby.upstream.close()
 
-    async def _tried(self, exchange: Exchange, ends: float) -> Answer | UpstreamError:
-        """What came of the upstream, after all tries."""
-        self._budget.earn()
+    @property
+    def _is_calm(self) -> bool:
+        """Whether no breaker is open, no storm is known, and no answer must begin soon."""
+        is_open = self._breaker is not None and self._breaker.is_open
+        return not (is_open or self._storms.any or self._bounds.patience)
+
+    def _came_well(self) -> None:
+        if self._breaker is not None:
+            self._breaker.note(ok=True, probe=False)
+
+    def _note_first(self, exchange: Exchange, outcome: Answer | UpstreamError) -> None:
+        """Tell the breakers of a try that they were not asked about."""
+        if self._breaker is not None:
+            ok, wait = judged(outcome, is_storm=False), wait_of(outcome)
+            self._breaker.note(ok=ok, probe=False, wait=wait)
+        self._look_for_storm(exchange, outcome)
+
+    def _look_for_storm(self, exchange: Exchange, outcome: Answer | UpstreamError) -> None:
+        """Remember who was told to slow down, where nothing was remembered of them."""
+        if judged(outcome, is_storm=True) is False:
+            storm = self._storms.begin(self._whose(exchange))
+            storm.note(ok=False, probe=False, wait=wait_of(outcome))
+
+    def _whose(self, exchange: Exchange) -> tuple[str, str]:
+        """Whose limit a call counts against: a credential and a model."""
+        model = exchange.call.model if exchange.call is not None else ""
+        return "" if self._shares_key else exchange.tenant, model
+
+    async def _tried(
+        self, exchange: Exchange, ends: float, first: Answer | UpstreamError | None
+    ) -> Answer | UpstreamError:
+        """What came of the upstream, after all tries; the first may have been made."""
         tries = 0
         while True:
-            outcome = await self._once(exchange, None if tries == 0 else ends)
+            outcome = first or await self._once(exchange, None if tries == 0 else ends)
+            first = None
             tries += not isinstance(outcome, NotAsked)
             pause = self._pause(exchange, outcome, tries, ends)
             if pause is None:
@@ -137,9 +180,7 @@ class Resilient:
 
     async def _once(self, exchange: Exchange, ends: float | None) -> Answer | UpstreamError:
         """One try, and its word to the breakers."""
-        model = exchange.call.model if exchange.call is not None else ""
-        whose = ("" if self._shares_key else exchange.tenant, model)
-        storm = self._storms.find(whose)
+        storm = self._storms.find(self._whose(exchange))
         passed: list[tuple[Breaker, bool]] = []
         outcome: Answer | UpstreamError | None = None
         try:
@@ -156,8 +197,8 @@ class Resilient:
             for circuit, probe in passed:
                 ok = judged(outcome, is_storm=circuit is storm)
                 circuit.note(ok=ok, probe=probe, wait=wait_of(outcome))
-        if storm is None and judged(outcome, is_storm=True) is False:
-            self._storms.begin(whose).note(ok=False, probe=False, wait=wait_of(outcome))
+        if storm is None:
+            self._look_for_storm(exchange, outcome)
         return outcome
 
     async def _answer(self, exchange: Exchange, ends: float | None) -> Answer | UpstreamError:

@@ -171,6 +171,11 @@ class Record:
         """How often it was started again after it had run; going on in memory is no restart."""
         return sum(one.how != "frozen" for one in self.stretches[:-1])
 
+    def late(self, now: datetime) -> timedelta:
+        """How long after its deadline it ended, or how late it is by now; 0 where it is in time."""
+        end = self.ended_at or now
+        return max(end - self.order.deadline, timedelta(0))
+
     def done(self, now: datetime) -> timedelta:
         """Running time whose work was kept, restarts taken off."""
         kept = [stretch.lasted(now) for stretch in self.stretches if stretch.kept]

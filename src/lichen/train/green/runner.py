@@ -87,13 +87,7 @@ def submit(
 
 def _check(queue: Queue, executor: Executor, order: Order, job: str) -> None:
     """Refuse what an executor could not run, before anything is kept."""
-    if order.places and not executor.places:
-        raise InputError(
-            f"{order.executor} runs jobs in one place, so it cannot choose among zones "
-            f"{', '.join(order.place)}: give --zone, or an executor that knows places"
-        )
-    if order.pausing and order.pausing.freeze and not executor.freezes:
-        raise InputError(f"{order.executor} cannot stop a job in memory: leave out --freeze")
+    check_kind(executor, order)
     executor.check(
         Task(
             job=job,
@@ -109,6 +103,21 @@ def _check(queue: Queue, executor: Executor, order: Order, job: str) -> None:
             place=next(iter(order.place.values()), ""),
         )
     )
+
+
+def check_kind(executor: Executor, order: Order) -> None:
+    """Refuse what an executor of its kind cannot do, whatever the machine: to choose, to freeze.
+
+    Raises:
+        InputError: the order asks for it.
+    """
+    if order.places and not executor.places:
+        raise InputError(
+            f"{order.executor} runs jobs in one place, so it cannot choose among zones "
+            f"{', '.join(order.place)}: give --zone, or an executor that knows places"
+        )
+    if order.pausing and order.pausing.freeze and not executor.freezes:
+        raise InputError(f"{order.executor} cannot stop a job in memory: leave out --freeze")
 
 
 def _segments(planning: Planning) -> tuple[tuple[datetime, datetime, str], ...]:

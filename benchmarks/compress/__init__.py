@@ -1,0 +1,1 @@
+"""How short prompts become, what of them stays, and what that costs."""

@@ -1,0 +1,1 @@
+"""Many tenants who ask the same things at once: is anybody ever given another's answer?"""

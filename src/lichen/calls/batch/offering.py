@@ -1,0 +1,198 @@
+"""Offering: what may wait a day goes to the provider's own batches, where it has them.
+
+The provider chooses the time and asks half the price. When it ran is not told, so no carbon is
+claimed for the delay; each answer is booked and kept as if its call had gone alone, and its entry
+says which batch it came in. A provider without batches is found out once, and its calls go alone.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from lichen.calls import directives
+from lichen.calls.batch.gather import with_gap
+from lichen.calls.batch.item import OFFERED, Item, Outcome, State
+from lichen.calls.batch.offers import MAKING
+from lichen.calls.batch.openai_batches import NoBatches
+from lichen.calls.exchange import Answer, Exchange, pipeline
+from lichen.calls.keeping import Keeping
+from lichen.calls.metered import Metered
+from lichen.calls.providers.doors import door_of
+from lichen.ledger.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from lichen.calls.batch.desk import Desk
+    from lichen.calls.batch.keyring import Keyring
+    from lichen.calls.batch.late import Late
+    from lichen.calls.batch.offers import Offer
+    from lichen.calls.batch.openai_batches import Ask, ProviderBatches, Result
+    from lichen.calls.batch.options import BatchOptions
+    from lichen.calls.exchange import Headers
+    from lichen.calls.steps import StepParts
+
+SECOND_US = 1_000_000
+# How often a batch is looked at: it takes minutes to hours. [s]
+_LOOK_S = 60.0
+# How long a provider without batches is not asked again. [s]
+_REFUSED_S = 3600.0
+_MOST = 10_000
+# A provider's batch ran some time within its hours: its grid is taken at the time it was fetched.
+TIME_UNKNOWN = "time-of-run-unknown"
+_AGAIN = frozenset((408, 409, 425, 429))
+_SERVER = 500
+
+
+class Offering:
+    """Gives items to the provider's batches and books what comes back."""
+
+    def __init__(
+        self, parts: StepParts, desk: Desk, keyring: Keyring, late: Late, options: BatchOptions
+    ) -> None:
+        self._parts, self._desk, self._keyring = parts, desk, keyring
+        self._late, self._options = late, options
+        self._ready = _Ready(parts.upstream)
+        keeping = Keeping(parts.answers, entry_limit=parts.entry_limit)
+        self._booked = pipeline([keeping], Metered(self._ready, parts.booker, parts.warn))
+        self._refused: dict[str, float] = {}
+        self._known: dict[str, ProviderBatches] = {}
+        self.look_s = min(_LOOK_S, options.lease)
+
+    def way(self, target: str, window_us: int) -> str | None:
+        """How a call that may wait so long goes: offered, or None: alone. [µs]"""
+        batches = self._batches(target)
+        if batches is None or not self._parts.upstream.url:
+            return None
+        if time.monotonic() < self._refused.get(door_of(target.encode()).provider, 0.0):
+            return None
+        long_enough = window_us >= batches.shortest_s * SECOND_US
+        return OFFERED if long_enough or self._options.provider == "always" else None
+
+    def _batches(self, target: str) -> ProviderBatches | None:
+        name = door_of(target.encode("latin-1")).provider
+        if name not in self._known:
+            for point in entry_points(group="lichen.batches", name=name):
+                self._known[name] = point.load()()
+        return self._known.get(name)
+
+    async def work(self) -> None:
+        """Make offers of what waits for one; look at those that run."""
+        tenants = self._keyring.tenants()
+        margin_us = int((self._options.margin + 3600) * SECOND_US)
+        if self._options.provider == "auto":
+            now_us = await self._desk.work(lambda queue: queue.now_us())
+            await self._desk.work(lambda queue: queue.offers.alone(now_us + margin_us))
+        offer = await self._desk.work(lambda queue: queue.offers.make(tenants, _MOST))
+        every_us = int(self.look_s * SECOND_US)
+        due = await self._desk.work(lambda queue: queue.offers.due(tenants, every_us))
+        for one in [offer, *due] if offer is not None else due:
+            try:
+                await self._bring_on(one)
+            except UpstreamError as error:
+                self._parts.warn(error)  # looked at again in a minute
+
+    async def _bring_on(self, offer: Offer) -> None:
+        batches = self._batches(offer.target)
+        items = await self._desk.work(lambda queue: queue.offers.items(offer))
+        ask = self._asker(items[0]) if items else None
+        if batches is None or ask is None:
+            await self._desk.work(lambda queue: queue.offers.end(offer, []))
+            return
+        try:
+            if offer.state == MAKING:
+                offer = await self._made(offer, items, batches, ask)
+            results = await batches.results(offer.remote, ask)
+        except NoBatches as error:
+            self._parts.warn(f"the provider takes no batch: {error}; its calls go one by one")
+            provider = door_of(offer.target.encode("latin-1")).provider
+            self._refused[provider] = time.monotonic() + _REFUSED_S
+            await self._desk.work(lambda queue: queue.offers.end(offer, []))
+            return
+        if results is not None:
+            outcomes = [
+                await self._outcome(item, results[item.id], offer, batches.share)
+                for item in items
+                if item.id in results and _stands(results[item.id])
+            ]
+            await self._desk.work(lambda queue: queue.offers.end(offer, outcomes))
+
+    async def _made(
+        self, offer: Offer, items: list[Item], batches: ProviderBatches, ask: Ask
+    ) -> Offer:
+        """The offer with the provider's id; one made before a kill is found again."""
+        remote = ""
+        if offer.looked_us > offer.made_us:
+            remote = await batches.find(offer.id, ask)
+        remote = remote or await batches.make(offer.id, items, ask)
+        return await self._desk.work(lambda queue: queue.offers.runs(offer, remote))
+
+    def _asker(self, item: Item) -> Ask:
+        """Asks the upstream with the item's credential and headers."""
+        shared = [
+            pair for pair in item.headers if pair[0] not in (b"content-type", b"accept-encoding")
+        ]
+        shared += self._keyring.of(item.tenant)
+
+        async def ask(method: str, target: str, headers: Headers, body: bytes) -> tuple[int, bytes]:
+            exchange = Exchange(
+                method,
+                target,
+                [*headers, *shared, (b"accept-encoding", b"identity")],
+                body,
+                item.tenant,
+                time.time_ns() // 1000,
+                directives.NO_WISHES,
+            )
+            answer = await self._parts.upstream.send(exchange)
+            if answer.stream is None:
+                return answer.status, answer.body
+            async with aclosing(answer.stream) as chunks:
+                return answer.status, b"".join([chunk async for chunk in chunks])
+
+        return ask
+
+    async def _outcome(self, item: Item, result: Result, offer: Offer, share: float) -> Outcome:
+        """What came back for an item, booked and kept."""
+        exchange = self._late.exchange(item)
+        del exchange.raw["deferred_arrived_us"]
+        exchange.raw["provider_batch"] = offer.remote
+        exchange.raw["price_share"] = share
+        if self._late.layers is not None:
+            self._late.layers.admit(exchange)
+        exchange.on_answer = with_gap(exchange.on_answer, TIME_UNKNOWN)
+        self._ready.give(exchange, result)
+        answer = await self._booked(exchange)
+        state = State.ANSWERED if answer.ok else State.FAILED
+        headers = [*answer.headers, *answer.notes]
+        return Outcome(
+            id=item.id, state=state, status=answer.status, headers=headers, body=answer.body
+        )
+
+
+def _stands(result: Result) -> bool:
+    """Whether an answer is one, and not a failure that another attempt may better."""
+    return result.status not in _AGAIN and result.status < _SERVER
+
+
+class _Ready:
+    """An upstream whose answers are at hand: they came in a batch."""
+
+    def __init__(self, upstream: Any) -> None:
+        self.name, self.url, self.zone = upstream.name, upstream.url, upstream.zone
+        self.model = upstream.model
+        self.share = None
+        self._results: dict[int, Result] = {}
+
+    def give(self, exchange: Exchange, result: Result) -> None:
+        """Have a result at hand for a call."""
+        self._results[id(exchange)] = result
+
+    async def send(self, exchange: Exchange) -> Answer:
+        """The result at hand."""
+        result = self._results.pop(id(exchange))
+        return Answer(result.status, [(b"content-type", b"application/json")], result.body)
+
+    async def close(self) -> None:
+        """Nothing to release."""

@@ -1,0 +1,211 @@
+"""Compress: the step that sends a shorter prompt.
+
+A call is looked at where its route says so. Which arm a conversation is in, shortened or left alone
+to be compared, is drawn at its first text that could be shortened, and kept: a prefix once sent is
+sent again in the same bytes. Whatever goes wrong here, the call goes on as it came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+
+from lichen.calls.compress.act import STRATEGY, act, digest
+from lichen.calls.compress.compressor import Shortening
+from lichen.calls.compress.conversation import Conversation
+from lichen.calls.compress.memory import AS_IT_CAME, HELD, SHORTENED
+from lichen.calls.compress.prompt import changes
+from lichen.calls.compress.signs import signs
+from lichen.calls.compress.stale import stale
+from lichen.calls.compress.tally import Tally
+from lichen.calls.compress.watch import Judged
+from lichen.calls.key import is_exact
+from lichen.text.tokens import tokenizer_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lichen.calls.compress.compressor import Compressor
+    from lichen.calls.compress.memory import Memory
+    from lichen.calls.compress.options import CompressOptions
+    from lichen.calls.compress.prompt import Change
+    from lichen.calls.compress.watch import Watch
+    from lichen.calls.exchange import Answer, Call, Exchange, Onward, Record
+    from lichen.calls.forget import Forget
+    from lichen.calls.steps import StepParts
+    from lichen.ledger.panel import Panel
+    from lichen.text.tokens import Tokenizer
+
+OFF, LOSSLESS, LOSSY = "off", "lossless", "lossy"
+# Bodies up to this are worked on where they are, larger ones in a thread. [byte]
+_AT_ONCE = 64 * 1024
+_WISH, _FEEDBACK = b"x-lichen-compress", b"x-lichen-feedback"
+
+
+class Asked(NamedTuple):
+    """How a prompt may be shortened, and the name of the route that says so."""
+
+    mode: str
+    route: str
+
+
+class Compress:
+    """The step that shortens prompts; `compressor` is None where no route says "lossy"."""
+
+    def __init__(
+        self,
+        parts: StepParts,
+        options: CompressOptions,
+        memory: Memory,
+        watch: Watch,
+        compressor: Compressor | None,
+    ) -> None:
+        self._parts, self._options = parts, options
+        self._memory, self._watch = memory, watch
+        self._compressor = compressor
+        self._tally = Tally(watch)
+
+    def admit(self, exchange: Exchange) -> None:
+        """Hear what a user says of an answer: `x-lichen-feedback: bad ID`."""
+        for name, value in exchange.headers:
+            if name == _FEEDBACK:
+                verdict, _, entry_id = value.decode("latin-1").strip().partition(" ")
+                if verdict in ("good", "bad"):
+                    self._watch.judged(entry_id.strip(), exchange.tenant, bad=verdict == "bad")
+
+    async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
+        """Send a shorter prompt onward, where the route allows it and there is one."""
+        call = exchange.call
+        if call is None or call.kind in call.dialect.embeds:
+            return await onward(exchange)
+        asked = self._asked(exchange, call)
+        if asked is None:
+            return await onward(exchange)
+        note = None
+        try:
+            note = await self._shorten(exchange, call, asked)
+        except Exception as error:  # noqa: BLE001 (a prompt that cannot be shortened goes as it is)
+            self._parts.warn(error)
+        answer = await onward(exchange)
+        if note is not None:
+            answer.notes.append((_WISH, note))
+        return answer
+
+    def _asked(self, exchange: Exchange, call: Call) -> Asked | None:
+        """How the prompt may be shortened; None where its route asks for nothing."""
+        rule = self._parts.rules.find(call.kind, call.model)
+        mode = rule.compress
+        if mode == OFF:
+            return None
+        route = f"{rule.route} {rule.model} {mode}"
+        wished = next((v.strip().lower() for n, v in exchange.headers if n == _WISH), b"")
+        # A client may ask for less than its route allows, not for more.
+        if wished == b"off" or (wished == b"lossless" and mode == LOSSY):
+            mode = wished.decode()
+        return Asked(mode, route)
+
+    async def _shorten(self, exchange: Exchange, call: Call, asked: Asked) -> bytes | None:
+        """Shorten what may be; the note for the client, None where nothing was."""
+        conversation = Conversation(self._memory, call, f"{exchange.tenant}\0{asked.route}")
+        if asked.mode == OFF or not self._watch.is_open(asked.route):
+            conversation.goes(AS_IT_CAME)
+            return None
+        if conversation.is_held:
+            exchange.held[STRATEGY] = True
+            self._leave(exchange, conversation, asked.route)
+            return None
+        tokenizer = tokenizer_for(call.model or self._parts.upstream.model)
+        made = await self._made(exchange, conversation, asked.mode, tokenizer)
+        body = _with(call, made) if made and _is_whole(exchange) else None
+        if body is None:
+            return None
+        if conversation.is_shortened:
+            exchange.held[STRATEGY] = False
+        elif self._parts.holdout.keeps(STRATEGY, exchange):
+            self._leave(exchange, conversation, asked.route)
+            return None
+        conversation.goes(SHORTENED)
+        exchange.call, exchange.body = body
+        exchange.acts.append(act(made, asked.mode, tokenizer))
+        exchange.raw["compressed"] = digest(made)
+        self._judge(exchange, conversation, asked.route, held=False)
+        self._tally.shortened(asked.route, made)
+        before, after = (sum(getattr(c, side) for c in made) for side in ("before", "after"))
+        return f"{asked.mode};before={before};after={after}".encode()
+
+    def _leave(self, exchange: Exchange, conversation: Conversation, route: str) -> None:
+        """Send it as it came, to be compared."""
+        conversation.goes(HELD)
+        self._judge(exchange, conversation, route, held=True)
+
+    async def _made(
+        self, exchange: Exchange, conversation: Conversation, mode: str, tokenizer: Tokenizer
+    ) -> list[Change]:
+        options = self._options
+        out = stale(conversation.places, options.recent) if options.history != "keep" else ()
+        compressor = self._compressor if mode == LOSSY else None
+        shortening = Shortening(tokenizer, options, self._memory, compressor, frozenset(out))
+        work = partial(changes, conversation.places, shortening, conversation.sent_before)
+        if len(exchange.body) <= _AT_ONCE and compressor is None:
+            return work()
+        made, seconds = await asyncio.to_thread(_timed, work)
+        self._parts.booker.steps.cost(STRATEGY, seconds)
+        return made
+
+    def _judge(
+        self, exchange: Exchange, conversation: Conversation, route: str, *, held: bool
+    ) -> None:
+        """Judge the answer when it has come."""
+        call, again = exchange.call, conversation.chain
+        assert call is not None
+        self._watch.asked(again)
+
+        def answered(record: Record, body: bytes) -> None:
+            if body:
+                found = signs(call, body)
+                judged = Judged(route, held, bool(found), 0.0, exchange.tenant, again)
+                self._watch.answered(record.entry_id, judged)
+
+        exchange.on_done.append(answered)
+
+    async def close(self) -> None:
+        """Count the answers that wait, and write the trials down."""
+        self._watch.close()
+
+    def forget(self, _which: Forget) -> int:
+        """Forget the texts in memory, all of them: which is whose is not known there."""
+        return self._memory.clear()
+
+    def gauges(self) -> Mapping[str, float]:
+        """Calls and tokens, and how the trials stand."""
+        return self._tally.gauges()
+
+    def panels(self) -> Sequence[Panel]:
+        """Each route: what was spared, and whether answers are worse for it."""
+        return self._tally.panels()
+
+
+def _timed(work: Callable[[], list[Change]]) -> tuple[list[Change], float]:
+    """What some work made, and the CPU time of this thread that it took. [s]"""
+    begun = time.thread_time()
+    made = work()
+    return made, time.thread_time() - begun
+
+
+def _is_whole(exchange: Exchange) -> bool:
+    """Whether the body can be written anew with nothing lost; a call with a key was looked at."""
+    return bool(exchange.key) or is_exact(exchange.body)
+
+
+def _with(call: Call, made: Sequence[Change]) -> tuple[Call, bytes] | None:
+    """The call with its new texts, and its body; None where it cannot be written down."""
+    fields = call.dialect.with_texts(call.fields, {change.path: change.text for change in made})
+    try:
+        return replace(call, fields=fields), orjson.dumps(fields)
+    except TypeError:  # half of a pair of surrogates in a text that stays, or nested too deep
+        return None

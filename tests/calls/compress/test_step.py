@@ -1,0 +1,230 @@
+"""The step: what is shortened in a call, what never is, and what the book says of it."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from lichen.calls.compress.expand import expand
+from lichen.calls.compress.proof import PROVERS
+from lichen.testing.upstreams import chat_answer, chat_usage, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lichen.testing.callers import House
+
+    Build = Callable[..., House]
+
+ROUTES = ({"compress": "lossless"},)
+
+
+def rows(count: int = 60, seed: int = 3) -> str:
+    """What a tool gives back."""
+    draw = random.Random(seed)
+    said = [
+        {"id": n, "name": f"user {draw.randrange(999)}", "city": draw.choice(["Oslo", "Rome"])}
+        for n in range(count)
+    ]
+    return json.dumps(said)
+
+
+def conversation(*outputs: str, question: str = "Who lives in Rome?") -> dict[str, Any]:
+    """A call after some tool calls."""
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": f"Be brief. {rows(20)}"},
+        {"role": "user", "content": question},
+    ]
+    for number, output in enumerate(outputs):
+        call = {"id": f"c{number}", "type": "function", "function": {"name": "f", "arguments": ""}}
+        messages += [
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": f"c{number}", "content": output},
+        ]
+    return {"model": "gpt-4o", "messages": messages}
+
+
+def sent(house: House, number: int = -1) -> list[dict[str, Any]]:
+    """The messages that reached the upstream."""
+    messages: list[dict[str, Any]] = orjson.loads(house.upstream.calls[number].body)["messages"]  # type: ignore[attr-defined]
+    return messages
+
+
+async def test_what_a_tool_gave_is_sent_as_a_table_and_nothing_else_changes(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    asked = conversation(rows())
+
+    heard = await house.ask(asked)
+
+    messages = sent(house)
+    assert messages[:-1] == asked["messages"][:-1]
+    assert messages[-1]["content"].startswith("<rows 60: id,name")
+    assert json.loads(expand(messages[-1]["content"])) == json.loads(rows())
+    assert heard.answer_headers["x-lichen-compress"].startswith("lossless;before=")
+
+
+async def test_without_a_route_that_asks_for_it_there_is_no_such_step(build: Build) -> None:
+    house = build()
+
+    await house.ask(conversation(rows()))
+
+    assert sent(house) == conversation(rows())["messages"]
+    assert "Compress" not in {type(step).__name__ for step in house.gateway.layers.steps}
+
+
+async def test_earlier_turns_are_sent_in_the_same_bytes_whatever_follows(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    outputs = [rows(40, seed) for seed in range(5)]
+
+    for turns in range(1, 6):
+        await house.ask(conversation(*outputs[:turns]))
+
+    for turns in range(1, 5):
+        before, after = sent(house, turns - 1), sent(house, turns)
+        assert after[: len(before)] == before
+
+
+async def test_what_was_said_before_is_referred_to(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+
+    await house.ask(conversation(rows(), "Nothing new.", rows()))
+
+    messages = sent(house)
+    assert messages[-1]["content"].startswith("<same as text 3, ")
+
+
+async def test_a_question_keeps_its_words_and_its_documents_are_tables(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    text = f"Here  are   rows:\n{rows()}\nWho  lives in   Rome? "
+
+    await house.ask(conversation(question=text))
+    await house.ask(conversation(question=rows()))
+
+    told = sent(house, 0)[1]["content"]
+    assert told.startswith("Here  are   rows:\n<rows 60: ")
+    assert told.endswith("</rows>\nWho  lives in   Rome? ")
+    assert sent(house, 1)[1]["content"] == rows()
+
+
+async def test_a_held_conversation_stays_held_and_a_shortened_one_shortened(build: Build) -> None:
+    outputs = [rows(40, seed) for seed in range(6)]
+    house = build(route=ROUTES, holdout={"share": 0.5})
+
+    for number in range(12):
+        question = f"Question {number}: who lives in Rome?"
+        for turns in range(1, 5):
+            await house.ask(conversation(*outputs[:turns], question=question))
+
+    arms = [
+        ["<rows" in message["content"] for message in sent(house, at) if message["role"] == "tool"]
+        for at in range(48)
+    ]
+    assert all(len({*arm}) == 1 for arm in arms)
+    whole_conversations = [{arm[0] for arm in arms[at : at + 4]} for at in range(0, 48, 4)]
+    assert all(len(arm) == 1 for arm in whole_conversations)
+    assert {True, False} == set.union(*whole_conversations)
+
+
+async def test_a_client_may_ask_for_none_and_the_conversation_stays_as_it_was_sent(
+    build: Build,
+) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+
+    await house.ask(conversation(rows()), x_lichen_compress="off")
+    await house.ask(conversation(rows(), rows(50, 9)))
+
+    first, second = sent(house, 0), sent(house, 1)
+    assert second[: len(first)] == first == conversation(rows())["messages"]
+    assert second[-1]["content"].startswith("<rows 50")
+
+
+async def test_the_book_says_what_was_spared_and_proves_it(build: Build) -> None:
+    answer = chat_answer(usage=chat_usage(3000, 20))
+    house = build(whole(answer), route=ROUTES, holdout={"share": 0})
+
+    heard = await house.ask(conversation(rows()))
+
+    house.book.flush()
+    entries = list(house.book.store.entries())
+    line = next(entry for entry in entries if entry.figures.strategy == "calls.compress")
+    note = dict(
+        part.split("=") for part in heard.answer_headers["x-lichen-compress"].split(";")[1:]
+    )
+    assert line.figures.baseline is not None
+    assert line.figures.baseline.tokens.prefill == int(note["before"]) - int(note["after"])
+    assert line.saving is not None
+    assert line.saving.footprint.energy.value.amount > 0
+    proof = PROVERS["compressed/1"](line, house.book)
+    assert proof.holds, proof.steps
+    assert "not kept" in proof.steps[-1]
+
+
+async def test_spared_tokens_in_a_cached_prefix_are_priced_as_cached(build: Build) -> None:
+    cached = chat_usage(3000, 20, prompt_tokens_details={"cached_tokens": 2990})
+    house = build(
+        whole(chat_answer(usage=chat_usage(3000, 20))),
+        whole(chat_answer(usage=cached)),
+        route=ROUTES,
+        holdout={"share": 0},
+    )
+
+    await house.ask(conversation(rows(), "Fine."))
+    await house.ask(conversation(rows(), "Fine.", "More words of a tool."))
+
+    lines = [
+        entry.figures.baseline
+        for entry in house.book.store.entries()
+        if entry.figures.strategy == "calls.compress"
+    ]
+    fresh, read = sorted(
+        (line for line in lines if line is not None), key=lambda line: line.tokens.cache_read
+    )
+    assert (fresh.tokens.cache_read, read.tokens.prefill) == (0, 0)
+    assert fresh.tokens.prefill == read.tokens.cache_read > 0
+    assert read.footprint.energy.value.amount < fresh.footprint.energy.value.amount
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"gpt-4o","temperature":0.2,"temperature":0.3,"messages":[{"role":"tool","content":%b}]}',
+        b'{"model":"gpt-4o","seed":123456789012345678901234567890,"messages":[{"role":"tool","content":%b}]}',
+        b'{"model":"gpt-4o","stop":"\\ud800","messages":[{"role":"tool","content":%b}]}',
+    ],
+)
+async def test_a_body_that_cannot_be_written_anew_exactly_goes_as_it_came(
+    build: Build, body: bytes
+) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    given = body % orjson.dumps(rows())
+
+    await house.ask(given)
+
+    assert house.upstream.calls[0].body == given  # type: ignore[attr-defined]
+    assert house.troubles == []
+
+
+async def test_fields_that_nobody_knows_stay(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    asked = {**conversation(rows()), "x_new": {"b": [1.5, None], "a": "ü"}, "seed": 7}
+
+    await house.ask(asked)
+
+    said = orjson.loads(house.upstream.calls[0].body)  # type: ignore[attr-defined]
+    assert list(said) == list(asked)
+    assert {n: v for n, v in said.items() if n != "messages"} == {
+        n: v for n, v in asked.items() if n != "messages"
+    }
+
+
+async def test_an_embedding_is_never_shortened(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    asked = {"model": "text-embedding-3-small", "input": f"See:\n{rows()}\nWhat is it?"}
+
+    await house.ask(asked, target=b"/v1/embeddings")
+
+    assert orjson.loads(house.upstream.calls[0].body) == asked  # type: ignore[attr-defined]
