@@ -16,7 +16,8 @@ from lichen.calls.similar.guards import differ
 from lichen.calls.similar.index import Index
 from lichen.calls.similar.judge import agree
 from lichen.calls.similar.kept import Kept, Question
-from lichen.calls.similar.verify import History, Verifier
+from lichen.calls.similar.neighbours import History
+from lichen.calls.similar.verify import Verifier
 from lichen.text.nearest import small
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from lichen.calls.similar.decision import VERSION
 from lichen.calls.similar.evidence import upper
 from lichen.calls.similar.hit import SIMILAR_CALL
 from lichen.calls.similar.looker import apart
-from lichen.calls.similar.verify import FEATURES, Verifier
+from lichen.calls.similar.verify import FEATURES, OF_RECORD, Verifier
 from lichen.ledger.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 _TOLERANCE = 1e-6
 # A cosine is worked out from bytes, and again from floats.
 _ROUNDING = 0.01
-# What the texts alone do not give: how an answer had been verified before.
-_OF_HISTORY = ("right", "wrong")
 
 
 def prove(entry: Entry, book: Book) -> Proof:
@@ -100,7 +98,7 @@ def _measured(entry: Entry, hit: Hit) -> list[tuple[bool, str]]:
     off = [
         name
         for name, one, other in zip(FEATURES, claimed, found, strict=True)
-        if name not in _OF_HISTORY and abs(one - other) > _ROUNDING
+        if name not in OF_RECORD and abs(one - other) > _ROUNDING
     ]
     said = f"their features, measured again, are those claimed; cosine {cosine:.4f}"
     return [(not off, said if not off else f"features differ: {', '.join(off)}")]
