@@ -240,12 +240,21 @@ def main_cost(arguments: argparse.Namespace) -> int:
     asked = [texts[n] for n in asked_at]
     embedder = MiniLm()
     embedder.embed(["warm up"])
-    rows = [Row("embedding a short question", *cpu(lambda text: embedder.embed([text]), asked))]
-    rows += first_look(texts, asked, pairs)
-    rest = np.delete(vectors, asked_at, axis=0)
-    rows += indexes(filled(rest, ENTRIES), vectors[asked_at])
-    rows += whole_looks(texts, vectors, asked)
-    rows += asyncio.run(beside(texts))
+    rows: list[Row] = []
+
+    def measured(row: Row) -> None:
+        print(f"  {row.what}: {row.median_ms:.4f} ms  {row.note}", flush=True)
+        rows.append(row)
+
+    measured(Row("embedding a short question", *cpu(lambda text: embedder.embed([text]), asked)))
+    for part in (
+        first_look(texts, asked, pairs),
+        whole_looks(texts, vectors, asked),
+        asyncio.run(beside(texts)),
+        indexes(filled(np.delete(vectors, asked_at, axis=0), ENTRIES), vectors[asked_at]),
+    ):
+        for row in part:
+            measured(row)
     _print(rows)
     if not arguments.quick:
         _keep(rows)
