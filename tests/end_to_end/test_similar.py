@@ -95,7 +95,7 @@ def test_answers_to_like_questions_outlive_a_kill_and_their_proof_holds(
     assert "no guard tells the two questions apart" in " ".join(proved.stdout.split())
     told = json.loads(lichen(service, "report", "--json").stdout)
     assert told["similar"][0]["given"] > 0
-    forgotten = lichen(service, "forget", "--contains", "learn to")
+    forgotten = lichen(service, "forget", "--contains", "learn to", "--yes")
     assert forgotten.returncode == 0, forgotten.stderr
     assert (
         b"learn to" not in (service.ledger.parent / f"{service.ledger.name}.similar").read_bytes()

@@ -98,8 +98,8 @@ class Settings:
         "similar",
         "compress",
         "coalesce",
-        "batch",
         "lease",
+        "batch",
         "prefix",
         "keeping",
     )

@@ -91,11 +91,13 @@ class Index:
             self._place(question)
         self._make_room()
 
-    def catch_up(self) -> None:
-        """Let go of what another process has erased."""
-        if self._kept.changed_outside():
+    def catch_up(self) -> bool:
+        """Let go of what another process has erased; whether one has."""
+        changed = self._kept.changed_outside()
+        if changed:
             for key in self._places.keys() - self._kept.keys():
                 self._unplace(key)
+        return changed
 
     def like(self, scope: bytes, text: str) -> list[int] | None:
         """Rows of the scope that share enough words; empty where surely none is similar.

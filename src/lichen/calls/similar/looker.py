@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.calls.similar.appended import appended
-from lichen.calls.similar.guards import differ
+from lichen.calls.similar.facts import Facts, plain, read
+from lichen.calls.similar.guards import compare
 from lichen.calls.similar.index import Index
 from lichen.calls.similar.judge import agree
 from lichen.calls.similar.kept import Kept, Question
@@ -35,13 +37,26 @@ if TYPE_CHECKING:
 # Below this cosine two questions are never taken for like ones, as where the prior was fitted:
 # benchmarks/similar. [1]
 _NEAR = 0.8
+# Texts whose facts are remembered.
+_READ = 4096
 # Questions taken between two looks for what has expired.
 _SWEEP = 1000
 
 
-def apart(one: str, other: str) -> str | None:
-    """What tells two questions apart, None where nothing does that is known here."""
-    return "appended" if appended(one, other) else differ(one, other)
+def apart(one: str, other: str, facts: Callable[[str], Facts] = read) -> str | None:
+    """What tells two questions apart, None where nothing does that is known here.
+
+    `facts` may remember what it has read.
+    """
+    if one == other:
+        return None
+    if appended(one, other, facts):
+        return "appended"
+    here, there = facts(one), facts(other)
+    reason = compare(here, there)
+    if reason == "language" and plain(one) == plain(other):
+        reason = compare(here, there, foreign=True)
+    return reason
 
 
 class Look(NamedTuple):
@@ -74,6 +89,8 @@ class Looker:
         self._index = Index(self._kept, embedder.dimension, most)
         self._verifier = Verifier()
         self._taken = 0
+        # The same neighbours come again and again.
+        self._facts = lru_cache(maxsize=_READ)(read)
         # By outcome: how looks ended, guards by their names.
         self.counts: Counter[str] = Counter()
         self._index.load(time.time_ns() // 1000)
@@ -86,7 +103,7 @@ class Looker:
 
     def _look(self, asked: Asked) -> Look:
         index, embedder = self._index, self._embedder
-        index.catch_up()
+        self.catch_up()
         rows = index.like(asked.scope, asked.question)
         if rows is not None and not rows:
             return Look("nothing like it")
@@ -95,7 +112,7 @@ class Looker:
         index.embed_waiting(asked.scope, rows, embedder)
         (vector,) = embedder.embed([asked.question])
         near = [
-            (match, apart(match.question.text, asked.question))
+            (match, apart(match.question.text, asked.question, self._facts))
             for match in index.near(asked.scope, vector, time.time_ns() // 1000)
             if match.cosine >= _NEAR
         ]
@@ -159,10 +176,12 @@ class Looker:
 
     def catch_up(self) -> None:
         """Let go of what another process erased."""
-        self._index.catch_up()
+        if self._index.catch_up():
+            self._facts.cache_clear()
 
     def forget(self, which: Forget) -> int:
         """Erase questions and hits that are meant; how many."""
+        self._facts.cache_clear()
         return self._index.forget(which)
 
     def size(self) -> tuple[int, int]:

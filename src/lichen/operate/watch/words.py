@@ -109,6 +109,16 @@ GAPS = {
         "The service told no token counts, so these are estimates: the input by the call's bytes, "
         "the output by the frames of its stream or the bytes of its answer.",
     ),
+    "tokens-shared-by-estimate": Said(
+        "tokens shared by length",
+        "It went with other callers' inputs in one call: the service counted the tokens of all, "
+        "and each one's share is by the length of its input.",
+    ),
+    "time-of-run-unknown": Said(
+        "time of run not known",
+        "It came in one of the provider's own batches, which ran some time within a day: its grid "
+        "is taken at the time it was fetched.",
+    ),
     "usage-implausible": Said(
         "token counts not believed",
         "More tokens than the bytes of the call allow; they were estimated instead.",
