@@ -18,11 +18,14 @@ Shorten = Callable[[str, str], str]
 
 
 def headroom() -> Shorten:
-    """headroom-ai, as its own `compress` does by default, the text a tool's result."""
+    """headroom-ai, as its own `compress` does by default, the text the result of a query.
+
+    It leaves what a tool called "read" gives alone, so the tool is called otherwise.
+    """
     from headroom import compress  # type: ignore[import-not-found] # noqa: PLC0415
 
     def shorten(text: str, question: str) -> str:
-        call = {"id": "c1", "type": "function", "function": {"name": "read", "arguments": "{}"}}
+        call = {"id": "c1", "type": "function", "function": {"name": "query", "arguments": "{}"}}
         made = compress(
             [
                 {"role": "user", "content": question},
