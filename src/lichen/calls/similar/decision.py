@@ -24,7 +24,7 @@ from lichen.ledger.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of a decider's state; a state of another version is not taken up."""
 
 _ALARM: Final = math.log(1000)
@@ -53,8 +53,9 @@ class Standing:
     """Where a decider stands: for the dashboard, the report and /metrics.
 
     `threshold` is the certified score, or None where it abstains; `verified` and `wrong` are
-    outcomes at that threshold (or at the nearest to certified one); `bound` is the upper bound of
-    the share of wrong ones [1]; `hits` were given, `explored` were verified by lot instead.
+    outcomes above that threshold, or above the one that is nearest to being certified; `bound` is
+    the upper bound of the share of wrong ones that they alone give, at one look [1]. `hits` were
+    given, `explored` were verified by lot instead.
     """
 
     delta: float
@@ -113,6 +114,7 @@ class Decider:
         """What to do with a would-be hit of these features. Draws a lot where it would be given."""
         values = tuple(features)
         score = self._combiner.score(values)
+        self._evidence.see(score)
         if self._place is None:
             return Verdict(False, False, "abstains", score, 1.0, values)  # noqa: FBT003
         if score < self._evidence.thresholds[self._place]:
@@ -162,21 +164,22 @@ class Decider:
         """Where it stands now."""
         evidence = self._evidence
         place = self._place if self._place is not None else self._nearest()
+        verified, wrong = evidence.counted(place)
         return Standing(
             evidence.delta,
             1 - evidence.alpha,
             None if self._place is None else evidence.thresholds[place],
-            evidence.verified[place],
-            evidence.wrong[place],
-            upper(evidence.wrong[place], evidence.verified[place], 1 - evidence.alpha),
+            verified,
+            wrong,
+            upper(wrong, verified, 1 - evidence.alpha),
             self._hits,
             self._explored,
             self._alarms,
         )
 
     def _nearest(self) -> int:
-        """The place whose bound is lowest."""
-        return min(range(len(self._evidence.thresholds)), key=self._evidence.bound)
+        """The place whose bet stands highest."""
+        return max(range(len(self._evidence.thresholds)), key=self._evidence.bet)
 
     def state(self) -> dict[str, Any]:
         """All that was learnt, as plain values, for JSON."""
