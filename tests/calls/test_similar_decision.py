@@ -6,9 +6,11 @@ import json
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lichen.calls.similar.decision import Decider, Standing
-from lichen.calls.similar.evidence import upper
+from lichen.calls.similar.evidence import Evidence, upper
 from lichen.ledger.errors import InputError
 
 _PRIOR = (0.0, 1.0)
@@ -98,3 +100,54 @@ def test_the_upper_bound_is_clopper_and_pearsons() -> None:
     assert upper(0, 59) == pytest.approx(1 - 0.05 ** (1 / 59), abs=1e-6)
     assert upper(5, 100) == pytest.approx(0.10225, abs=1e-4)
     assert upper(3, 3) == 1.0
+
+
+@pytest.mark.parametrize("delta", [0.02, 0.05, 0.1])
+def test_what_is_wrong_as_often_as_is_borne_is_hardly_ever_certified(delta: float) -> None:
+    lot = random.Random(7)
+    runs, certified = 200, 0
+    for _ in range(runs):
+        evidence = Evidence(delta)
+        for _ in range(1500):
+            evidence.see(0.999)
+            evidence.add(0.999, correct=lot.random() >= delta)
+            if evidence.certified() is not None:
+                certified += 1
+                break
+
+    # 5 % of 200 are 10; as many as 16 come by chance once in 30 times.
+    assert certified <= 16
+
+
+def test_thinned_outcomes_of_an_upper_band_stand_for_those_not_verified() -> None:
+    evidence = Evidence(0.1)
+    lot = random.Random(8)
+    for _ in range(6000):
+        score, chance = lot.choice([(0.99, 0.02), (0.91, 0.16)])
+        evidence.see(score)
+        # The upper band is verified one time in ten: its good outcomes must count for ten.
+        if score < 0.95 or lot.random() < 0.1:
+            evidence.add(score, correct=lot.random() >= chance)
+
+    place = evidence.certified()
+
+    assert place is not None
+    assert evidence.thresholds[place] <= 0.91
+    verified, wrong = evidence.counted(place)
+    assert wrong > 0.1 * verified
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.booleans()), max_size=60))
+def test_evidence_survives_being_kept(outcomes: list[tuple[float, bool, bool]]) -> None:
+    evidence, again = Evidence(0.05), Evidence(0.05)
+    for score, verified, correct in outcomes:
+        evidence.see(score)
+        if verified:
+            evidence.add(score, correct=correct)
+    place = evidence.certified()
+
+    taken = again.restore(json.loads(json.dumps(evidence.state())))
+
+    assert taken
+    assert again.certified() == place
+    assert all(again.bet(n) == evidence.bet(n) for n in range(len(evidence.thresholds)))
