@@ -337,7 +337,7 @@ async def test_a_caller_who_leaves_breaks_nobody_elses_call() -> None:
 async def test_a_line_that_serves_another_by_now_is_not_abandoned() -> None:
     async with RawServer(OK) as server, upstream_at(server.url) as upstream:
         mine = await upstream._pool.new()
-        head = upstream._head(an_exchange(), metered=True)
+        head = upstream._head(an_exchange(), 7, b"")
         asked = mine.ask(head, b'{"a":1}', whole=True)
         await asked
         again = mine.ask(head, b'{"a":1}', whole=True)

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from lichen.calls.answers import AnswerStore
+from lichen.calls.similar.kept import Kept, Question
 from lichen.calls.tenant import tenants_of_key
 from lichen.cli import lichen
 from lichen.ledger.entry import FORGOTTEN
@@ -151,6 +152,23 @@ def test_no_answers_file_is_made_to_look_for_answers(run: Run, ledger: Path) -> 
     run("forget", "--tenant", "ann", "--yes", "--ledger", ledger)
 
     assert not ledger.with_name("book.db.answers").exists()
+
+
+def test_what_steps_keep_is_erased_whatever_is_configured_now(run: Run, ledger: Path) -> None:
+    path = ledger.with_name("book.db.similar")
+    kept = Kept(path, "minilm", print)
+    for number, owner in enumerate(("ann", "bob")):
+        asked = f"What does {owner} live on?"
+        key = bytes([number]) * 32
+        kept.put(Question(key, b"s", owner, f"e{number}", asked, None, 1, 2**60))
+    kept.close()
+
+    done = run("forget", "--contains", "ann live", "--yes", "--ledger", ledger, "--json")
+
+    assert json.loads(done.stdout)["steps"] == {"batch": 0, "similar": 1}
+    content = b"".join(each.read_bytes() for each in ledger.parent.glob("book.db.similar*"))
+    assert b"ann live" not in content
+    assert b"bob live" in content
 
 
 def test_a_proof_of_what_was_forgotten_says_that_it_was(run: Run, ledger: Path) -> None:

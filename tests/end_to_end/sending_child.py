@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 async def main(ledger: str, url: str, step: str, nth: int) -> None:
     upstream = HttpUpstream(url)
-    keyring = Keyring(needed=False)
+    keyring = Keyring()
     late = Late(keyring)
     seen = 0
 

@@ -217,20 +217,20 @@ def test_a_prompt_is_not_written_down(
     assert b"sk-test" not in written
 
 
-def test_a_compressed_body_passes_unread_and_counts_as_a_gap(
+def test_a_body_in_an_unknown_coding_passes_unread_and_counts_as_a_gap(
     client: OpenAI, service: RunningService, upstream: ScriptedProvider
 ) -> None:
-    compressed = gzip.compress(json.dumps(question()).encode())
+    unread = gzip.compress(json.dumps(question()).encode())
     whole = Reply(chunks=(b"{}",))
     upstream.script = lambda _: whole
 
     client.post(
         "/chat/completions",
         cast_to=object,
-        content=compressed,
-        options={"headers": {"content-encoding": "gzip"}},
+        content=unread,
+        options={"headers": {"content-encoding": "x-own"}},
     )
 
-    assert upstream.calls[0].body == compressed
+    assert upstream.calls[0].body == unread
     [entry] = until(lambda: [e for e in service.entries() if "not-modelled" in e.figures.gaps])
     assert entry.figures.work.amount == 0

@@ -234,7 +234,8 @@ def test_an_image_and_another_one_are_two_calls(
 ) -> None:
     for data in (b"\x89PNG one pixel", b"\x89PNG one pixeL"):
         image = types.Part.from_bytes(data=data, mime_type="image/png")
-        gemini.models.generate_content(model=MODEL, contents=[image, "What?"], config=cold())
+        asked: Any = [image, "What?"]
+        gemini.models.generate_content(model=MODEL, contents=asked, config=cold())
 
     assert len(upstream.calls) == 2
 
@@ -251,9 +252,10 @@ def test_structured_output_comes_as_asked(gemini: genai.Client) -> None:
 
 
 def test_embeddings_are_deterministic(gemini: genai.Client, upstream: ScriptedProvider) -> None:
-    first = gemini.models.embed_content(model="gemini-embedding-001", contents=["one", "two"])
+    asked: Any = ["one", "two"]
+    first = gemini.models.embed_content(model="gemini-embedding-001", contents=asked)
 
-    second = gemini.models.embed_content(model="gemini-embedding-001", contents=["one", "two"])
+    second = gemini.models.embed_content(model="gemini-embedding-001", contents=asked)
 
     assert second.embeddings == first.embeddings
     assert len(upstream.calls) == 1

@@ -1,4 +1,4 @@
-"""Forgetting put together: the ledger, answers here and shared, and whatever the steps hold.
+"""Forgetting put together: the ledger, answers here and shared, and what steps keep on disk.
 
 Eraser(settings).forget(which)      erase, and note in the ledger that it was
 … wait for services to hear …       they look every few seconds (lichen.serve.heeding)
@@ -11,21 +11,22 @@ import asyncio
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lichen.assemble.books import open_book
-from lichen.assemble.exchanges import answers_place, open_answers, open_layers
-from lichen.ledger.errors import InputError, UpstreamError
+from lichen.assemble.books import open_store
+from lichen.assemble.exchanges import answers_place, open_answers
+from lichen.calls.steps import Place
+from lichen.ledger.errors import InputError
 from lichen.ledger.forgetting import Oblivion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lichen.calls.answers import AnswerStore
-    from lichen.calls.exchange import Answer, Exchange, Share
+    from lichen.calls.answers import Remote
     from lichen.calls.forget import Forget
-    from lichen.ledger.book import Book
+    from lichen.ledger.ports import Store
     from lichen.settings import Settings
 
 
@@ -49,20 +50,6 @@ class Erased:
         )
 
 
-class _Nobody:
-    """An upstream for steps that are opened to forget: nothing is asked of it."""
-
-    name = url = zone = model = ""
-    share: Share | None = None
-
-    async def send(self, exchange: Exchange) -> Answer:  # noqa: ARG002 (the port's signature)
-        """Nobody answers."""
-        raise UpstreamError("nothing is asked while forgetting")
-
-    async def close(self) -> None:
-        """Nothing to release."""
-
-
 class Eraser:
     """Erases what settings name; a service may run meanwhile.
 
@@ -77,47 +64,44 @@ class Eraser:
 
     def forget(self, which: Forget) -> Erased:
         """Erase everywhere, and note in the ledger that it was."""
-        with open_book(self._settings) as book:
-            erased = self._from_answers_and_steps(which, book)
-            store = _forgetful(book)
+        erased = self._from_answers_and_steps(which)
+        with closing(open_store(self._settings.ledger)) as store:
             before_us = None if which.before is None else which.before_us
             oblivion = Oblivion(which.tenant, which.contains, before_us)
-            erased.entries = store.forget(oblivion, at_us=time.time_ns() // 1000)
+            now_us = time.time_ns() // 1000
+            erased.entries = _forgetful(store).forget(oblivion, at_us=now_us)
         return erased
 
     def finish(self, which: Forget) -> Erased:
         """Erase what services had still to write, and leave no byte of all that is gone."""
-        with open_book(self._settings) as book:
-            erased = self._from_answers_and_steps(which, book)
-            _forgetful(book).seal()
+        erased = self._from_answers_and_steps(which)
+        with closing(open_store(self._settings.ledger)) as store:
+            _forgetful(store).seal()
         return erased
 
-    def _from_answers_and_steps(self, which: Forget, book: Book) -> Erased:
-        where = answers_place(self._settings)
-        is_file = "://" not in where
-        settings = self._settings
-        if is_file and not Path(where).exists():
+    def _from_answers_and_steps(self, which: Forget) -> Erased:
+        settings, where = self._settings, answers_place(self._settings)
+        if "://" not in where and not Path(where).exists():
             settings = settings.with_(cache="memory:")  # looking for answers makes no file
         with closing(open_answers(settings, self._warn)) as answers:
             erased = Erased(answers=answers.forget(which))
-            erased.shared_answers, erased.steps = asyncio.run(
-                self._from_others(which, book, answers)
-            )
+            if answers.remote is not None:
+                erased.shared_answers = asyncio.run(_from_others(answers.remote, which))
+        place = Place(self._settings.ledger)
+        for point in entry_points(group="lichen.forget"):
+            erased.steps[point.name] = point.load()(place, which)
         return erased
 
-    async def _from_others(
-        self, which: Forget, book: Book, answers: AnswerStore
-    ) -> tuple[int, dict[str, int]]:
-        layers = open_layers(self._settings, _Nobody(), book, answers, self._warn)
-        try:
-            shared = 0 if answers.remote is None else await answers.remote.forget(which)
-            return shared, layers.forget(which)
-        finally:
-            await layers.close()
+
+async def _from_others(remote: Remote, which: Forget) -> int:
+    try:
+        return await remote.forget(which)
+    finally:
+        await remote.close()
 
 
-def _forgetful(book: Book) -> Any:
-    store: Any = book.store
+def _forgetful(opened: Store) -> Any:
+    store: Any = opened
     if not hasattr(store, "forget"):
         raise InputError(f"{type(store).__name__} does not forget: its maker has to say how")
     return store

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from lichen.calls import directives
 from lichen.calls.booking import block
+from lichen.calls.coding.choosing import Coding
+from lichen.calls.coding.codecs import BodyTooLargeError
+from lichen.calls.coding.options import CodingOptions
 from lichen.calls.exchange import CREDENTIALS, Answer, Exchange
 from lichen.calls.providers.doors import DOORS, Door, enter
 from lichen.calls.providers.openai.dialect import OPENAI
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 _JSON = (b"content-type", b"application/json")
 _ANY = Door(OPENAI, "openai")
+_CODING = Coding(CodingOptions(), 64e6)
 # Tenants remembered by credential; beyond it they are hashed again.
 _TENANTS = 4096
 # A longer body is sent in pieces of this, as it is read: a slow client holds no copy of it. [byte]
@@ -69,12 +73,16 @@ class HttpRequest(Protocol):
 class Gateway:
     """Answers API requests: from the store at once, else through the pipeline.
 
-    `admission` bounds what is under way in the pipeline.
+    `admission` bounds what is under way in the pipeline; `coding` reads and writes what is
+    compressed on the wire.
     """
 
-    def __init__(self, layers: Layers, admission: Admission | None = None) -> None:
+    def __init__(
+        self, layers: Layers, admission: Admission | None = None, coding: Coding = _CODING
+    ) -> None:
         self.layers = layers
         self._admission = admission or Admission()
+        self._coding = coding
         self._onward = layers.onward
         self._tenants: dict[bytes, str] = {}
 
@@ -86,14 +94,20 @@ class Gateway:
             door = DOORS.get(request.target) or enter(request) or _ANY
         try:
             exchange = self._exchange(request, door)
+        except BodyTooLargeError as error:
+            refuse(request, 413, str(error), "body_too_large", door.dialect)
+            return None
         except InputError as error:
             refuse(request, 400, str(error), "invalid_body", door.dialect)
             return None
         hit = self.layers.at_once(exchange) if exchange.call is not None else None
         if hit is not None:
-            if len(hit[2]) > _PIECE:
-                return _in_pieces(request, *hit)
-            request.respond(*hit)
+            status, head, body = hit
+            if len(body) >= self._coding.least:
+                head, body = self._coding.answer(request.headers, head, body)
+            if len(body) > _PIECE:
+                return _in_pieces(request, status, head, body)
+            request.respond(status, head, body)
             return None
         return self._forward(request, exchange, door.dialect)
 
@@ -107,6 +121,10 @@ class Gateway:
                 wished = b"%b,%b" % (wished, value) if wished else value
             elif name == b"content-encoding":
                 plain = value.strip().lower() in (b"", b"identity")
+        metered = bool(door.kind) and request.method == b"POST"
+        if metered and not plain and (read := self._coding.read(request.headers, request.body)):
+            request.headers, request.body = read
+            plain = True
         target = request.target
         exchange = Exchange(
             request.method.decode("latin-1"),
@@ -119,8 +137,8 @@ class Gateway:
             provider=door.provider,
             gap=door.gap,
         )
-        # A compressed body is the upstream's to read; it passes, unmetered.
-        if door.kind and request.method == b"POST" and plain:
+        # A body in a coding that nobody here can read is the upstream's; it passes, unmetered.
+        if metered and plain:
             exchange.call = door.dialect.read_call(door.kind, target, request.body)
             self.layers.admit(exchange)
         return exchange
@@ -155,15 +173,7 @@ class Gateway:
             notes = [(b"x-lichen-cache", _cache_note(exchange, answer)), *notes]
         head = block([*answer.headers, *notes])
         if answer.stream is None:
-            body = answer.body
-            if len(body) <= _PIECE:
-                request.respond(answer.status, head, body)
-                return
-            self._admission.hold(len(body))
-            try:
-                await _in_pieces(request, answer.status, head, body)
-            finally:
-                self._admission.hold(-len(body))
+            await self._give(request, exchange, answer, head)
             return
         try:
             async with aclosing(answer.stream) as chunks:
@@ -178,6 +188,22 @@ class Gateway:
             request.break_off()
             return
         request.end()
+
+    async def _give(
+        self, request: HttpRequest, exchange: Exchange, answer: Answer, head: bytes
+    ) -> None:
+        """Give a whole answer, compressed where the client takes that and it is worth it."""
+        body = answer.body
+        if exchange.call is not None and len(body) >= self._coding.least:
+            head, body = self._coding.answer(request.headers, head, body)
+        if len(body) <= _PIECE:
+            request.respond(answer.status, head, body)
+            return
+        self._admission.hold(len(body))
+        try:
+            await _in_pieces(request, answer.status, head, body)
+        finally:
+            self._admission.hold(-len(body))
 
 
 def refuse(

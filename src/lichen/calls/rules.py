@@ -17,8 +17,8 @@ class RouteRule:
     "tenant" (only who paid for an answer gets it again) or "shared"; `ttl` is how long an answer
     serves [s]; `stale_if_error` how long past that, where the upstream fails [s]. `tool_calls` is
     "drop" (an answer that asks for a tool is not kept: what the tool gives may be another thing
-    next time) or "keep"; `batch` is "embeddings" where those of many callers go to the upstream as
-    one.
+    next time) or "keep"; `prompt_cache` is "auto" where prefixes may be marked for the provider to
+    keep; `batch` is "embeddings" where those of many callers go to the upstream as one.
 
     `similar` is "off", "shadow" or "on": whether a like question's answer serves, with at most a
     share `error` of wrong ones among those given [1].
@@ -37,6 +37,7 @@ class RouteRule:
     error: float = field(default=0.05, metadata=share(least=0.001, most=0.5))
     stale_if_error: float = field(default=0.0, metadata=unit(TIMES))
     tool_calls: str = field(default="drop", metadata=choices("drop", "keep"))
+    prompt_cache: str = field(default="off", metadata=choices("off", "auto"))
     batch: str = field(default="off", metadata=choices("off", "embeddings"))
 
 

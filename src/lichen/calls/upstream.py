@@ -11,6 +11,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from lichen.calls.coding.codecs import encoded
 from lichen.calls.exchange import CREDENTIALS
 from lichen.calls.hops import hop_by_hop
 from lichen.calls.line import LineLost
@@ -44,15 +45,19 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How answers come in, and who vouches for who sends them.
+    """How answers come in, how requests go out, and who vouches for the other side.
 
     Attributes:
+        coding: how a request that lichen can read is compressed, where it has at least
+            `coded_from` bytes; "identity" for not at all.
         answer: a whole answer; a longer one passes as a stream and is never held. [byte]
         authorities: a PEM file with the authorities to trust; the system's where it is empty.
     """
 
     answer: float = WHOLE
     authorities: str = ""
+    coding: str = "identity"
+    coded_from: float = 4096.0
 
 
 _USUAL = Wire()
@@ -122,19 +127,23 @@ class HttpUpstream:
             UpstreamError: it could not be reached, timed out, or spoke no HTTP.
         """
         call = exchange.call
-        head = self._head(exchange, metered=call is not None)
+        body, coded = exchange.body, b""
+        wire = self._wire
+        if wire.coding != "identity" and call is not None and len(body) >= wire.coded_from:
+            body, coded = encoded(wire.coding, body), wire.coding.encode()
+        head = self._head(exchange, len(body), coded)
         # A whole answer comes as one body, all else as a stream of chunks.
         whole = call is not None and not call.stream
         try:
-            return await self._asked(exchange, head, whole=whole)
+            return await self._asked(exchange, head, body, whole=whole)
         except (LineLost, ConnectFailed, PoolBusy) as error:
             raise self._failed(error) from error
 
-    async def _asked(self, exchange: Exchange, head: bytes, *, whole: bool) -> Answer:
+    async def _asked(self, exchange: Exchange, head: bytes, body: bytes, *, whole: bool) -> Answer:
         pool, mute = self._pool, exchange.method == "HEAD"
         line = pool.at_hand() or await pool.new()
         while True:
-            asked = line.ask(head, exchange.body, whole=whole, mute=mute)
+            asked = line.ask(head, body, whole=whole, mute=mute)
             try:
                 return await asked
             except LineLost as lost:
@@ -146,9 +155,9 @@ class HttpUpstream:
                 raise
             line = await pool.new()
 
-    def _head(self, exchange: Exchange, *, metered: bool) -> bytes:
-        """The request's line and headers."""
-        route = self._route
+    def _head(self, exchange: Exchange, size: int, coded: bytes) -> bytes:
+        """The request's line and headers, for a body of this size, in this coding if any."""
+        route, metered = self._route, exchange.call is not None
         target = exchange.target.encode("latin-1")
         kept_back = hop_by_hop(exchange.headers)
         if metered:
@@ -169,8 +178,10 @@ class HttpUpstream:
             parts.append(_PLAIN)
         if credential:
             parts.append(credential)
-        if exchange.body or exchange.method in _BODIED:
-            parts.append(b"content-length: %d\r\n" % len(exchange.body))
+        if coded:
+            parts.append(b"content-encoding: %b\r\n" % coded)
+        if size or exchange.method in _BODIED:
+            parts.append(b"content-length: %d\r\n" % size)
         parts.append(b"\r\n")
         return b"".join(parts)
 

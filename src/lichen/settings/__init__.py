@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lichen.calls.batch.options import BatchOptions
+from lichen.calls.coding.options import CodingOptions
 from lichen.calls.compress.options import CompressOptions
 from lichen.calls.gate.options import GateOptions
 from lichen.calls.holdout import HoldoutOptions
@@ -97,12 +98,16 @@ class Settings:
         "similar",
         "compress",
         "coalesce",
-        "batch",
         "lease",
+        "cascade",
+        "batch",
+        "prefix",
         "keeping",
     )
     # What turns texts into vectors, by the name of its entry point.
     embedder: str = "minilm"
+    # Bodies compressed on the wire.
+    coding: CodingOptions = field(default_factory=CodingOptions)
     compress: CompressOptions = field(default_factory=CompressOptions)
     anthropic: UpstreamOptions = field(default_factory=UpstreamOptions)
     gemini: UpstreamOptions = field(default_factory=UpstreamOptions)

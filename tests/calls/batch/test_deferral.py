@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,12 +14,17 @@ from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sqlite import SqliteDatabase
 from lichen.calls.batch.step import BatchStep
 from lichen.calls.forget import Forget
+from lichen.ledger.pricing import Pricer
+from lichen.testing.prices import FlatGrid, WattHourPerToken
+from lichen.testing.queues import sample_item
 from lichen.testing.upstreams import ScriptedUpstream, chat_answer, failed, whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from lichen.ledger.signal import GridSignal
+    from lichen.ledger.window import Window
     from lichen.testing.callers import HeardRequest, House
     from tests.calls.conftest import Build
 
@@ -105,6 +111,38 @@ async def test_what_it_used_and_spared_is_booked(opened: Open) -> None:
     assert line.figures.raw["before_at_us"] == call.figures.raw["deferred_arrived_us"]
     assert line.figures.raw["after_at_us"] == call.start_us
     assert proof.holds
+
+
+class CleanerNow:
+    """A grid of 400 g/kWh until an hour ago, and of 100 since."""
+
+    def intensity(self, zone: str, window: Window) -> GridSignal:
+        was = window.end < datetime.now(UTC) - timedelta(hours=1)
+        return FlatGrid(400.0 if was else 100.0).intensity(zone, window)
+
+
+async def test_what_ran_on_a_cleaner_grid_spared_the_difference(
+    opened: Open, tmp_path: Path
+) -> None:
+    queue = stored(tmp_path)
+    arrived_us = queue.now_us() - 3 * 3600 * 1_000_000
+    body = orjson.dumps(ASKED)
+    queue.add([sample_item(queue, "a", arrived_us=arrived_us, body=body, headers=[])])
+    queue.close()
+
+    house = await opened(pricer=Pricer(WattHourPerToken(), CleanerNow()))
+    for _ in range(200):
+        if len(house.entries) == 2:
+            break
+        await asyncio.sleep(0.05)
+    call, line = house.entries
+    assert line.saving is not None
+    spared = line.saving.footprint.operational.value.in_grams
+    took = call.figures.footprint.operational.value.in_grams
+
+    assert took == pytest.approx(17e-3 * 100)  # 17 tokens of 1 Wh each
+    assert spared == pytest.approx(17e-3 * (400 - 100))
+    assert line.saving.footprint.energy.value.amount == 0
 
 
 async def test_an_answer_is_its_callers_alone(opened: Open) -> None:
@@ -369,3 +407,28 @@ async def test_what_waits_can_be_forgotten(build: Build, tmp_path: Path) -> None
 
     assert (kept, erased) == (0, 1)
     assert after.status == 404
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        (b"/v1/messages", {"model": "claude-x", "max_tokens": 9, "messages": []}),
+        (b"/v1beta/models/gemini-x:generateContent", {"contents": []}),
+        (b"/v1/responses", {"model": "m", "input": "hello"}),
+        (b"/v1/embeddings", {"model": "m", "input": "hello"}),
+    ],
+)
+async def test_calls_of_every_provider_can_wait(
+    opened: Open, target: bytes, body: dict[str, Any]
+) -> None:
+    upstream = ScriptedUpstream(whole(b'{"any": "answer"}'))
+    house = await opened(upstream=upstream)
+
+    refused = await left(house, "never", body=body, target=target)
+    heard = await left(house, body=body, target=target)
+    answer = await fetched(house, heard)
+
+    assert (answer.status, answer.answer) == (200, b'{"any": "answer"}')
+    assert upstream.calls[0].target.encode() == target
+    assert refused.status == 400
+    assert b"is no time" in refused.answer

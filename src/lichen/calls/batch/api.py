@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
 import orjson
@@ -50,6 +50,13 @@ _PAGE = 20
 _NONE = Part(b"", "")
 
 
+class Ways(NamedTuple):
+    """How calls to a target go: by way and window [µs], and whether without a caller's key."""
+
+    way: Callable[[str, int], str]
+    keyless: Callable[[str], bool]
+
+
 class BatchApi:
     """Answers for files and batches of its own; passes on the provider's."""
 
@@ -59,9 +66,9 @@ class BatchApi:
         sender: Sender,
         keyring: Keyring,
         options: BatchOptions,
-        way: Callable[[str, int], str],
+        ways: Ways,
     ) -> None:
-        self._desk, self._sender, self._way = desk, sender, way
+        self._desk, self._sender, self._ways = desk, sender, ways
         self._keyring, self._options = keyring, options
 
     def serves(self, exchange: Exchange) -> bool:
@@ -177,7 +184,7 @@ class BatchApi:
             created_us=now_us,
             deadline_us=deadline_of(window.encode(), now_us, self._options.longest),
             headers=headers_to_text([pair for pair in kept if pair[0] != b"content-type"]),
-            needs_key=has_key and self._keyring.needed,
+            needs_key=has_key and not self._ways.keyless(endpoint),
             metadata=_metadata(asked.get("metadata")),
             files_kept_us=int(self._options.files_kept * SECOND_US),
         )
@@ -257,7 +264,7 @@ class BatchApi:
 
     async def work(self) -> None:
         """Bring batches on: each from its lines to its answers."""
-        if await self._desk.work(lambda queue: advance_all(queue, self._options, self._way)):
+        if await self._desk.work(lambda queue: advance_all(queue, self._options, self._ways.way)):
             self._sender.wake()
 
 

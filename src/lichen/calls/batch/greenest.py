@@ -124,6 +124,27 @@ class Greenest:
         raise failure
 
 
+class Zones:
+    """Plans each call by the grid on which its upstream runs."""
+
+    def __init__(
+        self, forecast: Callable[[], ForecastSource] | None, zone_of: Callable[[str], str]
+    ) -> None:
+        self._forecast, self._zone_of = forecast, zone_of
+        self._zones: dict[str, Greenest] = {}
+
+    async def plan(self, items: Sequence[Unplanned], now_us: int, room: Room) -> list[Planned]:
+        """When each item runs."""
+        by_zone: dict[str, list[Unplanned]] = {}
+        for item in items:
+            by_zone.setdefault(self._zone_of(item.target), []).append(item)
+        made: list[Planned] = []
+        for zone, some in by_zone.items():
+            planner = self._zones.setdefault(zone, Greenest(self._forecast, zone))
+            made += await planner.plan(some, now_us, room)
+        return made
+
+
 _SAFE = "the latest safe start has come"
 
 

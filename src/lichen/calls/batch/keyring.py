@@ -22,10 +22,9 @@ _NEW_S = 60.0
 
 
 class Keyring:
-    """Credentials by tenant. `needed` says that the upstream takes the caller's own."""
+    """Credentials by tenant."""
 
-    def __init__(self, *, needed: bool) -> None:
-        self.needed = needed
+    def __init__(self) -> None:
         self._wanted: set[str] = set()
         self._held: dict[str, Headers] = {}
         self._taken: dict[str, float] = {}
@@ -65,6 +64,6 @@ class Keyring:
         """Let go of a credential that the upstream refused."""
         self._held.pop(tenant, None)
 
-    def tenants(self) -> list[str] | None:
-        """Tenants whose credential is at hand; None where none is needed."""
-        return sorted(self._held) if self.needed else None
+    def tenants(self) -> list[str]:
+        """Tenants whose credential is at hand."""
+        return sorted(self._held)

@@ -21,6 +21,7 @@ from lichen.calls.exchange import Answer, Exchange, pipeline
 from lichen.calls.keeping import Keeping
 from lichen.calls.metered import Metered
 from lichen.calls.providers.doors import door_of
+from lichen.calls.upstreams import serving
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Offering:
     ) -> None:
         self._parts, self._desk, self._keyring = parts, desk, keyring
         self._late, self._options = late, options
-        self._ready = _Ready(parts.upstream)
+        self._ready = _Ready(serving(parts.upstream, "openai"))
         keeping = Keeping(parts.answers, entry_limit=parts.entry_limit)
         self._booked = pipeline([keeping], Metered(self._ready, parts.booker, parts.warn))
         self._refused: dict[str, float] = {}
@@ -144,6 +145,7 @@ class Offering:
                 item.tenant,
                 time.time_ns() // 1000,
                 directives.NO_WISHES,
+                provider=door_of(item.target.encode("latin-1")).provider,
             )
             answer = await self._parts.upstream.send(exchange)
             if answer.stream is None:

@@ -56,6 +56,7 @@ class Unplanned(NamedTuple):
     id: str
     arrived_us: int
     deadline_us: int
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +173,12 @@ class Queue:
         """Items that wait and were last planned before that time."""
         with self._db.transaction() as cursor:
             cursor.execute(
-                "SELECT id, arrived_us, deadline_us FROM deferred_items WHERE"
+                "SELECT id, arrived_us, deadline_us, target FROM deferred_items WHERE"
                 " state = 'waiting' AND way = 'call' AND planned_us < ? AND attempts = 0"
                 " ORDER BY planned_us, deadline_us LIMIT ?",
                 (before_us, most),
             )
-            return [Unplanned(i, int(a), int(d)) for i, a, d in cursor.fetchall()]
+            return [Unplanned(i, int(a), int(d), t) for i, a, d, t in cursor.fetchall()]
 
     def plan(self, planned: Iterable[tuple[str, int, str]], now_us: int) -> None:
         """Set when items run and why; those under way meanwhile stay as they are."""

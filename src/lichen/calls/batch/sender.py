@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from lichen.calls.batch.attempt import Send
     from lichen.calls.batch.desk import Desk
-    from lichen.calls.batch.greenest import Greenest
+    from lichen.calls.batch.greenest import Greenest, Zones
     from lichen.calls.batch.item import Item
     from lichen.calls.batch.keyring import Keyring
     from lichen.calls.batch.options import BatchOptions
@@ -58,7 +58,7 @@ class Sender:
         send: Send,
         *,
         keyring: Keyring,
-        greenest: Greenest,
+        greenest: Greenest | Zones,
         options: BatchOptions,
         warn: Callable[[object], None],
         told: Callable[[str], None] = lambda _step: None,

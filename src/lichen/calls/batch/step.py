@@ -14,30 +14,33 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lichen.calls.batch.api import BatchApi
+from lichen.calls.batch.api import BatchApi, Ways
 from lichen.calls.batch.database import open_database
 from lichen.calls.batch.desk import Desk, trouble
+from lichen.calls.batch.forgetting import forget_waiting
 from lichen.calls.batch.gather import Gather
-from lichen.calls.batch.greenest import Greenest
+from lichen.calls.batch.greenest import Zones
 from lichen.calls.batch.intake import Refused, item_of, wish
 from lichen.calls.batch.item import ALONE
 from lichen.calls.batch.keyring import Keyring
 from lichen.calls.batch.late import Late, note_delay
 from lichen.calls.batch.offering import Offering
 from lichen.calls.batch.pages import ROOT, Pages, failure
-from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sender import Sender
 from lichen.calls.batch.show import gauges, panels
 from lichen.calls.exchange import pipeline
 from lichen.calls.keeping import Keeping
 from lichen.calls.metered import Metered
-from lichen.ledger.errors import InputError, StoreUnavailable
+from lichen.calls.providers.doors import door_of
+from lichen.calls.upstreams import serving
+from lichen.ledger.errors import InputError, StoreUnavailable, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lichen.calls.batch.item import Item
     from lichen.calls.batch.options import BatchOptions
-    from lichen.calls.exchange import Answer, Exchange, Onward
+    from lichen.calls.exchange import Answer, Exchange, Onward, Upstream
     from lichen.calls.forget import Forget
     from lichen.calls.steps import Layers, StepParts
     from lichen.ledger.panel import Panel
@@ -59,15 +62,14 @@ class BatchStep:
 
     def __init__(self, parts: StepParts, options: BatchOptions, *, together: bool) -> None:
         self._parts, self._options = parts, options
-        keyless = bool(getattr(parts.upstream, "holds_key", False))
-        self._keyring = Keyring(needed=not keyless)
+        self._keyring = Keyring()
         self._late = Late(self._keyring)
         self.desk = Desk(parts.place.database)
         self.sender = Sender(
             self.desk,
             self._late,
             keyring=self._keyring,
-            greenest=Greenest(parts.forecast, parts.upstream.zone),
+            greenest=Zones(parts.forecast, self._zone),
             options=options,
             warn=parts.warn,
         )
@@ -78,7 +80,7 @@ class BatchStep:
         )
         self._pages = Pages(self.desk, self.sender, self._keyring)
         self._api = (
-            BatchApi(self.desk, self.sender, self._keyring, options, self._way)
+            BatchApi(self.desk, self.sender, self._keyring, options, Ways(self._way, self._keyless))
             if options.enabled == "on"
             else None
         )
@@ -114,7 +116,7 @@ class BatchStep:
         return await onward(exchange)
 
     def _look(self, exchange: Exchange) -> None:
-        if self._keyring.needed and self._keyring.see(exchange):
+        if self._keyring.see(exchange):
             self.sender.wake()
 
     def _is_asked(self, exchange: Exchange) -> bool:
@@ -134,31 +136,56 @@ class BatchStep:
         return await onward(exchange)
 
     async def _defer(self, exchange: Exchange) -> Answer:
+        dialect = door_of(exchange.target.encode("latin-1")).dialect
+        try:
+            return self._pages.waiting(await self._kept(exchange))
+        except Refused as refused:
+            return failure(refused.status, str(refused), refused.code, dialect)
+        except (StoreUnavailable, InputError) as error:
+            return failure(*trouble(error), dialect)
+
+    async def _kept(self, exchange: Exchange) -> Item:
+        """The call, once it is on disk.
+
+        Raises:
+            Refused: it cannot wait.
+            StoreUnavailable: it could not be written.
+            InputError: the ledger is in memory.
+        """
         if self._options.defer == "off":
             told = "calls do not wait here: leave out x-lichen-defer, or set LICHEN_BATCH_DEFER=on"
-            return failure(400, told, "cannot_wait")
+            raise Refused(told, "cannot_wait")
         if self.sender.counts.waiting >= self._options.queue_limit:
-            return failure(503, "too many calls wait already; send it later", "queue_full")
-        try:
-            item = item_of(
-                exchange, self.sender.now_us(), self._options, keyless=not self._keyring.needed
-            )
-            if not self.desk.durable:
-                open_database(self._parts.place.database)
-            item = replace(item, way=self._way(item.target, item.deadline_us - item.arrived_us))
-            self._keyring.take(exchange)
-            item_id = await self.desk.add(item)
-        except Refused as refused:
-            return failure(refused.status, str(refused), refused.code)
-        except (StoreUnavailable, InputError) as error:
-            return failure(*trouble(error))
+            raise Refused("too many calls wait already; send it later", "queue_full", 503)
+        keyless = self._keyless(exchange.target)
+        item = item_of(exchange, self.sender.now_us(), self._options, keyless=keyless)
+        if not self.desk.durable:
+            open_database(self._parts.place.database)
+        item = replace(item, way=self._way(item.target, item.deadline_us - item.arrived_us))
+        self._keyring.take(exchange)
+        item_id = await self.desk.add(item)
         self.sender.wake()
-        kept = item
-        if item_id != item.id:
-            # The same Idempotency-Key came before: it is that call, wherever it stands.
-            older = await self.desk.work(lambda queue: queue.get(item_id, item.tenant))
-            kept = older or replace(item, id=item_id)
-        return self._pages.waiting(kept)
+        if item_id == item.id:
+            return item
+        # The same Idempotency-Key came before: it is that call, wherever it stands.
+        older = await self.desk.work(lambda queue: queue.get(item_id, item.tenant))
+        return older or replace(item, id=item_id)
+
+    def _serving(self, target: str) -> Upstream | None:
+        """Who answers the calls of a target; None where that cannot be had just now."""
+        try:
+            return serving(self._parts.upstream, door_of(target.encode("latin-1")).provider)
+        except UpstreamError:
+            return None
+
+    def _keyless(self, target: str) -> bool:
+        """Whether calls to a target go with lichen's own credential, or with none."""
+        return bool(getattr(self._serving(target), "holds_key", False))
+
+    def _zone(self, target: str) -> str:
+        """The grid that calls to a target run on."""
+        upstream = self._serving(target) or self._parts.upstream
+        return upstream.zone
 
     def _way(self, target: str, window_us: int) -> str:
         """How a call goes that may wait so long. [µs]"""
@@ -196,7 +223,9 @@ class BatchStep:
 
     def panels(self) -> Sequence[Panel]:
         """What waits, when it runs, and why."""
-        return panels(self.sender.counts, self._plans) if self._running else []
+        counts = self.sender.counts
+        shown = counts.waiting or counts.sending or counts.ended
+        return panels(counts, self._plans) if shown else []
 
     def wrong(self) -> list[str]:
         """Whether the queue cannot be worked on."""
@@ -206,10 +235,4 @@ class BatchStep:
         """Erase calls, answers and files that are meant."""
         if not self.desk.durable:
             return 0
-        queue = Queue(open_database(self._parts.place.database))
-        try:
-            return queue.forget(
-                lambda tenant, at_us, texts: which.covers(tenant=tenant, at_us=at_us, texts=texts)
-            )
-        finally:
-            queue.close()
+        return forget_waiting(self._parts.place, which)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lichen.calls.exchange import Call
+    from lichen.calls.providers.marks import Marks
     from lichen.calls.providers.view import Path, View
     from lichen.ledger.tokens import Tokens
 
@@ -40,6 +41,11 @@ class Dialect(Protocol):
     @property
     def embeds(self) -> frozenset[str]:
         """The kinds of calls that give vectors and write no token."""
+        ...
+
+    @property
+    def marks(self) -> Marks | None:
+        """How a call says which prefix is to be kept; None where the provider keeps unasked."""
         ...
 
     def read_call(self, kind: str, target: bytes, body: bytes) -> Call:

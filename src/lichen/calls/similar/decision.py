@@ -155,6 +155,11 @@ class Decider:
             self._evidence.clear()
 
     @property
+    def certified(self) -> bool:
+        """Whether any threshold is certified: cheaper than `standing`."""
+        return self._place is not None
+
+    @property
     def standing(self) -> Standing:
         """Where it stands now."""
         evidence = self._evidence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lichen.calls.providers.anthropic import call, ending, said, told, usage, view
+from lichen.calls.providers.anthropic.marks import AnthropicMarks
 from lichen.calls.providers.view import put
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class Anthropic:
 
     name = "anthropic"
     embeds: frozenset[str] = frozenset()
+    marks = AnthropicMarks()
     canonical = staticmethod(call.canonical)
     view = staticmethod(view.view)
     with_texts = staticmethod(put)

@@ -17,6 +17,7 @@ class Gemini:
 
     name = "gemini"
     embeds: frozenset[str] = frozenset(("embed_content", "batch_embed_contents"))
+    marks = None
     canonical = staticmethod(call.canonical)
     view = staticmethod(view.view)
     with_texts = staticmethod(put)

@@ -20,6 +20,7 @@ class OpenAi:
 
     name = "openai"
     embeds = frozenset(("embeddings",))
+    marks = None
     canonical = staticmethod(call.canonical)
     view = staticmethod(view.view)
     with_texts = staticmethod(put)
