@@ -7,13 +7,18 @@ Prints the tuple for `verify.PRIOR`. Takes scipy, which tests bring along.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from benchmarks.similar.replay import ask
 from benchmarks.similar.traffic import Traffic
 from lichen.calls.similar.decision import Decider
 from lichen.calls.similar.verify import FEATURES, PRIOR
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Features that speak against a hit; all others speak for one.
 _AGAINST = {"outside", "wrong", "group wrong", "missing", "added", "asked", "length"}
@@ -35,7 +40,7 @@ def main() -> None:
     known = np.c_[np.ones(len(rows)), np.array(rows)]
     right = np.array(outcomes, float)
 
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         odds = known @ weights
         each = np.logaddexp(0, -odds) * right + np.logaddexp(0, odds) * (1 - right)
         slope = known.T @ (1 / (1 + np.exp(-odds)) - right) / len(right)

@@ -58,7 +58,9 @@ class Groups:
     def history(self, text: int) -> History:
         """How often a text's answer and its group's were right and wrong."""
         group = self.of(text)
-        return History(*self._own[text], *self._all[group], self._size[group])
+        right, wrong = self._own[text]
+        group_right, group_wrong = self._all[group]
+        return History(right, wrong, group_right, group_wrong, self._size[group])
 
     def verified(self, stored: int, asked: int, *, correct: bool) -> None:
         """Count an outcome; where the answer served, the two are of one group."""

@@ -70,10 +70,10 @@ class Traffic:
         self.labels = [(numbers[a], numbers[b], same) for a, b, same in self.pairs]
         same, joined = _Classes(len(self.texts)), _Classes(len(self.texts))
         self._join_equal(same)
-        for one, other, label in self.labels:
-            joined.join(one, other)
+        for first, second, label in self.labels:
+            joined.join(first, second)
             if label:
-                same.join(one, other)
+                same.join(first, second)
         self.classes = [same.find(n) for n in range(len(self.texts))]
         for n, found in enumerate(self.classes):
             joined.join(n, found)

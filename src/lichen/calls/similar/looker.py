@@ -16,7 +16,7 @@ from lichen.calls.similar.guards import differ
 from lichen.calls.similar.index import Index
 from lichen.calls.similar.judge import agree
 from lichen.calls.similar.kept import Kept, Question
-from lichen.calls.similar.neighbours import History
+from lichen.calls.similar.neighbours import History, Neighbour, around
 from lichen.calls.similar.verify import Verifier
 from lichen.text.nearest import small
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lichen.calls.forget import Forget
     from lichen.calls.similar.index import Match
     from lichen.calls.similar.kept import Given
+    from lichen.calls.similar.neighbours import Around
     from lichen.calls.similar.scope import Asked
     from lichen.ledger.ports import Embedder
     from lichen.text.nearest import Small
@@ -91,19 +92,25 @@ class Looker:
             return Look("too long", fits=False)
         index.embed_waiting(asked.scope, rows, embedder)
         (vector,) = embedder.embed([asked.question])
-        why = "nothing near"
-        for match in index.near(asked.scope, vector, time.time_ns() // 1000):
-            guard = apart(match.question.text, asked.question)
-            if guard is None:
-                return Look("found", match, self._features(match, asked), small(vector))
-            why = guard if why == "nothing near" else why
-        return Look(why, vector=small(vector))
+        matches = list(index.near(asked.scope, vector, time.time_ns() // 1000))
+        guards = [apart(match.question.text, asked.question) for match in matches]
+        if None not in guards:
+            why = next(filter(None, guards), "nothing near")
+            return Look(why, vector=small(vector))
+        match = matches[guards.index(None)]
+        beside = around(
+            [
+                Neighbour(match.cosine, match.question.key, guard is not None)
+                for match, guard in zip(matches, guards, strict=True)
+            ]
+        )
+        return Look("found", match, self._features(match, asked, beside), small(vector))
 
-    def _features(self, match: Match, asked: Asked) -> tuple[float, ...]:
+    def _features(self, match: Match, asked: Asked, beside: Around) -> tuple[float, ...]:
         stored = match.question
         history = History(stored.was_right, stored.was_wrong)
         return self._verifier.features(
-            stored.text, asked.question, cosine=match.cosine, history=history
+            stored.text, asked.question, cosine=match.cosine, history=history, around=beside
         )
 
     def take(self, question: Question) -> None:
