@@ -1,1 +1,1 @@
-"""Similar prompts: the error among hits, the repeats answered, the traps, and the cost."""
+"""What similar answers cost, and how often they are right."""

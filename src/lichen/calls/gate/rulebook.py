@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Source: OpenAI Help Center, "What are tokens and how to count them?"
 BYTES_PER_TOKEN = 4
 _NOTHING: Mapping[str, str] = {}
+# Characters of a question that can be answered here.
+_LONGEST_LOCAL = 160
 
 
 @dataclass(slots=True)
@@ -247,10 +249,6 @@ def _local(
     if result is None and "dates" in ready.rule.local:
         result = dates.answer_to(heard.text, ready.today)
     return None if result is None else {"result": result}
-
-
-# Characters of a question that can be answered here.
-_LONGEST_LOCAL = 160
 
 
 def _any(
