@@ -2,7 +2,8 @@
 
 With `--seeds N`, as many replays for each bound (20). With `--keep`, the runs as CSV under
 results/. With `--errors FILE`, wrong hits of the first seed at 10 % as text, to be judged by eye;
-the file holds the pairs' texts and stays outside the repository.
+the file holds the pairs' texts and stays outside the repository. With `--cost`, instead of all
+that, what a look costs (`cost.py`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ _MOST_SEEDS = 1000
 
 def main() -> None:
     args = _arguments()
+    if args.cost:
+        # It starts a whole house, which the replay does without.
+        from benchmarks.similar.cost import main_cost  # noqa: PLC0415
+
+        sys.exit(main_cost(args))
     traps, wrong = _traps()
     _cost()
     if not PAIRS.exists():
@@ -54,6 +60,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, choices=range(1, _MOST_SEEDS), metavar="N", default=20)
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--errors", type=Path)
+    parser.add_argument("--cost", action="store_true")
+    parser.add_argument("--vectors", type=Path, help="with --cost: where vectors are kept")
+    parser.add_argument("--quick", action="store_true", help="with --cost: fewer entries")
     return parser.parse_args()
 
 
