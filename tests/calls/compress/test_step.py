@@ -331,3 +331,37 @@ def test_an_answer_that_was_cut_is_a_sign() -> None:
     choice = {"index": 0, "message": {"content": "Ada"}, "finish_reason": "length"}
 
     assert signs(call, chat_answer(choices=[choice])) == ("cut",)
+
+
+async def test_what_a_client_of_anthropic_pinned_is_left_and_what_follows_is_shortened(
+    build: Build,
+) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+
+    def asked(*, pinned: bool) -> dict[str, Any]:
+        mark = {"cache_control": {"type": "ephemeral"}} if pinned else {}
+        return {
+            "model": "claude-sonnet-4-5",
+            "max_tokens": 100,
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": rows(), **mark}]},
+                {"role": "assistant", "content": "Well?"},
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": rows(50, 8)},
+                        {"type": "text", "text": "Who lives in Rome?"},
+                    ],
+                },
+            ],
+        }
+
+    # Later calls without the mark begin with the same texts, which the provider has by now.
+    for pinned in (True, False):
+        await house.ask(asked(pinned=pinned), target=b"/v1/messages")
+
+    for number in (0, 1):
+        messages = sent(house, number)
+        assert messages[0]["content"][0]["text"] == rows()
+        assert messages[2]["content"][0]["text"].startswith("<rows 50: ")
+        assert messages[2]["content"][1]["text"] == "Who lives in Rome?"
