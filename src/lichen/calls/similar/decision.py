@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 VERSION: Final = 2
 """The version of a decider's state; a state of another version is not taken up."""
 
+MARGIN: Final = 0.15
+"""What is certified is below δ by this part of it, so that an audit of the hits alone, which has
+an error of its own, finds them within δ too. [1]"""
+
 _ALARM: Final = math.log(1000)
 
 
@@ -105,7 +109,8 @@ class Decider:
         self._share = share
         self._draw = draw
         self._combiner = Combiner(prior)
-        self._evidence = Evidence(delta, confidence)
+        self._delta = delta
+        self._evidence = Evidence(delta * (1 - MARGIN), confidence)
         self._place: int | None = None
         self._hits = self._explored = self._alarms = 0
         self._alarm = 0.0
@@ -145,7 +150,7 @@ class Decider:
         """Bet on more than δ wrong among would-be hits; on a win, forget: the traffic changed."""
         if self._place is None or score < self._evidence.thresholds[self._place]:
             return
-        delta = self._evidence.delta
+        delta = self._delta
         bet = min(1.0, 0.5 / delta)
         gain = math.log1p(bet * ((0.0 if correct else 1.0) - delta))
         self._alarm = max(0.0, self._alarm) + gain
@@ -166,7 +171,7 @@ class Decider:
         place = self._place if self._place is not None else self._nearest()
         verified, wrong = evidence.counted(place)
         return Standing(
-            evidence.delta,
+            self._delta,
             1 - evidence.alpha,
             None if self._place is None else evidence.thresholds[place],
             verified,

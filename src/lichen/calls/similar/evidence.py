@@ -92,20 +92,26 @@ class Evidence:
     def certified(self) -> int | None:
         """The place of the loosest certified threshold, or None where none is.
 
-        What was certified once stays so until the evidence is cleared.
+        What was certified stays so until its bet has lost all it won, or the evidence is cleared.
         """
         found: int | None = None
         for chain, (part, share) in enumerate(_CHAINS):
             level = math.log(1 / (self.alpha * share))
             place = min(self.band(1 - self.delta * part), len(self.thresholds) - 1)
-            while place < len(self.thresholds):
-                if (chain, place) not in self._certified:
-                    if self.bet(place) < level:
-                        break
-                    self._certified.add((chain, place))
+            while place < len(self.thresholds) and self._holds(chain, place, level):
                 found = place if found is None else max(found, place)
                 place += 1
         return found
+
+    def _holds(self, chain: int, place: int, level: float) -> bool:
+        """Whether a threshold is certified in a chain: its bet reached the level, and stands."""
+        known = (chain, place) in self._certified
+        stands = self.bet(place) >= (0.0 if known else level)
+        if stands:
+            self._certified.add((chain, place))
+        else:
+            self._certified.discard((chain, place))
+        return stands
 
     def bet(self, place: int) -> float:
         """The logarithm of the bet at a threshold; far below 0 where nothing was verified."""

@@ -30,7 +30,7 @@ _TOKEN = re.compile(
         |[A-Za-z](?:\+\+|\#)
         |\.[a-z]{2,5}\b)
       |(?P<number>\d[\d,]*(?:[.:]\d+)*)(?P<suffix>(?:st|nd|rd|th)\b|[A-Za-z]+\d*\b)?
-      |(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*\d*)
+      |(?P<word>[^\W\d_]+\d\w*|[^\W\d_]+(?:['’][^\W\d_]+)*)
       |(?P<sign>[$€£₹¥%°]|[-+*/=<>!&|^~]+|[?!.;:,])""",
     re.VERBOSE,
 )
@@ -137,7 +137,7 @@ class _Reader:
             self._count()
         if token[0].isupper():
             self._name(token, low)
-        if token[-1].isdigit():
+        if not token.isalpha() and any(char.isdigit() for char in token):
             self._facts.code.add(low)
         if self._negated and low not in self._common and not _negation(found):
             self._facts.scopes.append(stem(low))
@@ -166,7 +166,8 @@ class _Reader:
 
     def _name(self, token: str, low: str) -> None:
         """Note a capitalised word that does not open a sentence, an acronym, or a dated May."""
-        acronym = len(token) > 1 and token[1].isupper()
+        # Initials too, such as George H. and George W.; but not "I" and "A".
+        acronym = token.isupper() and low not in self._common
         if low in _MAY and not self._opening:
             self._facts.marks["date"].append(low[:3])
         elif (acronym or not self._opening) and low not in self._common:

@@ -193,7 +193,9 @@ def _unnamed(one: Facts, other: Facts) -> bool:
     held = set(one.marks.get("class", ())) & values
     joined = "".join(other.words)
     return any(
-        _root(name) not in stems and name not in joined and not _aliased(name, held)
+        _root(name) not in stems
+        and not (len(name) > _NEAR and name in joined)
+        and not _aliased(name, held)
         for name in missing
     )
 
