@@ -28,7 +28,7 @@ docs: $(VENV)/.test ## build the site into site/
 	@$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.test ## every benchmark, each with its table and ratio
-	@for b in tokens meter ledger gateway tenants local plan forecast deferred weight; do $(BIN)/python -m benchmarks.$$b || exit 1; done
+	@for b in tokens meter ledger gateway gate tenants local plan forecast deferred weight; do $(BIN)/python -m benchmarks.$$b || exit 1; done
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) site dist

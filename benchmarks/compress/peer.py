@@ -12,16 +12,20 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import TextIO
 
 Shorten = Callable[[str, str], str]
 
 
 def headroom() -> Shorten:
-    """headroom-ai, as its own `compress` does by default, the text a tool's result."""
+    """headroom-ai, as its own `compress` does by default, the text the result of a query.
+
+    It leaves what a tool called "read" gives alone, so the tool is called otherwise.
+    """
     from headroom import compress  # type: ignore[import-not-found] # noqa: PLC0415
 
     def shorten(text: str, question: str) -> str:
-        call = {"id": "c1", "type": "function", "function": {"name": "read", "arguments": "{}"}}
+        call = {"id": "c1", "type": "function", "function": {"name": "query", "arguments": "{}"}}
         made = compress(
             [
                 {"role": "user", "content": question},
@@ -52,7 +56,7 @@ def toon_format() -> Shorten:
 PEERS = {"headroom": headroom, "toons": toons, "toon_format": toon_format}
 
 
-def main() -> None:
+def main(out: TextIO) -> None:
     cases = json.load(sys.stdin)
     shorten = PEERS[sys.argv[1]]()
     shorten(*cases[0])  # the first call loads what it needs
@@ -64,9 +68,9 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001 (a peer's failure is a result)
             short = f"failed: {error}"
         made.append((short, time.perf_counter() - begun))
-    json.dump(made, sys.__stdout__)
+    json.dump(made, out)
 
 
 if __name__ == "__main__":
-    real, sys.stdout = sys.stdout, sys.stderr  # a peer that prints must not break the answer
-    main()
+    answer, sys.stdout = sys.stdout, sys.stderr  # a peer that prints must not break the answer
+    main(answer)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lichen import assemble
-from lichen.calls.joint import ALL, NOTHING, TAIL, Situation, decide
+from lichen.calls.joint import ALL, NOTHING, TAIL, Situation, decide, situation_of
+from lichen.calls.providers.anthropic.dialect import ANTHROPIC
 from lichen.calls.providers.prices import Price, price_of, prices
 from lichen.ledger.tokens import Tokens
 from lichen.settings import load
@@ -34,6 +36,21 @@ def known(provider: str, model: str, read: int = 0) -> Price:
 HAIKU = known("anthropic", "claude-haiku-4-5-20251001")
 FLASH = known("gemini", "gemini-2.5-flash")
 MINI = known("openai", "gpt-4o-mini-2024-07-18")
+
+
+def test_a_call_tells_what_of_it_is_prefix_and_what_is_tail() -> None:
+    turns = [
+        {"role": "user", "content": "a" * 400},
+        {"role": "assistant", "content": "b" * 400},
+        {"role": "user", "content": "c" * 80},
+    ]
+    fields = {"system": "s" * 4000, "max_tokens": 50, "messages": turns}
+    call = ANTHROPIC.read_call("messages", b"/v1/messages", orjson.dumps(fields))
+
+    told = situation_of(call, held=0.5, can_wait=True)
+
+    assert (told.prefix, told.tail, told.written) == (1200, 20, 50)
+    assert (told.marks, told.held, told.can_wait) == (True, 0.5, True)
 
 
 def test_a_warm_prefix_is_kept_and_not_shortened() -> None:

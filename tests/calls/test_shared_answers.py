@@ -13,7 +13,8 @@ import redis
 from lichen.calls.forget import Forget
 from lichen.calls.framing import framed
 from lichen.calls.shared.link import Away, Link
-from lichen.calls.shared.redis_answers import RedisAnswers, name_of
+from lichen.calls.shared.names import answer_name
+from lichen.calls.shared.redis_answers import RedisAnswers
 from lichen.calls.stored import Stored
 from lichen.ledger.errors import InputError, StoreUnavailable
 from lichen.testing.redis import RedisServer, find_redis
@@ -127,7 +128,7 @@ async def test_what_is_no_answer_of_ours_is_never_given(
 ) -> None:
     stored = answer(1, b'{"a": 1}')
     with redis.Redis.from_url(redis_server.url) as raw:
-        raw.set(name_of(stored.key), change(framed(stored)))
+        raw.set(answer_name(stored.key), change(framed(stored)))
 
     async with sharing(redis_server, warned) as answers:
         found = await answers.fetch(stored.key)
@@ -288,6 +289,46 @@ async def test_what_is_to_be_forgotten_is_erased_and_the_rest_stays(
     assert erased == 100
     assert of_one == 100
     assert left == [n for n in range(300) if n % 3 and n % 2 == 0]
+
+
+@pytest.mark.parametrize(
+    ("which", "left"), [(Forget(tenant="t1"), ["t2"]), (Forget(contains="x"), [])]
+)
+async def test_logs_of_indexes_are_forgotten_with_their_tenant_or_all(
+    redis_server: RedisServer, warned: list[str], which: Forget, left: list[str]
+) -> None:
+    async with sharing(redis_server, warned) as answers:
+        index = answers.index("similar", ttl=60)
+        for tenant in ("t1", "t2"):
+            await index.append(tenant, b"k", b"v")
+
+        await answers.forget(which)
+
+        assert [tenant for tenant in ("t1", "t2") if (await index.follow(tenant))[1]] == left
+
+
+def test_a_link_begins_anew_in_another_event_loop(
+    redis_server: RedisServer, warned: list[str]
+) -> None:
+    answers = RedisAnswers(Link(redis_server.url, timeout=2, warn=warned.append))
+    stored = answer(1)
+
+    async def keep() -> None:
+        await kept(answers, stored)
+        await answers.close()
+
+    async def find() -> Stored | None:
+        found = await answers.fetch(stored.key)
+        await answers.close()
+        return found
+
+    answers.put(stored)  # outside of any loop: not shared, and no error
+    asyncio.run(keep())
+    found = [asyncio.run(find()) for _ in range(2)]
+
+    assert found == [stored, stored]
+    assert answers.gauges()["lichen_shared_cache_unshared"] == 1
+    assert warned == []
 
 
 async def test_forgetting_says_so_where_the_server_is_away(

@@ -14,10 +14,12 @@ from anthropic import Anthropic, AsyncAnthropic
 from lichen.ledger.tokens import Tokens
 from lichen.testing.anthropic_answers import (
     ERROR,
+    anthropic_answer,
     asked_tool,
     event_frame,
     message,
     message_frames,
+    message_object,
     message_usage,
 )
 from lichen.testing.provider import by_kind, usual
@@ -28,7 +30,7 @@ from lichen.testing.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lichen.testing.provider import ScriptedProvider
+    from lichen.testing.provider import Received, ScriptedProvider
 
 KEY = "sk-ant-secret-of-the-user"
 EVENTS = (("content-type", "text/event-stream"),)
@@ -38,6 +40,7 @@ WEATHER: Any = {
     "description": "The weather in a city",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
 }
+BATCH: dict[str, Any] = anthropic_answer("/v1/messages/batches", {}, "")[0]
 # The client has no argument for it: newer models take none.
 COLD = {"temperature": 0}
 
@@ -233,6 +236,27 @@ def test_tokens_are_counted_and_batches_made_without_an_entry_for_a_call(
     assert batch.processing_status == "in_progress"
     [entry] = until(lambda: [e for e in service.entries() if e.figures.name == "other"])
     assert entry.figures.gaps == ("batch-answered-later",)
+
+
+def test_the_results_of_a_batch_pass_line_by_line(
+    claude: Anthropic, upstream: ScriptedProvider, service: RunningService
+) -> None:
+    result = {"type": "succeeded", "message": message_object("Hello.")}
+    line = json.dumps({"custom_id": "a", "result": result}).encode() + b"\n"
+    where = f"{service.url}/v1/messages/batches/msgbatch_1/results"
+    ended = {**BATCH, "processing_status": "ended", "results_url": where}
+
+    def script(call: Received) -> Reply:
+        if call.target.endswith("/results"):
+            return Reply(headers=(("content-type", "application/x-jsonl"),), chunks=(line, line))
+        return Reply(chunks=(json.dumps(ended).encode(),))
+
+    upstream.script = script
+
+    results = list(claude.messages.batches.results("msgbatch_1"))
+
+    assert [one.result.type for one in results] == ["succeeded", "succeeded"]
+    assert upstream.calls[-1].target == "/v1/messages/batches/msgbatch_1/results"
 
 
 def test_the_clients_own_list_of_models_is_asked_of_anthropic(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,12 @@ from lichen.calls.batch.item import State
 from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sqlite import SqliteDatabase
 from lichen.testing.deferring import Counted, Killed, fetch, leave
+from lichen.testing.postgres import PostgresServer, find_programs
 from lichen.testing.queues import sample_item
 from lichen.testing.service import RunningService
 from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
-    from lichen.testing.postgres import PostgresServer
     from lichen.testing.provider import ScriptedProvider
     from tests.end_to_end.conftest import Serve
 
@@ -35,6 +36,12 @@ def marked(ledger: Path) -> set[str]:
             return {row[0] for row in cursor.fetchall()}
     finally:
         queue.close()
+
+
+def page_with(service: RunningService, words: str) -> str:
+    """The dashboard, once it says that; empty before."""
+    page = service.get("/")[1]
+    return page if words in page else ""
 
 
 @pytest.mark.parametrize("nth", [1, 2, 5])
@@ -114,3 +121,45 @@ def test_two_services_on_one_postgresql_send_each_call_once(
     assert counted.sent.keys() == set(keys) | more.keys()
     assert {key for key, many in counted.sent.items() if many > 1} <= told
     assert not told & set(keys)
+
+
+@pytest.mark.postgres
+def test_a_postgresql_that_is_restarted_under_load_loses_no_call(
+    tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    programs = find_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    counted = Counted(upstream)
+    keys = [f"call {n}" for n in range(150)]
+
+    with (
+        PostgresServer(programs) as server,
+        RunningService(
+            tmp_path, upstream=upstream.url, ledger=server.dsn, environ=QUICK
+        ) as service,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        leaving = pool.submit(leave, service, keys, within="1h")
+        until(lambda: counted.sent)
+        server.stop()
+        server.start()
+        left = leaving.result()
+        answers = fetch(service, left)
+
+    told = {key for key in keys if "x-lichen-maybe-sent-twice" in answers[key].headers}
+    assert counted.sent.keys() == set(keys)
+    assert {key for key, many in counted.sent.items() if many > 1} <= told
+
+
+def test_the_dashboard_shows_what_waits(serve: Serve, upstream: ScriptedProvider) -> None:
+    service = serve(environ={**QUICK, "LICHEN_BATCH_REQUESTS_PER_MINUTE": "1"})
+
+    left = leave(service, ["one", "two", "three", "four"], within="1h")
+    page = until(lambda: page_with(service, "Calls that wait"))
+    metrics = service.get("/metrics")[1]
+
+    assert len(left) == 4
+    assert "being sent" in page
+    assert "lichen_deferred_waiting_calls" in metrics
+    assert upstream.url

@@ -19,8 +19,9 @@ from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from lichen.testing.provider import ScriptedProvider
+    from lichen.testing.provider import Received, ScriptedProvider
 
 KEY = "AIza-secret-of-the-user"
 MODEL = "gemini-2.5-flash"
@@ -280,6 +281,32 @@ def test_what_the_client_asks_beside_goes_to_gemini_too(
 
     targets = [call.target.partition("?")[0] for call in upstream.calls]
     assert targets == ["/v1/models", "/v1/files"]
+
+
+def test_a_file_is_uploaded_and_a_batch_is_made(
+    gemini: genai.Client, upstream: ScriptedProvider, tmp_path: Path
+) -> None:
+    def script(call: Received) -> Reply:
+        if "batchGenerateContent" in call.target:
+            made = {"name": "batches/1", "metadata": {"state": "BATCH_STATE_PENDING"}}
+            return Reply(chunks=(json.dumps(made).encode(),))
+        if "upload_id" in call.target:
+            told = (("content-type", "application/json"), ("x-goog-upload-status", "final"))
+            return Reply(headers=told, chunks=(b'{"file": {"name": "files/1"}}',))
+        where = f"{upstream.url}/upload/v1/files?upload_id=1"
+        return Reply(headers=(("x-goog-upload-url", where),), chunks=(b"{}",))
+
+    upstream.script = script
+    report = tmp_path / "report.txt"
+    report.write_text("Lichens live on almost nothing.")
+    asked: Any = [{"contents": [{"parts": [{"text": "x"}]}]}]
+
+    uploaded = gemini.files.upload(file=str(report))
+    batch = gemini.batches.create(model=MODEL, src=asked)
+
+    assert uploaded.name == "files/1"
+    assert batch.name == "batches/1"
+    assert upstream.calls[1].body == b"Lichens live on almost nothing."
 
 
 def test_a_base_url_may_name_the_provider(

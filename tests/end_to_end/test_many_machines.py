@@ -221,3 +221,24 @@ def test_databases_that_crash_and_come_back_under_load_fail_no_call_and_lose_no_
         assert service.said.count("is back") == 1
         assert redis_server.password not in service.said
         assert postgres.password not in service.said
+
+
+def test_a_service_starts_without_its_redis_and_takes_it_up_when_it_is_there(
+    serve_two: ServeTwo, redis_server: RedisServer
+) -> None:
+    redis_server.kill()
+
+    one, other = serve_two()
+    asked = question()
+    alone = [ask(one, asked)[0], ask(one, asked)[0], ask(other, asked)[0]]
+    ready = [service.get("/readyz")[0] for service in (one, other)]
+    redis_server.start()
+    until(lambda: is_up(one) and is_up(other))
+    asked = question()
+    together = [ask(one, asked)[0], ask(other, asked)[0]]
+
+    assert alone == ["miss", "hit", "miss"]
+    assert ready == [200, 200]
+    assert together[0] == "miss"
+    # Still on its way to Redis, or there.
+    assert together[1] in {"coalesced", "hit"}

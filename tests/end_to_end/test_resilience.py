@@ -265,6 +265,46 @@ def test_a_key_of_the_client_s_never_goes_to_a_fallback_that_has_none(
     assert "sk-mine" not in str(call.headers) + service.said
 
 
+def test_each_provider_has_a_fallback_of_its_own_with_its_own_key_header(
+    serve: Serve, other: ScriptedProvider
+) -> None:
+    said = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-other",
+        "content": [{"type": "text", "text": "Hello."}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 9, "output_tokens": 3},
+    }
+    headers = (("content-type", "application/json"),)
+    other.script = lambda _: Reply(headers=headers, chunks=(json.dumps(said).encode(),))
+    service = serve(
+        environ={
+            **QUICK,
+            "LICHEN_ANTHROPIC_UPSTREAM": f"http://127.0.0.1:{closed_port()}",
+            "LICHEN_ANTHROPIC_FALLBACK": other.url,
+            "LICHEN_ANTHROPIC_FALLBACK_KEY": "sk-other",
+            "LICHEN_ANTHROPIC_FALLBACK_ZONE": "SE-SE3",
+            "LICHEN_ANTHROPIC_FALLBACK_MODELS": "claude-*=claude-other",
+        }
+    )
+    asked = {"model": "claude-mine", "max_tokens": 9, "messages": question()["messages"]}
+    posting = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+
+    key = {"x-api-key": "sk-mine", "anthropic-version": "2023-06-01"}
+    posting.request("POST", "/v1/messages", json.dumps(asked), key)
+    heard = posting.getresponse()
+
+    assert (heard.status, heard.headers["x-lichen-upstream"]) == (200, "fallback")
+    [call] = other.calls
+    assert call.header("x-api-key") == "sk-other"
+    assert json.loads(call.body)["model"] == "claude-other"
+    assert service.booked("claude-other").figures.zone == "SE-SE3"
+    assert metric(service, "lichen_upstream_fallbacks") == 1
+    posting.close()
+
+
 def test_an_answer_that_is_slow_to_begin_is_the_fallback_s_where_that_is_asked_for(
     serve: Serve, connect: Connect, upstream: ScriptedProvider, other: ScriptedProvider
 ) -> None:

@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lichen.calls.exchange import Upstream
+    from lichen.calls.resilience.options import ResilienceOptions
     from lichen.calls.resilience.resilient import Resilient
     from lichen.calls.resilience.standby import Standby
-    from lichen.calls.upstreams import Upstreams
+    from lichen.calls.upstream import Key
+    from lichen.calls.upstreams import UpstreamOptions, Upstreams
     from lichen.settings import Settings
 
 _WORLD = "WORLD"
 
 
-def open_upstreams(settings: Settings, first: Upstream) -> Upstreams:
+def open_upstreams(
+    settings: Settings, first: Upstream, warn: Callable[[object], None]
+) -> Upstreams:
     """The first upstream, and those of the other providers, which are opened when they are asked.
 
     Raises:
@@ -28,15 +32,15 @@ def open_upstreams(settings: Settings, first: Upstream) -> Upstreams:
     from lichen.calls.providers.addresses import PROVIDERS  # noqa: PLC0415 (put together here)
     from lichen.calls.upstreams import Upstreams  # noqa: PLC0415
 
-    others = {name: partial(_of_provider, settings, name) for name in PROVIDERS}
+    others = {name: partial(_of_provider, settings, name, warn) for name in PROVIDERS}
     for name, open_one in others.items():
         if getattr(settings, name).upstream:
             open_one()  # what is wrong with it is said at the start
     return Upstreams(first, others)
 
 
-def _of_provider(settings: Settings, name: str) -> Resilient:
-    """A provider's own service, or where the settings say it is; it has no other in its place."""
+def _of_provider(settings: Settings, name: str, warn: Callable[[object], None]) -> Resilient:
+    """A provider's own service, or where the settings say it is."""
     from lichen.calls.providers.addresses import PROVIDERS  # noqa: PLC0415 (put together here)
     from lichen.calls.upstream import HttpUpstream, Key  # noqa: PLC0415
 
@@ -47,7 +51,9 @@ def _of_provider(settings: Settings, name: str) -> Resilient:
         key=Key(told.key, at.header, f"LICHEN_{name.upper()}_UPSTREAM"),
         **_how(settings),
     )
-    return _around(settings, upstream, shares_key=bool(told.key))
+    key = Key(told.fallback_key, at.header, f"LICHEN_{name.upper()}_FALLBACK")
+    standby = _standby(settings, told, key, warn)
+    return _around(settings, upstream, standby, shares_key=bool(told.key))
 
 
 def open_http(settings: Settings, url: str, warn: Callable[[object], None]) -> Resilient:
@@ -56,18 +62,31 @@ def open_http(settings: Settings, url: str, warn: Callable[[object], None]) -> R
     Raises:
         InputError: a URL, a key, the authorities or the map of models make no sense.
     """
+    from lichen.calls.upstream import HttpUpstream  # noqa: PLC0415 (put together here)
+
+    zone = settings.upstream_zone or _WORLD
+    upstream = HttpUpstream(url, zone=zone, key=settings.upstream_key, **_how(settings))
+    told = settings.resilience
+    standby = _standby(settings, told, told.fallback_key, warn)
+    return _around(settings, upstream, standby, shares_key=bool(settings.upstream_key))
+
+
+def _standby(
+    settings: Settings,
+    told: ResilienceOptions | UpstreamOptions,
+    key: Key | str,
+    warn: Callable[[object], None],
+) -> Standby | None:
+    """Who is asked while an upstream fails; None where nobody is."""
     from lichen.calls.resilience.standby import Standby, read_models  # noqa: PLC0415
     from lichen.calls.upstream import HttpUpstream  # noqa: PLC0415 (put together here)
 
-    told, how = settings.resilience, _how(settings)
-    zone = settings.upstream_zone or _WORLD
-    upstream = HttpUpstream(url, zone=zone, key=settings.upstream_key, **how)
-    standby = None
-    if told.fallback:
-        zone, key = told.fallback_zone or _WORLD, told.fallback_key
-        other = HttpUpstream(told.fallback, zone=zone, key=key, **how)
-        standby = Standby(other, read_models(told.fallback_models), warn)
-    return _around(settings, upstream, standby, shares_key=bool(settings.upstream_key))
+    if not told.fallback:
+        return None
+    zone = told.fallback_zone or _WORLD
+    url = told.fallback.rstrip("/").removesuffix("/v1beta")
+    other = HttpUpstream(url, zone=zone, key=key, **_how(settings))
+    return Standby(other, read_models(told.fallback_models), warn)
 
 
 def _how(settings: Settings) -> dict[str, Any]:

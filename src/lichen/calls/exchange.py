@@ -59,7 +59,6 @@ class Stream(Protocol):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Itself."""
-        ...
 
     def __anext__(self) -> Awaitable[bytes]:
         """The next chunk.
@@ -68,11 +67,9 @@ class Stream(Protocol):
             StopAsyncIteration: the answer has come to its end.
             UpstreamError: it broke off.
         """
-        ...
 
     def aclose(self) -> Awaitable[object]:
         """Read no more, and let go of what it holds, even where nothing was read yet."""
-        ...
 
 
 @dataclass(slots=True)
@@ -231,7 +228,6 @@ class Step(Protocol):
         Raises:
             UpstreamError: no answer could be had.
         """
-        ...
 
 
 class Share(Protocol):
@@ -242,11 +238,9 @@ class Share(Protocol):
 
     def begin(self) -> object:
         """A call begins; what comes back belongs to `end`."""
-        ...
 
     def end(self, begun: object) -> tuple[CallReading, float] | None:
         """The call's energy, and its CPU time [s]; None where it could not be measured."""
-        ...
 
 
 class Upstream(Protocol):
@@ -261,27 +255,22 @@ class Upstream(Protocol):
     @property
     def name(self) -> str:
         """What tells it from others for good, where its URL does not."""
-        ...
 
     @property
     def url(self) -> str:
         """Where it is."""
-        ...
 
     @property
     def zone(self) -> str:
         """Where it runs."""
-        ...
 
     @property
     def model(self) -> str:
         """What answers every call; empty where a call says."""
-        ...
 
     @property
     def share(self) -> Share | None:
         """What measures a call's part of its energy, where that can be done here."""
-        ...
 
     async def send(self, exchange: Exchange) -> Answer:
         """The upstream's answer, whatever its status.
@@ -289,11 +278,9 @@ class Upstream(Protocol):
         Raises:
             UpstreamError: it could not be reached, timed out or broke off.
         """
-        ...
 
     async def close(self) -> None:
         """Release connections and processes."""
-        ...
 
 
 def pipeline(steps: Sequence[Step], innermost: Onward) -> Onward:

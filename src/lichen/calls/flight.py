@@ -30,7 +30,7 @@ class Flight:
     def __init__(self, exchange: Exchange, onward: Onward, limit: float) -> None:
         self.answer: Answer | None = None
         self.joinable = True
-        self._failure: BaseException | None = None
+        self._failure: UpstreamError | None = None
         self._limit = limit
         self._chunks: list[bytes] = []
         self._first = 0  # the place of the first chunk still held
@@ -54,7 +54,8 @@ class Flight:
                         if self._held > self._limit:
                             await self._make_room()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (every reader raises it)
-            self._failure = error
+            # Without its traceback, whose frames would hold this flight in a circle.
+            self._failure = _failure(error)
         finally:
             self._ended = True
             self.joinable = False

@@ -26,13 +26,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from lichen.ledger.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from lichen.calls.exchange import Call
     from lichen.calls.providers.prices import Price
 
     # Energy of a call of these tokens. [Wh]
@@ -41,6 +44,11 @@ if TYPE_CHECKING:
 NOTHING, TAIL, ALL = "nothing", "tail", "all"
 # Of the prefixes that a provider would hold, how many a batch finds: the low end of what is told.
 _FOUND_BY_BATCH = 0.3
+# One token of English text is about four bytes.
+# Source: OpenAI Help Center, "What are tokens and how to count them?"
+_BYTES_PER_TOKEN = 4
+# What an answer is taken to have where the call sets no bound. [token]
+_WRITTEN = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,26 @@ class Decision:
     def best(self) -> Way:
         """The way to take."""
         return self.ways[0]
+
+
+def situation_of(call: Call, **known: Any) -> Situation:
+    """What a call itself tells: its last turn is the tail, all before it the prefix.
+
+    `known` are the fields of a `Situation` that a call cannot tell, such as `held` and `can_wait`.
+    Tokens are estimated by bytes.
+    """
+    seen = call.dialect.view(call)
+    last = seen.turns[-1].texts if seen.turns else ()
+    tail = sum(len(text.text.encode(errors="replace")) for text in last)
+    all_of_it = len(orjson.dumps(seen.tools)) if seen.tools else 0
+    all_of_it += sum(len(text.text.encode(errors="replace")) for text in seen.texts)
+    told = {
+        "prefix": (all_of_it - tail) // _BYTES_PER_TOKEN,
+        "tail": max(1, tail // _BYTES_PER_TOKEN),
+        "written": seen.limit or _WRITTEN,
+        "marks": call.dialect.marks is not None,
+    }
+    return Situation(**{**told, **known})
 
 
 def decide(call: Situation, price: Price | None, energy: Energy) -> Decision:

@@ -8,6 +8,7 @@ never kept; answers that ask for a tool are where a rule says so.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lichen.calls.booking import origin_of
@@ -72,7 +73,9 @@ class Keeping:
             and not forbids_keeping(exchange, answer)
         ):
             if answer.stream is not None:
-                answer.stream = _Recorded(answer.stream, self, exchange, answer)
+                # Without its stream, which would hold it in a circle that only the collector ends.
+                plain = replace(answer, stream=None)
+                answer.stream = _Recorded(answer.stream, self, exchange, plain)
             elif answer.record.sound:
                 self.keep(exchange, answer, answer.body)
         return answer

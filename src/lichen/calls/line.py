@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import httptools
 
@@ -75,7 +75,7 @@ class Line(asyncio.Protocol):
 
     def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self._owner, self._loop = owner, loop
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._asked: asyncio.Future[Answer] | None = None
         self._body: Body | None = None
         self._parts: list[bytes] = []
@@ -264,6 +264,8 @@ class Line(asyncio.Protocol):
         else:
             self.fail("it closed the connection" if exc is None else str(exc) or repr(exc))
         self._owner.gone(self)
+        # It holds this line, and would until the collector comes.
+        self._parser = None
 
     # The end.
 

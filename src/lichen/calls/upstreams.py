@@ -5,6 +5,7 @@ Each is opened when its first call comes, so that nobody need set up what they d
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,17 +17,24 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Answer, Exchange, Share, Upstream
 
+_ZONE = zone()
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamOptions:
     """Where a provider's calls go, with which key instead of the clients' own, on which grid.
 
-    Without an `upstream` they go to the provider itself.
+    Without an `upstream` they go to the provider itself. `fallback` is asked while that one fails;
+    it has a key, a zone and a map of models of its own, as in `[resilience]`.
     """
 
     upstream: str = ""
     key: str = field(default="", repr=False)
-    zone: str = field(default="", metadata=zone())
+    zone: str = field(default="", metadata=_ZONE)
+    fallback: str = ""
+    fallback_key: str = field(default="", repr=False)
+    fallback_zone: str = field(default="", metadata=_ZONE)
+    fallback_models: str = ""
 
 
 class Upstreams:
@@ -95,6 +103,14 @@ class Upstreams:
             UpstreamError: it could not be had.
         """
         return await self.of(exchange.provider).send(exchange)
+
+    def gauges(self) -> Mapping[str, float]:
+        """What was done about those that failed, summed over all that were opened."""
+        summed: Counter[str] = Counter()
+        for upstream in (self.first, *self._open.values()):
+            if (gauges := getattr(upstream, "gauges", None)) is not None:
+                summed.update(gauges())
+        return summed
 
     async def close(self) -> None:
         """Release all that were opened."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from lichen.cli.checkup_cache import cache
 from lichen.cli.checkup_green import executors, forecasts, settlements
 from lichen.cli.reading import shown
 from lichen.cli.row import Row
@@ -40,7 +41,7 @@ def checkup(settings: Settings) -> Iterator[Row]:
     """All checks in the order a reader asks: the book, what reads E, what reads I, who answers."""
     checks: tuple[Callable[[Settings], Iterator[Row]], ...] = (
         _ledger,
-        _cache,
+        cache,
         _meters,
         _zone,
         _trace,

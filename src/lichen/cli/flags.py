@@ -103,9 +103,10 @@ FLAGS: dict[str, Flag] = {
     ),
     "ttl": Flag("TIME", "1d", "How long a stored answer serves: 90s, 2h, 7d."),
     "cache": Flag(
-        "FILE|memory:",
+        "FILE|memory:|URL",
         "beside the ledger",
-        "Where answers are stored; memory: forgets them at the end.",
+        "Where answers are stored; memory: forgets them at the end, redis://... shares them with "
+        "other services (LICHEN_CACHE keeps its password to yourself).",
     ),
     "cache_size": Flag("SIZE", "256MB", "Most bytes of stored answers; the oldest go first."),
     "cache_entry_limit": Flag("SIZE", "8MB", "A larger answer is not stored."),

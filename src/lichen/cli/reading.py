@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from lichen.calls.similar.seen import Learnt, learnt
 from lichen.cli import naming
 from lichen.ledger.dry import DrySums, dry_runs
 from lichen.ledger.entry import TRIAL
@@ -62,6 +63,7 @@ class Report:
     entries: tuple[Entry, ...] = ()
     trials: Sequence[Trial] = ()
     dry: Mapping[str, DrySums] = field(default_factory=dict)
+    similar: Sequence[Learnt] = ()
 
     @property
     def calls(self) -> float:
@@ -126,6 +128,7 @@ def read(where: str, span: Span, newest: int = 0) -> Report:
             tuple(islice(entries, newest)),
             trials(sums),
             dry_runs(sums),
+            () if ":" in where else tuple(learnt(Path(f"{where}.similar"))),
         )
 
 

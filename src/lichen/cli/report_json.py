@@ -38,6 +38,7 @@ def plain_report(found: Report, by: tuple[str, ...]) -> Plain:
             {"name": name, "calls": sums.n, "would_have_avoided_j": plain.estimate(sums.energy)}
             for name, sums in found.dry.items()
         ],
+        "similar": [each._asdict() for each in found.similar],
         "gaps": _gaps(found),
         "entries": [plain.entry(entry) for entry in found.entries],
     }

@@ -145,6 +145,23 @@ def dry_run(found: Report, console: Console) -> Iterator[RenderableType]:
     yield fitted(console, made)
 
 
+def similar(found: Report, console: Console) -> Iterator[RenderableType]:
+    """What deciders on similar questions gave or would have given, and their measured error."""
+    if not found.similar:
+        return
+    heads = ("model", "asked error", "would answer", "given", "verified", "wrong")
+    made = table(*heads, right=(1, 2, 3, 4, 5))
+    for each in found.similar:
+        asked = f"{100 * each.delta:g} %"
+        counts = (each.would, each.given, each.checked, each.wrong)
+        made.add_row(Held(clean(each.model or "any")), asked, *map(count, counts))
+    yield ""
+    yield title("Similar questions", "since the first; shadow mode answers nothing")
+    yield fitted(console, made)
+    for each in found.similar:
+        yield sentence(f"{clean(each.model or 'any')}: {each.says}.")
+
+
 def withheld(found: Report) -> Iterator[RenderableType]:
     """How many hits the policy for sampled calls left out."""
     line = found.withheld

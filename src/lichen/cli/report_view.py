@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lichen.cli.reading import shown
-from lichen.cli.report_tables import TABLES, dry_run, entries, gaps, held_out, withheld
+from lichen.cli.report_tables import TABLES, dry_run, entries, gaps, held_out, similar, withheld
 from lichen.cli.screen import Held, bar, clean, figure, fitted, sentence, table, title, width_of
 from lichen.ledger.show import count, quantity
 
@@ -46,6 +46,7 @@ def draw(found: Report, by: tuple[str, ...], console: Console) -> Iterator[Rende
         yield from TABLES[name](found, console)
     yield from held_out(found, console)
     yield from dry_run(found, console)
+    yield from similar(found, console)
     yield from withheld(found)
     yield from gaps(found)
     yield from entries(found, console)

@@ -145,6 +145,7 @@ def _announce(settings: Settings, port: int, parts: Parts) -> None:
     lines = [
         f"lichen listens on {base}{' and every other address of this machine' * anywhere}",
         f"  your code:  OPENAI_BASE_URL={base}/v1",
+        f"              or ANTHROPIC_BASE_URL, GOOGLE_GEMINI_BASE_URL={base}",
         f"  dashboard:  {base}/",
         f"  upstream:   {parts.upstream_told}",
         f"  ledger:     {parts.ledger_told}",

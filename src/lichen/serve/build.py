@@ -14,7 +14,6 @@ from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
 from lichen.calls.proxy import shown
 from lichen.calls.resilience.admission import Admission
-from lichen.calls.resilience.resilient import Resilient
 from lichen.ledger.errors import LichenError
 from lichen.ledger.pricing import WORLD
 from lichen.operate.watch import Watch
@@ -31,6 +30,7 @@ from lichen.serve.shares import OwnCpu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.calls.resilience.resilient import Resilient
     from lichen.settings import Settings
 
 _OPENAI = "https://api.openai.com"
@@ -58,7 +58,7 @@ class Parts:
             raise
         self._model = self._upstream if isinstance(self._upstream, EmbeddedUpstream) else None
         try:
-            self._upstreams = open_upstreams(settings, self._upstream)
+            self._upstreams = open_upstreams(settings, self._upstream, warn)
             self._answers = open_answers(settings, warn)
             self._make(settings, warn)
         except BaseException:
@@ -129,11 +129,10 @@ class Parts:
         """What is now, for the metrics."""
         waiting = self.book.writer.waiting if self.book.writer else 0
         named = {f"lichen_{name}": value for name, value in self._answers.counts().items()}
-        upstream = self._upstream.gauges() if isinstance(self._upstream, Resilient) else {}
         return {
             "lichen_ledger_waiting_entries": waiting,
             **named,
-            **upstream,
+            **self._upstreams.gauges(),
             **self._admission.gauges(),
             **self.server.gauges(),
             **self.layers.gauges(),

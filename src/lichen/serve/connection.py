@@ -79,6 +79,8 @@ class Connection(asyncio.Protocol):
             self._task.cancel()
         self._waiting.clear()
         self._server.wake()
+        self._current = self._task = None
+        self._inbound.end()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came in."""

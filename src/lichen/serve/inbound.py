@@ -10,7 +10,7 @@ Source: RFC 9112 (HTTP/1.1).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httptools
 
@@ -33,7 +33,7 @@ class Inbound:
         self._connection = connection
         self._limits = limits
         self._now = connection.now
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._stage = _BETWEEN
         self._parts: list[bytes] = []
         self._began = 0.0
@@ -63,6 +63,12 @@ class Inbound:
                 self._connection.refuse(
                     431, f"this request has more than {self._limits.head:,.0f} bytes of headers"
                 )
+
+    def end(self) -> None:
+        """The client has gone: let go of what would hold its connection until a collector comes."""
+        self._parser = None
+        self._parts = []
+        del self.request, self._connection
 
     # The parser's callbacks.
 

@@ -99,6 +99,7 @@ class Settings:
         "compress",
         "coalesce",
         "lease",
+        "cascade",
         "batch",
         "prefix",
         "keeping",

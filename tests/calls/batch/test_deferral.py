@@ -407,3 +407,28 @@ async def test_what_waits_can_be_forgotten(build: Build, tmp_path: Path) -> None
 
     assert (kept, erased) == (0, 1)
     assert after.status == 404
+
+
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        (b"/v1/messages", {"model": "claude-x", "max_tokens": 9, "messages": []}),
+        (b"/v1beta/models/gemini-x:generateContent", {"contents": []}),
+        (b"/v1/responses", {"model": "m", "input": "hello"}),
+        (b"/v1/embeddings", {"model": "m", "input": "hello"}),
+    ],
+)
+async def test_calls_of_every_provider_can_wait(
+    opened: Open, target: bytes, body: dict[str, Any]
+) -> None:
+    upstream = ScriptedUpstream(whole(b'{"any": "answer"}'))
+    house = await opened(upstream=upstream)
+
+    refused = await left(house, "never", body=body, target=target)
+    heard = await left(house, body=body, target=target)
+    answer = await fetched(house, heard)
+
+    assert (answer.status, answer.answer) == (200, b'{"any": "answer"}')
+    assert upstream.calls[0].target.encode() == target
+    assert refused.status == 400
+    assert b"is no time" in refused.answer

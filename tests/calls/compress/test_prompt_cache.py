@@ -14,8 +14,16 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from lichen.calls.compress.compressor import Shortening
+from lichen.calls.compress.conversation import Conversation
+from lichen.calls.compress.memory import Memory
+from lichen.calls.compress.options import CompressOptions
+from lichen.calls.compress.prompt import changes
 from lichen.calls.exchange import Answer
+from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.testing.upstreams import chat_answer, chat_usage
 from lichen.text.tokens import tokenizer_for
 
@@ -66,7 +74,7 @@ def output(turn: int) -> str:
 
 
 def turns(count: int = 15) -> list[list[dict[str, Any]]]:
-    """The messages of each call of an agent's conversation."""
+    """The messages of each call of a long conversation with a tool."""
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "You are careful. " * 300},
         {"role": "user", "content": "Clean up the repository."},
@@ -110,12 +118,43 @@ async def test_lichen_is_not_dearer_where_a_rewriting_compressor_is(build: Build
     assert lichen < 0.75 * plain
 
 
-async def test_history_is_collapsed_only_where_it_is_not_dearer(build: Build) -> None:
-    settings: dict[str, Any] = {"route": ({"compress": "lossless"},), "holdout": {"share": 0}}
+async def test_history_is_collapsed_where_that_pays_and_else_not(build: Build) -> None:
+    route: dict[str, Any] = {"route": ({"compress": "lossless"},), "holdout": {"share": 0}}
+    long = turns(48)
 
-    kept = await charged(build, turns(24), **settings)
-    collapsed = await charged(
-        build, turns(24), **settings, compress={"history": "collapse", "recent": 4}
+    kept = await charged(build, long, **route)
+    often = await charged(build, long, **route, compress={"history": "collapse", "recent": 2})
+    seldom = await charged(build, long, **route, compress={"history": "collapse", "recent": 12})
+
+    assert often <= kept  # most times the prefix would have cost more than was spared
+    assert seldom < kept
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["user", "assistant", "tool"]),
+            st.integers(0, 6).map(output) | st.text(max_size=80),
+        ),
+        min_size=2,
+        max_size=8,
     )
+)
+def test_what_is_sent_of_earlier_turns_never_depends_on_later_ones(
+    said: list[tuple[str, str]],
+) -> None:
+    messages = [{"role": role, "content": text} for role, text in said]
 
-    assert collapsed <= kept
+    def sent(count: int) -> list[Any]:
+        body = orjson.dumps({"model": "gpt-4o", "messages": messages[:count]})
+        call = OPENAI.read_call("chat.completions", b"", body)
+        memory = Memory(1e6)
+        given = Conversation(memory, call, "t").places
+        made = changes(given, Shortening(TOKENIZER, CompressOptions(), memory))
+        fields = OPENAI.with_texts(call.fields, {change.path: change.text for change in made})
+        whole: list[Any] = fields["messages"]
+        return whole
+
+    for count in range(1, len(said)):
+        assert sent(len(said))[:count] == sent(count)

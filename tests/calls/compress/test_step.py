@@ -11,11 +11,17 @@ import pytest
 
 from lichen.calls.compress.expand import expand
 from lichen.calls.compress.proof import PROVERS
+from lichen.calls.compress.signs import signs
+from lichen.calls.compress.step import Compress
+from lichen.calls.exchange import Answer
+from lichen.calls.forget import Forget
+from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.testing.upstreams import chat_answer, chat_usage, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.calls.exchange import Exchange
     from lichen.testing.callers import House
 
     Build = Callable[..., House]
@@ -228,3 +234,134 @@ async def test_an_embedding_is_never_shortened(build: Build) -> None:
     await house.ask(asked, target=b"/v1/embeddings")
 
     assert orjson.loads(house.upstream.calls[0].body) == asked  # type: ignore[attr-defined]
+
+
+async def test_a_route_whose_answers_are_worse_turns_itself_off_and_says_so(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lichen.calls.compress.watch._WAIT_S", 0.0)
+
+    async def worse_where_shortened(exchange: Exchange) -> Answer:
+        bad = b"<rows" in exchange.body
+        text = "The context does not mention it." if bad else "Ada lives in Rome."
+        return Answer(200, [(b"content-type", b"application/json")], chat_answer(text))
+
+    house = build(worse_where_shortened, route=ROUTES, holdout={"share": 0.3})
+
+    for number in range(120):
+        await house.ask(conversation(rows(), question=f"Who lives in Rome? Ask {number}."))
+
+    [step] = [each for each in house.gateway.layers.steps if isinstance(each, Compress)]
+    await step.close()
+    told = sent(house)[-1]["content"]
+    assert told == rows()
+    assert step.gauges()["lichen_compress_closed_routes"] == 1
+    [panel] = step.panels()
+    assert panel.rows[0][0] == "* * lossless"
+    assert panel.rows[0][-1].startswith("turned itself off 20")
+    assert any("another word in [compress] rearm" in str(trouble) for trouble in house.troubles)
+    gaps = [gap.what for gap in house.book.store.gaps()]
+    assert (
+        "shorter prompts turned themselves off: answers were worse on route '* * lossless'" in gaps
+    )
+
+
+async def test_a_user_s_word_on_an_answer_counts(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    heard = await house.ask(conversation(rows()))
+    entry_id = heard.answer_headers["x-lichen-id"]
+
+    await house.ask(conversation("fine"), x_lichen_feedback=f"bad {entry_id}", key="sk-two")
+    await house.ask(conversation("fine"), x_lichen_feedback=f"bad {entry_id}")
+
+    [step] = [each for each in house.gateway.layers.steps if isinstance(each, Compress)]
+    await step.close()
+    assert "1 of 1" in step.panels()[0].rows[0][3]
+
+
+async def test_what_is_remembered_of_texts_is_erased_with_all_else(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    await house.ask(conversation(rows()))
+    [step] = [each for each in house.gateway.layers.steps if isinstance(each, Compress)]
+
+    assert step.forget(Forget(contains="user")) > 0
+    assert step.forget(Forget(contains="user")) == 0
+
+
+async def test_a_compressor_that_fails_leaves_the_call_as_it_came(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    [step] = [each for each in house.gateway.layers.steps if isinstance(each, Compress)]
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no memory")
+
+    step._memory.made = broken  # type: ignore[method-assign, assignment]
+    await house.ask(conversation(rows()))
+
+    assert sent(house) == conversation(rows())["messages"]
+    assert [str(trouble) for trouble in house.troubles] == ["no memory"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Ada lives in Rome.", ()),
+        ("", ("empty",)),
+        ("The provided context does not mention Rome.", ("refused",)),
+        ("I'm sorry, I cannot find that.", ("refused",)),
+        ("I couldn't determine who it was.", ("refused",)),
+    ],
+)
+def test_signs_of_a_bad_answer_are_seen(text: str, found: tuple[str, ...]) -> None:
+    call = OPENAI.read_call("chat.completions", b"", orjson.dumps(conversation()))
+
+    assert signs(call, chat_answer(text)) == found
+
+
+def test_json_that_was_asked_for_and_did_not_come_is_a_sign() -> None:
+    asked = {**conversation(), "response_format": {"type": "json_object"}}
+    call = OPENAI.read_call("chat.completions", b"", orjson.dumps(asked))
+
+    assert signs(call, chat_answer('{"who": "Ada"}')) == ()
+    assert signs(call, chat_answer('{"who": "Ad')) == ("misshapen",)
+
+
+def test_an_answer_that_was_cut_is_a_sign() -> None:
+    call = OPENAI.read_call("chat.completions", b"", orjson.dumps(conversation()))
+    choice = {"index": 0, "message": {"content": "Ada"}, "finish_reason": "length"}
+
+    assert signs(call, chat_answer(choices=[choice])) == ("cut",)
+
+
+async def test_what_a_client_of_anthropic_pinned_is_left_and_what_follows_is_shortened(
+    build: Build,
+) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+
+    def asked(*, pinned: bool) -> dict[str, Any]:
+        mark = {"cache_control": {"type": "ephemeral"}} if pinned else {}
+        return {
+            "model": "claude-sonnet-4-5",
+            "max_tokens": 100,
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": rows(), **mark}]},
+                {"role": "assistant", "content": "Well?"},
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": rows(50, 8)},
+                        {"type": "text", "text": "Who lives in Rome?"},
+                    ],
+                },
+            ],
+        }
+
+    # Later calls without the mark begin with the same texts, which the provider has by now.
+    for pinned in (True, False):
+        await house.ask(asked(pinned=pinned), target=b"/v1/messages")
+
+    for number in (0, 1):
+        messages = sent(house, number)
+        assert messages[0]["content"][0]["text"] == rows()
+        assert messages[2]["content"][0]["text"].startswith("<rows 50: ")
+        assert messages[2]["content"][1]["text"] == "Who lives in Rome?"

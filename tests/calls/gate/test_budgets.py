@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lichen.calls.gate.step import Gate
+from lichen.calls.providers.prices import price_of
 from lichen.testing.upstreams import (
     ScriptedUpstream,
     chat_answer,
@@ -170,6 +171,16 @@ async def test_energy_and_carbon_are_limited_as_the_book_counts_them(gated: Gate
 
     assert slots["wh"] == pytest.approx(made.energy.value.in_wh)
     assert slots["g"] == pytest.approx(made.carbon.value.amount)
+
+
+async def test_money_is_counted_by_the_providers_list(gated: Gated) -> None:
+    house = gated(gate={"budget": [{"money": 5}]})
+
+    await house.ask(chat())
+    price = price_of("openai", "gpt-4o-mini", 12)
+
+    assert price is not None
+    assert charged(house) == pytest.approx((12 * price.input + 5 * price.output) / 1e6)
 
 
 async def test_money_without_a_price_is_a_gap_and_no_zero(gated: Gated) -> None:

@@ -6,14 +6,19 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from lichen.calls.gate.count_tables import SqliteCounts, table_for
+import pytest
+
+from lichen.calls.gate.count_tables import PostgresCounts, SqliteCounts, table_for
 from lichen.calls.gate.counts import Counts, Slot
 from lichen.calls.steps import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from lichen.testing.postgres import PostgresServer
 
 NOW = int(time.time())
 SLOT = Slot("team/abc", NOW)
@@ -69,6 +74,28 @@ def test_processes_see_what_others_charge(tmp_path: Path) -> None:
     assert one.charged(SLOT) == other.charged(SLOT) == 600
     one.close()
     other.close()
+
+
+def charge_often(counts: Counts, slot: Slot) -> None:
+    for _ in range(50):
+        counts.charge(slot, 1)
+        counts.share()
+
+
+@pytest.mark.postgres
+def test_processes_share_counts_in_postgresql(postgres: PostgresServer) -> None:
+    slot = Slot(f"team/{time.time_ns()}", NOW)
+    made = [Counts(table_for(Place(postgres.dsn)), lambda _error: None) for _ in range(2)]
+    one, other = made
+    with closing(one), closing(other):
+        with ThreadPoolExecutor(2) as pool:
+            for counts in made:
+                pool.submit(charge_often, counts, slot)
+        one.share()
+        other.share()
+
+        assert one.charged(slot) == other.charged(slot) == 100
+        assert isinstance(table_for(Place(postgres.dsn)), PostgresCounts)
 
 
 def test_charges_count_while_they_are_on_their_way_and_are_not_lost() -> None:

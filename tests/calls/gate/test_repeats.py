@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from lichen.calls.forget import Forget
 from lichen.calls.gate.proof import PROVERS
+from lichen.calls.gate.step import Gate
 from lichen.testing.upstreams import (
     ScriptedUpstream,
     chat_answer,
@@ -98,6 +100,17 @@ async def test_a_call_that_wants_a_new_answer_gets_one(gated: Gated) -> None:
     await house.ask(ASK, cache_control="no-cache")
 
     assert count(house) == 2
+
+
+async def test_what_is_forgotten_is_given_to_nobody(gated: Gated) -> None:
+    house = gated(gate=CLICK)
+    await house.ask(ASK)
+    gate = next(step for step in house.gateway.layers.steps if isinstance(step, Gate))
+
+    gone = gate.forget(Forget(contains="story"))
+    await house.ask(ASK)
+
+    assert (gone, count(house)) == (1, 2)
 
 
 async def test_a_failure_is_shared_with_nobody(gated: Gated) -> None:

@@ -44,6 +44,8 @@ BAD = [
     ('[[gate.budget]]\ntokens = 5\nper = "week"', "one of hour, day, month"),
     ('[[gate.budget]]\ntokens = 5\nzone = "CET+1"', "no time zone is called"),
     ("[[gate.budget]]\ntokens = 5\nsoft = 2", "share from 0 to 1"),
+    ('[[gate.cascade]]\nmodel = "gpt-4o"', "it names no smaller model: give small"),
+    ('[[gate.cascade]]\nsmall = "x"\nkey = "sk-secret"', "key and upstream_zone go with upstream"),
     ("[gate]\nrules = []", "did you mean 'rule'"),
 ]
 
@@ -59,6 +61,7 @@ def test_a_bad_table_names_the_file_the_table_and_the_way_out(
         load(tmp_path, environ={})
 
     assert str(file) in str(raised.value)
+    assert "sk-secret" not in str(raised.value)
 
 
 def test_tables_are_read_with_their_units(tmp_path: Path) -> None:
@@ -79,6 +82,11 @@ zone = "Europe/Stockholm"
 [[gate.budget]]
 energy = "1.5kWh"
 each = "all"
+
+[[gate.cascade]]
+model = "gpt-4o"
+small = "gpt-4o-mini"
+error = "2%"
 """
     )
 
@@ -90,6 +98,7 @@ each = "all"
         ("budget-1", "tokens", 2e6, "tokens"),
         ("budget-2", "energy", 1500, "Wh"),
     ]
+    assert (gate.cascade[0].error, gate.cascade[0].mode) == (0.02, "shadow")
 
 
 def test_a_switch_may_come_from_the_environment() -> None:

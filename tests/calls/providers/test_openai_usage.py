@@ -32,6 +32,14 @@ def test_cached_tokens_are_taken_out_of_the_input() -> None:
     assert tokens(usage) == Tokens(prefill=20, cache_read=100, decode=80)
 
 
+def test_tokens_written_to_the_cache_are_a_class_of_their_own() -> None:
+    details = {"cached_tokens": 1024, "cache_write_tokens": 512}
+
+    usage = chat_usage(2000, 80, prompt_tokens_details=details)
+
+    assert tokens(usage) == Tokens(464, cache_read=1024, cache_write=512, decode=80)
+
+
 def test_reasoning_tokens_are_taken_out_of_the_output() -> None:
     usage = chat_usage(120, 80, completion_tokens_details={"reasoning_tokens": 64})
 

@@ -17,6 +17,7 @@ import pytest
 from lichen.calls.forget import Forget
 from lichen.calls.similar.index import Index
 from lichen.calls.similar.kept import Kept, Question
+from lichen.calls.similar.seen import learnt
 from lichen.testing.desks import FIRST, SECOND, cache, chat
 from lichen.text.nearest import small
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from lichen.testing.callers import House
     from lichen.testing.desks import Desk
 
     OpenDesk = Callable[..., Awaitable[Desk]]
@@ -102,6 +104,7 @@ sys.path.insert(0, {str(tmp_path.parent)!r})
 from pathlib import Path
 from lichen.calls.similar.index import Index
 from lichen.calls.similar.kept import Kept, Question
+from lichen.calls.similar.seen import learnt
 index = Index(Kept(Path({str(path)!r}), "e", print), 384, 1000)
 for n in range(200):
     index.add(Question(b"%032d" % n, b"s" * 16, "one", "e", f"What about {{n}}?", None, n, 2**62))
@@ -276,3 +279,86 @@ def test_scopes_stay_apart() -> None:
         keys = [match.question.key for match in near]
         assert keys[0] == b"%032d" % n
         assert all(int(key) % 500 == n % 500 for key in keys)
+
+
+async def test_what_is_kept_can_be_forgotten_where_no_route_asks_for_it_any_more(
+    open_desk: OpenDesk, build: Callable[..., House], tmp_path: Path
+) -> None:
+    ledger = tmp_path / "lichen.db"
+    desk = await open_desk(ledger=str(ledger))
+    await desk.ask(chat("Where does Jane Doe live?"))
+    await desk.close()
+
+    layers = build(ledger=str(ledger)).gateway.layers
+    await layers.start()
+    gone = layers.forget(Forget(contains="Jane"))
+    answered = await build(ledger=str(ledger)).ask(chat("Hello"))
+
+    assert gone["resting"] == 1
+    assert b"Jane" not in (tmp_path / "lichen.db.similar").read_bytes()
+    assert answered.status == 200
+
+
+async def test_forgetting_reaches_what_a_service_keeps_that_has_not_started(
+    open_desk: OpenDesk, build: Callable[..., House], tmp_path: Path
+) -> None:
+    ledger = str(tmp_path / "lichen.db")
+    desk = await open_desk(ledger=ledger)
+    await desk.convince()
+    await desk.ask(chat(FIRST.format("row")))
+
+    layers = build(ledger=ledger, route=({"similar": "on"},)).gateway.layers
+    gone = layers.forget(Forget(contains="to row"))
+    desk.house.gateway.layers.reread()
+    heard = await desk.ask(chat(SECOND.format("row")))
+
+    assert gone["similar"] == 1
+    assert cache(heard) == "miss"
+    await layers.close()
+
+
+async def test_a_report_reads_what_was_learnt_beside_the_ledger(
+    open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "lichen.db"
+    desk = await open_desk(ledger=str(ledger), rule={"similar": "shadow"})
+    await desk.teach(["swim", "ski", "row", "knit"])
+    await desk.close()
+
+    (found,) = learnt(tmp_path / "lichen.db.similar")
+
+    assert (found.model, found.delta, found.given) == ("gpt-4o-mini", 0.3, 0)
+    assert "verified" in found.says
+    assert learnt(tmp_path / "another.similar") == []
+
+
+def test_questions_that_serve_one_another_have_a_record_together(tmp_path: Path) -> None:
+    index = index_of(tmp_path / "kept")
+    index.add(question(1))
+    index.add(question(2)._replace(group=question(1).key))
+    index.add(question(3))
+    index.verified(question(1).key, correct=True)
+    index.verified(question(2).key, correct=False)
+
+    again = index_of(tmp_path / "kept")
+    before = again.groups.of(question(2)._replace(group=question(1).key))
+    again.remove([question(2).key])
+
+    assert before == (1, 1, 2)
+    assert again.groups.of(question(1)._replace(group=question(1).key)) == (1, 0, 1)
+    assert again.groups.of(question(3)._replace(group=question(3).key)) == (0, 0, 1)
+
+
+async def test_a_question_joins_the_group_of_the_one_that_served_it(open_desk: OpenDesk) -> None:
+    desk = await open_desk(rule={"similar": "shadow"})
+    await desk.convince()
+    for wording in (FIRST, SECOND):
+        await desk.ask(chat(wording.format("row")))
+        await desk.ask(chat(wording.format("ski")))
+
+    assert desk.step._looker is not None
+    questions = list(desk.step._looker._index._questions())
+
+    groups = [question.group for question in questions if "learn" in question.text]
+    assert len(groups) == 4
+    assert len(set(groups)) == 2

@@ -162,7 +162,7 @@ async def test_a_hit_is_an_entry_with_a_baseline_and_its_proof_holds(open_desk: 
     assert proof.holds, proof.steps
     assert proof.entry.figures.strategy == "calls.similar"
     assert proof.entry.saving is not None
-    assert any("of 6" in line and "were wrong" in line for line in proof.steps)
+    assert any("verified outcomes" in line and "were wrong" in line for line in proof.steps)
     assert "the questions are no longer kept here: not compared again" in proof.steps
 
 

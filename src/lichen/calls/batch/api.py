@@ -12,7 +12,6 @@ Source: OpenAI API reference, "Batch", "Files".
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlencode
@@ -26,10 +25,11 @@ from lichen.calls.batch.multipart import Part, form_of
 from lichen.calls.batch.pages import failure
 from lichen.calls.batch.progress import OURS, advance_all
 from lichen.calls.batch.shelf import Batch, File, Made
+from lichen.calls.batch.theirs import theirs_of
 from lichen.calls.batch.wire import batch_shown, file_shown, page
 from lichen.calls.exchange import CREDENTIALS, Answer
 from lichen.calls.providers.doors import door_of
-from lichen.ledger.errors import InputError, StoreUnavailable, UpstreamError
+from lichen.ledger.errors import InputError, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +47,8 @@ _PURPOSES = ("batch", "batch_output")
 _JSON = (b"content-type", b"application/json")
 _MOST_METADATA = 16
 _PAGE = 20
+# Whose clients it is for: Anthropic's and Gemini's have files and batches of other kinds.
+_SPOKEN = "openai"
 _NONE = Part(b"", "")
 
 
@@ -73,6 +75,8 @@ class BatchApi:
 
     def serves(self, exchange: Exchange) -> bool:
         """Whether a request is one for files or batches."""
+        if exchange.provider != _SPOKEN:
+            return False
         path = exchange.target.partition("?")[0]
         return path in (_FILES, _BATCHES) or path.startswith((f"{_FILES}/", f"{_BATCHES}/"))
 
@@ -243,7 +247,7 @@ class BatchApi:
             return _said(page(ours[:limit], more=True))
         asked.pop("after", None)
         rest = urlencode(asked, doseq=True)
-        theirs = await _theirs(
+        theirs = await theirs_of(
             replace(exchange, target=f"/v1/{root}{'?' if rest else ''}{rest}"), onward
         )
         more = bool(theirs.get("has_more"))
@@ -266,21 +270,6 @@ class BatchApi:
         """Bring batches on: each from its lines to its answers."""
         if await self._desk.work(lambda queue: advance_all(queue, self._options, self._ways.way)):
             self._sender.wake()
-
-
-async def _theirs(exchange: Exchange, onward: Onward) -> dict[str, Any]:
-    """The provider's page; an empty one where it has none."""
-    empty: dict[str, Any] = {"data": []}
-    try:
-        answer = await onward(exchange)
-        body = answer.body
-        if answer.stream is not None:
-            async with aclosing(answer.stream) as chunks:
-                body = b"".join([chunk async for chunk in chunks])
-        made = orjson.loads(body) if answer.ok else empty
-    except (UpstreamError, orjson.JSONDecodeError):
-        return empty
-    return made if isinstance(made, dict) and isinstance(made.get("data"), list) else empty
 
 
 def _metadata(given: Any) -> dict[str, str] | None:

@@ -46,10 +46,10 @@ class Late:
         door = door_of(item.target.encode("latin-1"))
         try:
             exchange = self.exchange(item)
+            self.layers.admit(exchange)
         except InputError as error:
             body = door.dialect.error_body(400, str(error), "invalid_body")
             return Answer(400, [(b"content-type", b"application/json")], body)
-        self.layers.admit(exchange)
         if (ready := self.layers.at_once(exchange)) is not None:
             return Answer(ready[0], _pairs(ready[1]), ready[2], source="hit")
         return await self.layers.onward(exchange)

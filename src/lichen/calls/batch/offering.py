@@ -12,6 +12,8 @@ from contextlib import aclosing
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from lichen.calls import directives
 from lichen.calls.batch.gather import with_gap
 from lichen.calls.batch.item import OFFERED, Item, Outcome, State
@@ -21,6 +23,7 @@ from lichen.calls.exchange import Answer, Exchange, pipeline
 from lichen.calls.keeping import Keeping
 from lichen.calls.metered import Metered
 from lichen.calls.providers.doors import door_of
+from lichen.calls.providers.prices import price_of
 from lichen.calls.upstreams import serving
 from lichen.ledger.errors import UpstreamError
 
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.offers import Offer
     from lichen.calls.batch.openai_batches import Ask, ProviderBatches, Result
     from lichen.calls.batch.options import BatchOptions
-    from lichen.calls.exchange import Headers
+    from lichen.calls.exchange import Headers, Onward
     from lichen.calls.steps import StepParts
 
 SECOND_US = 1_000_000
@@ -54,9 +57,7 @@ class Offering:
     ) -> None:
         self._parts, self._desk, self._keyring = parts, desk, keyring
         self._late, self._options = late, options
-        self._ready = _Ready(serving(parts.upstream, "openai"))
-        keeping = Keeping(parts.answers, entry_limit=parts.entry_limit)
-        self._booked = pipeline([keeping], Metered(self._ready, parts.booker, parts.warn))
+        self._booked: dict[str, tuple[_Ready, Onward]] = {}
         self._refused: dict[str, float] = {}
         self._known: dict[str, ProviderBatches] = {}
         self.look_s = min(_LOOK_S, options.lease)
@@ -124,8 +125,10 @@ class Offering:
     ) -> Offer:
         """The offer with the provider's id; one made before a kill is found again."""
         remote = ""
-        if offer.looked_us > offer.made_us:
+        if offer.looked_us > offer.made_us and batches.finds:
             remote = await batches.find(offer.id, ask)
+        elif offer.looked_us > offer.made_us:
+            await self._desk.work(lambda queue: queue.offers.mark(offer))
         remote = remote or await batches.make(offer.id, items, ask)
         return await self._desk.work(lambda queue: queue.offers.runs(offer, remote))
 
@@ -160,17 +163,49 @@ class Offering:
         exchange = self._late.exchange(item)
         del exchange.raw["deferred_arrived_us"]
         exchange.raw["provider_batch"] = offer.remote
-        exchange.raw["price_share"] = share
+        _priced(exchange, result, share)
         if self._late.layers is not None:
             self._late.layers.admit(exchange)
         exchange.on_answer = with_gap(exchange.on_answer, TIME_UNKNOWN)
-        self._ready.give(exchange, result)
-        answer = await self._booked(exchange)
+        ready, booked = self._booking(exchange.provider)
+        ready.give(exchange, result)
+        answer = await booked(exchange)
         state = State.ANSWERED if answer.ok else State.FAILED
         headers = [*answer.headers, *answer.notes]
         return Outcome(
             id=item.id, state=state, status=answer.status, headers=headers, body=answer.body
         )
+
+    def _booking(self, provider: str) -> tuple[_Ready, Onward]:
+        """The layers that book and keep, around answers that are at hand."""
+        if provider not in self._booked:
+            parts = self._parts
+            ready = _Ready(serving(parts.upstream, provider))
+            keeping = Keeping(parts.answers, entry_limit=parts.entry_limit)
+            booked = pipeline([keeping], Metered(ready, parts.booker, parts.warn))
+            self._booked[provider] = ready, booked
+        return self._booked[provider]
+
+
+def _priced(exchange: Exchange, result: Result, share: float) -> None:
+    """Note what a call cost in a batch, and what it would have cost alone. [USD]
+
+    Where its model has no known price, the share alone.
+    """
+    exchange.raw["price_share"] = share
+    call = exchange.call
+    try:
+        answer = orjson.loads(result.body)
+    except orjson.JSONDecodeError:
+        return
+    if call is None or not isinstance(answer, dict):
+        return
+    tokens = call.dialect.usage(call.kind, answer)
+    price = price_of(exchange.provider, call.model, tokens.input) if tokens is not None else None
+    if tokens is not None and price is not None:
+        exchange.raw["price_share"] = price.batch
+        exchange.raw["cost_usd"] = price.cost(tokens, batched=True).amount
+        exchange.raw["cost_alone_usd"] = price.cost(tokens).amount
 
 
 def _stands(result: Result) -> bool:

@@ -121,6 +121,14 @@ class Offers:
             )
         return replace(offer, remote=remote, state=RUNNING)
 
+    def mark(self, offer: Offer) -> None:
+        """Its items may have been sent: whether its batch was made before a kill is not known."""
+        with self._db.transaction() as cursor:
+            cursor.execute(
+                "UPDATE deferred_items SET twice = 1 WHERE owner = ? AND state = 'sending'",
+                (offer.owner,),
+            )
+
     def end(self, offer: Offer, outcomes: Sequence[Outcome]) -> None:
         """Write down what came back; what came back with nothing goes alone, and soon."""
         with self._db.transaction() as cursor:

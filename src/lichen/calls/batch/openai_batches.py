@@ -46,11 +46,16 @@ class Result(NamedTuple):
 
 
 class ProviderBatches(Protocol):
-    """A provider's own batches; `share` is their price over that of single calls [1]."""
+    """A provider's own batches; `share` is their price over that of single calls [1].
+
+    They suit calls that may wait `shortest_s` [s]. `finds` says that one made before a kill can be
+    found again.
+    """
 
     share: float
     shortest_s: float
     most: int
+    finds: bool
 
     async def make(self, offer: str, items: Sequence[Item], ask: Ask) -> str:
         """Give items to the provider; the id of its batch.
@@ -84,10 +89,11 @@ class OpenAiBatches:
     share = 0.5
     shortest_s = 86_400.0
     most = 50_000
+    finds = True
 
     async def make(self, offer: str, items: Sequence[Item], ask: Ask) -> str:
         """Upload the lines, begin the batch."""
-        file_id = (await _asked(ask, "POST", "/v1/files", *_form(offer, items)))["id"]
+        file_id = (await asked(ask, "POST", "/v1/files", *_form(offer, items)))["id"]
         begin = {
             "input_file_id": file_id,
             "endpoint": items[0].target,
@@ -95,14 +101,14 @@ class OpenAiBatches:
             "metadata": {"lichen_offer": offer},
         }
         headers = [_JSON, (b"idempotency-key", offer.encode())]
-        made = await _asked(ask, "POST", "/v1/batches", headers, orjson.dumps(begin))
+        made = await asked(ask, "POST", "/v1/batches", headers, orjson.dumps(begin))
         return str(made["id"])
 
     async def find(self, offer: str, ask: Ask) -> str:
         """Look among the newest batches for one with the offer's id."""
         after = ""
         for _ in range(_PAGES):
-            page = await _asked(ask, "GET", f"/v1/batches?limit=100{after}", [], b"")
+            page = await asked(ask, "GET", f"/v1/batches?limit=100{after}", [], b"")
             for one in page.get("data", ()):
                 if (one.get("metadata") or {}).get("lichen_offer") == offer:
                     return str(one["id"])
@@ -113,7 +119,7 @@ class OpenAiBatches:
 
     async def results(self, remote: str, ask: Ask) -> dict[str, Result] | None:
         """Both files of a batch that has ended."""
-        batch = await _asked(ask, "GET", f"/v1/batches/{remote}", [], b"")
+        batch = await asked(ask, "GET", f"/v1/batches/{remote}", [], b"")
         if batch.get("status") not in _DONE:
             return None
         made: dict[str, Result] = {}
@@ -126,9 +132,15 @@ class OpenAiBatches:
         return made
 
 
-async def _asked(
+async def asked(
     ask: Ask, method: str, target: str, headers: Headers, body: bytes
 ) -> dict[str, Any]:
+    """The JSON object that a provider answers.
+
+    Raises:
+        NoBatches: it says that there is no such thing, or refuses it.
+        UpstreamError: it failed; to be tried again.
+    """
     status, answer = await ask(method, target, headers, body)
     if status in _NONE_THERE or status in (400, 403, 422):
         raise NoBatches(f"{method} {target} answered {status}")

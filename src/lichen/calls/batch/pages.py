@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.keyring import Keyring
     from lichen.calls.batch.sender import Sender
     from lichen.calls.exchange import Exchange, Headers
+    from lichen.calls.providers.dialect import Dialect
 
 ROOT = "/v1/lichen/deferred"
 _SECOND_US = 1_000_000
@@ -162,9 +163,9 @@ def _said(status: int, what: dict[str, Any]) -> Answer:
     return Answer(status, [_JSON, _FRESH], orjson.dumps(what), source="lichen")
 
 
-def failure(status: int, message: str, code: str) -> Answer:
-    """An error of lichen's own."""
-    answer = Answer(status, [_JSON, _FRESH], OPENAI.error_body(status, message, code))
+def failure(status: int, message: str, code: str, dialect: Dialect = OPENAI) -> Answer:
+    """An error of lichen's own, in a provider's shape."""
+    answer = Answer(status, [_JSON, _FRESH], dialect.error_body(status, message, code))
     answer.source = "lichen"
     if status == 503:  # noqa: PLR2004 (HTTP)
         answer.headers.append((b"retry-after", b"%d" % _RETRY))

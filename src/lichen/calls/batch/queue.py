@@ -251,6 +251,17 @@ class Queue:
             waiting, sending, ended, waiting - int(able), int(run_us or 0), int(deadline_us or 0)
         )
 
+    def next_run(self, tenants: Sequence[str] | None) -> int:
+        """When the next item runs whose credential is at hand; 0 where none waits. [µs]"""
+        mine, values = whose(tenants)
+        with self._db.transaction() as cursor:
+            cursor.execute(
+                "SELECT min(run_us) FROM deferred_items WHERE state = 'waiting'"
+                f" AND way = 'call' AND planned_us > 0 AND {mine}",
+                values,
+            )
+            return int(cursor.fetchall()[0][0] or 0)
+
     def marked(self) -> int:
         """How many items say that they may have been sent twice."""
         with self._db.transaction() as cursor:

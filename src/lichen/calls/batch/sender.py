@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SECOND_US = 1_000_000
 _FRESH_US = int(FRESH.total_seconds()) * SECOND_US
 # How often it looks when something waits, and when nothing does: others may have added. [s]
-_LOOK_S, _IDLE_S = 1.0, 5.0
+_LOOK_S, _IDLE_S = 1.0, 30.0
 # How often what missed its deadline or was delivered is swept. [s]
 _SWEEP_S = 5.0
 # Items planned in one go.
@@ -141,17 +141,26 @@ class Sender:
                 self._failed(error)
             if not self._closing:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), self._nap_s())
+                    await asyncio.wait_for(self._news.wait(), await self._nap_s())
 
     def _failed(self, error: Exception) -> None:
         if str(error) != self.trouble:
             self._warn(error)
         self.trouble = str(error)
 
-    def _nap_s(self) -> float:
-        """How long nothing happens by itself. [s]"""
-        busy = self.counts.waiting or self.counts.sending or self._running
-        return min(_LOOK_S if busy else _IDLE_S, self._options.lease / 3)
+    async def _nap_s(self) -> float:
+        """How long nothing happens by itself: until the next call runs, if that is soon. [s]"""
+        idle = min(_IDLE_S, self._options.lease / 3)
+        if self._running or self.trouble:
+            return min(_LOOK_S, idle)
+        tenants = self._keyring.tenants()
+        try:
+            next_us = await self._desk.work(lambda queue: queue.next_run(tenants))
+        except LichenError:
+            return min(_LOOK_S, idle)
+        left_s = (next_us - self.now_us()) / SECOND_US if next_us else idle
+        # What could have gone and did not is held up by the pace.
+        return min(left_s if left_s > 0 else _LOOK_S, idle)
 
     async def _sweep(self) -> None:
         if time.monotonic() - self._swept < min(_SWEEP_S, self._options.lease / 3):

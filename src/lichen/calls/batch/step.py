@@ -38,6 +38,7 @@ from lichen.ledger.errors import InputError, StoreUnavailable, UpstreamError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lichen.calls.batch.item import Item
     from lichen.calls.batch.options import BatchOptions
     from lichen.calls.exchange import Answer, Exchange, Onward, Upstream
     from lichen.calls.forget import Forget
@@ -135,30 +136,40 @@ class BatchStep:
         return await onward(exchange)
 
     async def _defer(self, exchange: Exchange) -> Answer:
+        dialect = door_of(exchange.target.encode("latin-1")).dialect
+        try:
+            return self._pages.waiting(await self._kept(exchange))
+        except Refused as refused:
+            return failure(refused.status, str(refused), refused.code, dialect)
+        except (StoreUnavailable, InputError) as error:
+            return failure(*trouble(error), dialect)
+
+    async def _kept(self, exchange: Exchange) -> Item:
+        """The call, once it is on disk.
+
+        Raises:
+            Refused: it cannot wait.
+            StoreUnavailable: it could not be written.
+            InputError: the ledger is in memory.
+        """
         if self._options.defer == "off":
             told = "calls do not wait here: leave out x-lichen-defer, or set LICHEN_BATCH_DEFER=on"
-            return failure(400, told, "cannot_wait")
+            raise Refused(told, "cannot_wait")
         if self.sender.counts.waiting >= self._options.queue_limit:
-            return failure(503, "too many calls wait already; send it later", "queue_full")
-        try:
-            keyless = self._keyless(exchange.target)
-            item = item_of(exchange, self.sender.now_us(), self._options, keyless=keyless)
-            if not self.desk.durable:
-                open_database(self._parts.place.database)
-            item = replace(item, way=self._way(item.target, item.deadline_us - item.arrived_us))
-            self._keyring.take(exchange)
-            item_id = await self.desk.add(item)
-        except Refused as refused:
-            return failure(refused.status, str(refused), refused.code)
-        except (StoreUnavailable, InputError) as error:
-            return failure(*trouble(error))
+            raise Refused("too many calls wait already; send it later", "queue_full", 503)
+        keyless = self._keyless(exchange.target)
+        item = item_of(exchange, self.sender.now_us(), self._options, keyless=keyless)
+        if not self.desk.durable:
+            open_database(self._parts.place.database)
+        item = replace(item, way=self._way(item.target, item.deadline_us - item.arrived_us))
+        self._keyring.take(exchange)
+        item_id = await self.desk.add(item)
         self.sender.wake()
-        kept = item
-        if item_id != item.id:
-            # The same Idempotency-Key came before: it is that call, wherever it stands.
-            older = await self.desk.work(lambda queue: queue.get(item_id, item.tenant))
-            kept = older or replace(item, id=item_id)
-        return self._pages.waiting(kept)
+        if item_id == item.id:
+            return item
+        # The same Idempotency-Key came before: it is that call, wherever it stands.
+        older = await self.desk.work(lambda queue: queue.get(item_id, item.tenant))
+        return older or replace(item, id=item_id)
 
     def _serving(self, target: str) -> Upstream | None:
         """Who answers the calls of a target; None where that cannot be had just now."""
@@ -212,7 +223,9 @@ class BatchStep:
 
     def panels(self) -> Sequence[Panel]:
         """What waits, when it runs, and why."""
-        return panels(self.sender.counts, self._plans) if self._running else []
+        counts = self.sender.counts
+        shown = counts.waiting or counts.sending or counts.ended
+        return panels(counts, self._plans) if shown else []
 
     def wrong(self) -> list[str]:
         """Whether the queue cannot be worked on."""

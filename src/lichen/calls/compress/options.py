@@ -17,7 +17,7 @@ class CompressOptions:
         question: "documents": documents of JSON beside the words of a question are shortened, too;
             "whole": the question is not touched.
         history: "keep", or "collapse": what tools said long ago is taken out.
-        recent: the turns of the user whose tools' output is never taken out.
+        recent: the model's last turns, whose tools' output is never taken out.
         compressor: what selects where a route says "lossy", by the name of its entry point.
         margin: how much more often an answer may be bad for compression to count as no worse.
         error: how often compression that does no harm may be turned off, or harm be missed.
@@ -29,7 +29,7 @@ class CompressOptions:
     least: int = field(default=64, metadata=whole(16, 2**20))
     question: str = field(default="documents", metadata=choices("documents", "whole"))
     history: str = field(default="keep", metadata=choices("keep", "collapse"))
-    recent: int = field(default=4, metadata=whole(1, 1000))
+    recent: int = field(default=10, metadata=whole(1, 1000))
     compressor: str = "extract"
     margin: float = field(default=0.05, metadata=share(most=0.5))
     error: float = field(default=0.05, metadata=share(least=0.0001, most=0.5))

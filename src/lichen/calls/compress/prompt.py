@@ -28,7 +28,10 @@ CONTEXT, QUESTION, LEFT = "context", "question", "left"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One text of a call: what it is for, the question it serves, and the hash of all up to it."""
+    """One text of a call: what it is for, the question it serves, and the hash of all up to it.
+
+    `turn` counts how often the model has spoken before it.
+    """
 
     path: Path
     text: str
@@ -75,8 +78,8 @@ def places(view: View, who: bytes) -> Iterator[Place]:
         yield Place(text.path, text.text, LEFT, "", chain, 0, "system", text.pinned)
     question, number = "", 0
     for turn in view.turns:
+        number += turn.role == "assistant"
         if turn.role == "user":
-            number += 1
             question = turn.texts[-1].text if turn.texts else question
         for text in turn.texts:
             chain = _chained(chain, text.text.encode("utf-8", "surrogatepass"))

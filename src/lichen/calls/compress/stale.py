@@ -3,7 +3,7 @@
     collapse where   S · r · c  ≥  (1 − c) · R
 
 S  what is taken out                                                             [token]
-r  turns of the user for which it stays out before more is taken out             [turn]
+r  turns of the model for which it stays out before more is taken out             [turn]
 c  the price of a token read from the provider's cache, of one computed afresh   [1]
 R  what comes after the first text newly taken out: it is computed once more     [token]
 

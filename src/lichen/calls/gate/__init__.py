@@ -4,6 +4,7 @@ rule, rulebook      [[gate.rule]]: answered, refused, capped, cut or shared with
 arithmetic, dates   questions that can be answered here, by choice
 pattern, template   what rules match with, and answer with
 budget, budgets     [[gate.budget]]: who has how much left; counts keeps it over restarts
+small, cascade      [[gate.cascade]]: a smaller model is asked first, where it is shown to do
 price, entries      what an answer spared, as an estimate that says so; proof runs it again
 step                the step that does all this
 """
@@ -30,3 +31,17 @@ def open_step(parts: StepParts) -> Step | None:
     from lichen.calls.gate.step import make_step  # noqa: PLC0415 (only where it is asked for)
 
     return make_step(parts, options)
+
+
+def open_cascade(parts: StepParts) -> Step | None:
+    """The step that asks a smaller model first, None where no cascade is configured.
+
+    Raises:
+        InputError: its upstream's address makes no sense.
+    """
+    options = parts.options("gate")
+    if not options.cascade:
+        return None
+    from lichen.calls.gate.cascade import make_cascade  # noqa: PLC0415 (only where it is asked for)
+
+    return make_cascade(parts, options)

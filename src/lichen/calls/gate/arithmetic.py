@@ -22,6 +22,9 @@ _MOST_BITS, _MOST_DIGITS = 2048, 40
 # Digits after the point: of a result that ends, and of one that does not.
 _EXACT_PLACES, _ROUNDED_PLACES = 12, 6
 
+# What most questions do not begin with is seen at once.
+_BEGINS = re.compile(r"\s*(?:please|what|how|calc|comp|eval|work|[-−(.\d])", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 _ASKS = re.compile(
     r"(?:please\s+)?(?:(?P<what>what(?:\s+is|'s|’s)|how\s+much\s+is)|"
     r"(?P<verb>calculate|compute|evaluate|work\s+out))\s+(?P<sum>.+)",
@@ -55,7 +58,7 @@ class _NoSum(Exception):  # noqa: N818 (it never leaves this module)
 
 def value_of(question: str) -> str | None:
     """The value as text ("84", "0.3", "1/3 ≈ 0.333333"); None where it is not surely a sum."""
-    if len(question) > _LONGEST or not any(map(str.isdigit, question)):
+    if len(question) > _LONGEST or not _BEGINS.match(question) or not _DIGIT.search(question):
         return None
     try:
         return _written(_solved(question.strip()))

@@ -82,6 +82,8 @@ def _turns(messages: object, *, system: bool) -> Asked | None:
     text = content if type(content) is str else _text_of(content)
     if text is None:
         return None
+    if len(messages) == 1:
+        return Asked(text.strip(), alone=True, system=system)
     before = messages[:-1]
     roles = [m.get("role") if type(m) is dict else None for m in before[:_FEW]]
     alone = len(before) <= _FEW and all(role in _SYSTEM for role in roles)

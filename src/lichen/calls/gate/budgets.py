@@ -89,8 +89,11 @@ class Purse:
 class Claim:
     """What one call has been charged; settled once, whatever becomes of it."""
 
-    def __init__(self, lines: Sequence[Line], counts: Counts, spending: Spending) -> None:
+    def __init__(
+        self, lines: Sequence[Line], provider: str, counts: Counts, spending: Spending
+    ) -> None:
         self.lines = lines
+        self._provider = provider
         self._counts, self._spending = counts, spending
         self._open = True
 
@@ -103,7 +106,7 @@ class Claim:
             budget = line.purse.budget
             took: float | None = 0.0
             if record is not None:
-                took = self._spending.taken(record, budget.of, budget.currency)
+                took = self._spending.taken(record, self._provider, budget.of, budget.currency)
             if took is not None:
                 self._counts.charge(line.slot, took - line.expected)
 
@@ -141,26 +144,15 @@ class Budgets:
         """Charge a call; the budget that is over where one is; None where none is for it."""
         assert exchange.call is not None
         purses = self._pick(exchange.call.kind, exchange.call.model)
-        lines: list[Line] = []
-        over: Over | None = None
-        for purse in purses:
-            line = self._line(purse, exchange)
-            if line is None:
-                continue
-            full = self._over(line)
-            if full is None:
-                lines.append(line)
-                continue
-            purse.refused += 1
-            if purse.budget.mode == "dry":
-                lines.append(line)
-            elif over is None or full.end > over.end:
-                over = full
-        if over is not None:
-            return over
+        lines = [line for purse in purses if (line := self._line(purse, exchange)) is not None]
+        full = [over for line in lines if (over := self._over(line)) is not None]
+        # Of several that are over, the one that begins anew last: before that nothing goes.
+        refusing = [over for over in full if over.budget.mode == "on"]
+        if refusing:
+            return max(refusing, key=lambda over: over.end)
         for line in lines:
             self.counts.charge(line.slot, line.expected)
-        return Claim(lines, self.counts, self._spending) if lines else None
+        return Claim(lines, exchange.provider, self.counts, self._spending) if lines else None
 
     def _line(self, purse: Purse, exchange: Exchange) -> Line | None:
         budget = purse.budget
@@ -180,6 +172,7 @@ class Budgets:
         charged, budget = self.counts.charged(line.slot), line.purse.budget
         if charged + line.expected <= budget.limit:
             return None
+        line.purse.refused += 1
         return Over(budget, line.end, charged, line.expected)
 
     def left(self, over: Over) -> float:

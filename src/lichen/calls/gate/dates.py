@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LONGEST = 160
+# What most questions do not begin with is seen at once.
+_BEGINS = re.compile(r"\s*(?:what|which|on|how|is|was|will|number)\b", re.IGNORECASE)
 # Source: Greece took the Gregorian calendar in 1923, the last in Europe.
 _FIRST_YEAR, _LAST_YEAR = 1924, 9000
 # Days and weeks that a date is moved by.
@@ -69,7 +71,7 @@ def answer_to(question: str, today: Callable[[], date] | None) -> str | None:
 
     `today` tells the date now, None where questions that need it are left to the model.
     """
-    if len(question) > _LONGEST:
+    if len(question) > _LONGEST or not _BEGINS.match(question):
         return None
     text = " ".join(question.replace("’", "'").split()).rstrip("?. ")
     for pattern, answer in _QUESTIONS:

@@ -35,7 +35,7 @@ class DryRuns:
     def spared(self, ready: Ready, record: Record) -> None:
         """A call ran that the rule would have answered."""
         if record.reading is not None:
-            self._add(ready, record.reading.energy)
+            self._of_rule(ready, record.reading.energy)
 
     def undone(self, ready: Ready, trial: Exchange, record: Record) -> None:
         """A call ran that the rule would have made smaller, as tried on a copy of it."""
@@ -49,11 +49,15 @@ class DryRuns:
             more = act.undo(use).tokens
             # As much more as it would be without the act is what it would have removed.
             energy = calls.read(use.model, more).energy
-            self._add(ready, energy.minus_shared(calls.read(use.model, use.tokens).energy))
+            self._of_rule(ready, energy.minus_shared(calls.read(use.model, use.tokens).energy))
 
-    def _add(self, ready: Ready, energy: Estimate[Energy]) -> None:
+    def _of_rule(self, ready: Ready, energy: Estimate[Energy]) -> None:
         ready.joules += energy.value.in_joules
-        self._sums[ready.rule.name].add(energy)
+        self.add(ready.rule.name, energy)
+
+    def add(self, name: str, energy: Estimate[Energy]) -> None:
+        """One more call that would have spared so much. [J]"""
+        self._sums[name].add(energy)
         now_us = time.time_ns() // 1000
         if self._due_us == 0:
             self._due_us = now_us + _EVERY_US

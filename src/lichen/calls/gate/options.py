@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lichen.calls.gate.budget import Budget
 from lichen.calls.gate.rule import Rule
+from lichen.calls.gate.small import Cascade
 from lichen.calls.gate.tables import read_tables
 from lichen.calls.option import read_by
 from lichen.ledger.errors import MissingExtra
@@ -28,9 +29,13 @@ def _budgets(value: object) -> tuple[Budget, ...]:
     return read_tables(Budget, "budget", value)
 
 
+def _cascades(value: object) -> tuple[Cascade, ...]:
+    return read_tables(Cascade, "cascade", value)
+
+
 @dataclass(frozen=True, slots=True)
 class GateOptions:
-    """Whether calls are needed at all: rules and budgets.
+    """Whether calls are needed at all: rules, budgets, and smaller models asked first.
 
     With `dry_run` nothing of it acts: it is counted what each would have done and spared.
     """
@@ -38,3 +43,4 @@ class GateOptions:
     dry_run: bool = False
     rule: tuple[Rule, ...] = field(default=(), repr=False, metadata=read_by(_rules))
     budget: tuple[Budget, ...] = field(default=(), repr=False, metadata=read_by(_budgets))
+    cascade: tuple[Cascade, ...] = field(default=(), repr=False, metadata=read_by(_cascades))

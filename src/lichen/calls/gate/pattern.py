@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # Characters of a text that patterns are matched with.
-LONGEST = 4096
+LONGEST = 2048
 # Bytes of one pattern, and of its automata.
 _LONGEST_PATTERN, _MOST_MEMORY = 4096, 8 << 20
 

@@ -121,13 +121,16 @@ def prove_act(entry: Entry, book: Book) -> Proof:
     said = {
         "removed": f"the turns that were cut held about {raw.get('removed')} tokens (estimated)",
         "asked_n": f"{raw.get('asked_n')} answers were asked for and {raw.get('given_n')} allowed",
-        "cell": (
-            f"the smaller model was trusted as {raw.get('cell')!r}: {raw.get('wrong')} of "
-            f"{raw.get('compared')} compared answers differed, bound asked {raw.get('error')}"
+        "score": (
+            f"the smaller model's answer scored {raw.get('score')}, at least the threshold "
+            f"{raw.get('threshold')}, where {raw.get('wrong')} of {raw.get('verified')} compared "
+            f"answers differed; the bound asked is {raw.get('error')}"
         ),
     }
     more = tuple(line for name, line in said.items() if name in raw)
-    return Proof(proof.entry, proof.claimed, proof.found, (*proof.steps, *more), proof.holds)
+    sure = float(raw.get("score", 1)) >= float(raw.get("threshold", 0))
+    holds = proof.holds and sure
+    return Proof(proof.entry, proof.claimed, proof.found, (*proof.steps, *more), holds)
 
 
 PROVERS: Mapping[str, Prover] = {

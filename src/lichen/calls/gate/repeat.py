@@ -122,6 +122,13 @@ class Repeats:
             )
         return shared
 
+    def clear(self) -> int:
+        """Forget all answers; how many there were."""
+        count = len(self._flights)
+        self._flights.clear()
+        self._seen.clear()
+        return count
+
     def _forget(self, key: bytes, flight: Flight) -> None:
         if self._flights.get(key, (None, 0.0))[0] is flight:
             del self._flights[key]

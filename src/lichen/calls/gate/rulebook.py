@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Source: OpenAI Help Center, "What are tokens and how to count them?"
 BYTES_PER_TOKEN = 4
 _NOTHING: Mapping[str, str] = {}
+# Characters of a question that can be answered here.
+_LONGEST_LOCAL = 160
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class Picked:
     ending: tuple[Ready, ...] = ()
     # By folded text, the places in `ending` of rules with that exact text.
     exact: dict[str, list[int]] = field(default_factory=dict)
+    # A question longer than that equals none of them. [character]
+    longest: int = 0
     patterns: PatternSet | None = None
     # The place in `ending` of each pattern in the set.
     places: tuple[int, ...] = ()
@@ -118,6 +122,7 @@ class Rulebook:
                 always.append(place)
             for text in ready.rule.exact:
                 picked.exact.setdefault(folded(text), []).append(place)
+                picked.longest = max(picked.longest, 2 * len(text) + 64)
         if patterns:
             picked.patterns = PatternSet([pattern for _, pattern in patterns])
         picked.places = tuple(place for place, _ in patterns)
@@ -145,7 +150,10 @@ def _candidates(picked: Picked, question: Asked | None) -> Sequence[int]:
     """Places of the rules that the question may meet, in their order."""
     if question is None:
         return picked.always
-    exact = picked.exact.get(folded(question.text), ()) if picked.exact else ()
+    exact: Sequence[int] = ()
+    # White space may make a text longer than the one it equals, but hardly twice as long.
+    if picked.exact and len(question.text) <= picked.longest:
+        exact = picked.exact.get(folded(question.text), ())
     found = picked.patterns.matching(question.text) if picked.patterns is not None else ()
     if not exact and not found:
         return picked.always
@@ -241,10 +249,6 @@ def _local(
     if result is None and "dates" in ready.rule.local:
         result = dates.answer_to(heard.text, ready.today)
     return None if result is None else {"result": result}
-
-
-# Characters of a question that can be answered here.
-_LONGEST_LOCAL = 160
 
 
 def _any(

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lichen.calls.providers.prices import price_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
     from lichen.ledger.ports import CallReading
     from lichen.ledger.tokens import Tokens
 
-    # The price of a call in a currency, by model and tokens; None where nobody knows it.
-    Prices = Callable[[str, Tokens, str], float | None]
+    # The price of a call in a currency, by provider, model and tokens; None where nobody knows it.
+    Prices = Callable[[str, str, Tokens, str], float | None]
 
 
 class Spending:
@@ -44,20 +46,20 @@ class Spending:
         if of == "tokens":
             return float(tokens.total)
         if of == "money":
-            return self._prices(model, tokens, currency)
+            return self._prices(exchange.provider, model, tokens, currency)
         reading = self._pricer.calls.read(model, tokens)
         scale = self._outputs.scale
         return scale * self._amount(of, reading, self._upstream.zone, exchange.started_us)
 
-    def taken(self, record: Record, of: str, currency: str) -> float | None:
-        """What a call took; None where nobody can tell."""
+    def taken(self, record: Record, provider: str, of: str, currency: str) -> float | None:
+        """What a call to a provider took; None where nobody can tell."""
         tokens = record.tokens
         if tokens is None:
             return None
         if of == "tokens":
             return float(tokens.total)
         if of == "money":
-            return self._prices(record.model, tokens, currency)
+            return self._prices(provider, record.model, tokens, currency)
         reading = record.reading or self._pricer.calls.read(record.model, tokens)
         return self._amount(of, reading, record.zone, record.started_us)
 
@@ -68,6 +70,8 @@ class Spending:
         return made.carbon.value.amount
 
 
-def no_prices(_model: str, _tokens: Tokens, _currency: str) -> float | None:
-    """Where no table of prices is installed."""
-    return None
+def listed(provider: str, model: str, tokens: Tokens, currency: str) -> float | None:
+    """The provider's list price of a call; None where it is not in the list, or in other money."""
+    price = price_of(provider, model, tokens.input)
+    cost = price.cost(tokens) if price is not None else None
+    return cost.amount if cost is not None and cost.currency == currency else None

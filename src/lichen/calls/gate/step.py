@@ -27,7 +27,7 @@ from lichen.calls.gate.repeat import Repeats
 from lichen.calls.gate.rule import refusal_status
 from lichen.calls.gate.rulebook import Met, Rulebook, meets
 from lichen.calls.gate.shown import gauges, panels
-from lichen.calls.gate.spending import Spending, no_prices
+from lichen.calls.gate.spending import Spending, listed
 from lichen.calls.tap import Tap
 from lichen.ledger.errors import UpstreamError
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lichen.calls.exchange import Answer, Call, Exchange, Onward, Record, Stream
+    from lichen.calls.forget import Forget
     from lichen.calls.gate.budgets import Claim
     from lichen.calls.gate.options import GateOptions
     from lichen.calls.gate.rulebook import Ready
@@ -157,7 +158,8 @@ class Gate:
         """Charge what a call took, now or when its stream has ended."""
         for line, used in self.budgets.warnings(claim)[:1]:
             answer.notes.append(warning(line, used, time.time()))
-        record = answer.record if answer.ok and answer.source == "upstream" else None
+        # What came from the store or was shared has no record: it took nothing.
+        record = answer.record if answer.ok else None
         if answer.stream is None or record is None:
             claim.settle(record)
         else:
@@ -172,6 +174,14 @@ class Gate:
         """Keep what budgets were charged, and what dry rules saw."""
         self.budgets.counts.close()
         self.dry.book()
+
+    def forget(self, _which: Forget) -> int:
+        """Let go of the answers held for repeated calls; how many.
+
+        They are few and live for seconds, so that all go. Budgets keep their counts, which hold a
+        hash and a number: who could erase them could spend anew.
+        """
+        return self._repeats.clear()
 
     def gauges(self) -> Mapping[str, float]:
         """Calls that rules met and budgets refused, and what is left of budgets."""
@@ -207,7 +217,7 @@ def make_step(parts: StepParts, options: GateOptions) -> Gate:
         rules = tuple(replace(rule, mode="dry") for rule in rules)
         budgets = tuple(replace(budget, mode="dry") for budget in budgets)
     outputs = Outputs(parts.book.pricer.calls)
-    spending = Spending(parts, outputs, no_prices)
+    spending = Spending(parts, outputs, listed)
     table = table_for(parts.place) if budgets else None
     counts = Counts(table, parts.warn)
     return Gate(

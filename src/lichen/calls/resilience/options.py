@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lichen.calls.option import MILLISECONDS, SIZES, TIMES, choices, share, unit, whole
+from lichen.calls.option import MILLISECONDS, SIZES, TIMES, choices, share, unit, whole, zone
 
 _PAUSE = unit(MILLISECONDS)
 _TIME = unit(TIMES)
@@ -51,7 +51,7 @@ class ResilienceOptions:
     breaker_hold: float = field(default=2.0, metadata=_ABOVE_0)
     fallback: str = ""
     fallback_key: str = field(default="", repr=False)
-    fallback_zone: str = ""
+    fallback_zone: str = field(default="", metadata=zone())
     fallback_models: str = ""
     authorities: str = ""
 

@@ -10,11 +10,11 @@ and never an answer that is wrong, since answers are looked up by key and expire
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lichen.calls.shared.link import Away
+from lichen.calls.shared.names import index_name
 
 if TYPE_CHECKING:
     from lichen.calls.shared.link import Link
@@ -89,5 +89,4 @@ class SharedIndex:
         return True
 
     def _name(self, scope: str) -> bytes:
-        hashed = hashlib.sha256(b"lichen index\0" + scope.encode()).hexdigest()[:32]
-        return b"lichen:1:index:%b:%b" % (self._kind, hashed.encode())
+        return index_name(self._kind, scope)

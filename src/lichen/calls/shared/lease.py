@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.calls.exchange import Answer, Record
 from lichen.calls.shared.link import Away
+from lichen.calls.shared.names import answer_name, lease_name, over_name
 from lichen.calls.tap import Tap
 from lichen.ledger.ids import new_id
 
@@ -87,8 +88,7 @@ class Leases:
             Away: Redis gave no answer in time.
         """
         token = secrets.token_hex(8).encode()
-        # Named here and not in RedisAnswers alone: the script looks for both at once.
-        names = (_lease(key), b"lichen:1:answer:" + key.hex().encode())
+        names = (lease_name(key), answer_name(key))
         told = (token, self._milliseconds, b"1" if look else b"0")
         holder = await self._link.ask(
             lambda redis: redis.eval(_TAKE, 2, *names, *told), beyond=_PATIENCE_S
@@ -105,7 +105,7 @@ class Leases:
             await asyncio.sleep(self._seconds / 3)
             with suppress(Away):
                 await self._link.ask(
-                    lambda redis: redis.eval(_RENEW, 1, _lease(key), token, self._milliseconds),
+                    lambda redis: redis.eval(_RENEW, 1, lease_name(key), token, self._milliseconds),
                     beyond=_PATIENCE_S,
                 )
 
@@ -114,7 +114,7 @@ class Leases:
         with suppress(Away):
             await self._link.ask(
                 lambda redis: redis.eval(
-                    _RELEASE, 2, _lease(key), _over(key, token), token, _OVER_MS
+                    _RELEASE, 2, lease_name(key), over_name(key, token), token, _OVER_MS
                 ),
                 beyond=_PATIENCE_S,
             )
@@ -125,9 +125,9 @@ class Leases:
         Raises:
             Away: Redis gave no answer in time.
         """
-        name = _over(key, token)
+        name = over_name(key, token)
         while not await self._news(name):
-            held = self._link.ask(lambda redis: redis.get(_lease(key)), beyond=_PATIENCE_S)
+            held = self._link.ask(lambda redis: redis.get(lease_name(key)), beyond=_PATIENCE_S)
             if await held != token:
                 return
 
@@ -269,11 +269,3 @@ def _record(stored: Stored) -> Record:
         len(stored.body),
         stored.digest,
     )
-
-
-def _lease(key: bytes) -> bytes:
-    return b"lichen:1:{%b}:lease" % key.hex().encode()
-
-
-def _over(key: bytes, token: bytes) -> bytes:
-    return b"lichen:1:{%b}:over:%b" % (key.hex().encode(), token)

@@ -59,6 +59,7 @@ class Link:
         self._timeout = timeout
         self._warn = warn
         self._client: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._late = 0
         self._knocking: asyncio.Task[None] | None = None
 
@@ -73,6 +74,7 @@ class Link:
         Raises:
             Away: no answer could be had in time.
         """
+        self._settle_in()
         if self._knocking is not None:
             raise Away
         try:
@@ -90,6 +92,12 @@ class Link:
             raise Away from None
         self._late = 0
         return got
+
+    def _settle_in(self) -> None:
+        """Connections belong to one event loop: in another one begin anew."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._client, self._knocking, self._late = loop, None, None, 0
 
     def _redis(self) -> Any:
         if self._client is None:

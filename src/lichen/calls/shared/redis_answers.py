@@ -12,23 +12,24 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lichen.calls.framing import UNREADABLE, framed, unframed
 from lichen.calls.shared.index import SharedIndex
 from lichen.calls.shared.lease import Lease, Leases
 from lichen.calls.shared.link import Away
+from lichen.calls.shared.names import ANSWERS, INDEXES, answer_name, index_name
 from lichen.ledger.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from lichen.calls.forget import Forget
     from lichen.calls.shared.link import Link
     from lichen.calls.steps import StepParts
     from lichen.calls.stored import Stored
 
-PREFIX = b"lichen:1:answer:"
 # Bytes of answers on their way beyond which more are not shared: the server is too slow for them.
 _WAITING = 32e6
 # How long connecting may take at the start. [s]
@@ -39,11 +40,6 @@ _LAST_S = 2.0
 _PAGE = 64
 # How long one such go may take. [s]
 _FORGET_S = 10.0
-
-
-def name_of(key: bytes) -> bytes:
-    """What an answer's key is called in Redis."""
-    return PREFIX + key.hex().encode()
 
 
 class RedisAnswers:
@@ -75,7 +71,7 @@ class RedisAnswers:
 
     async def fetch(self, key: bytes) -> Stored | None:
         """The answer under a key; None where there is none, or none could be had in time."""
-        name = name_of(key)
+        name = answer_name(key)
         try:
             frame = await self._link.ask(lambda redis: redis.get(name))
             if frame is not None:
@@ -95,8 +91,13 @@ class RedisAnswers:
         if size > self._entry_limit or self._waiting + size > _WAITING or not self._link.is_up:
             self._unshared += 1
             return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # kept outside of any loop: there is nobody to write it
+            self._unshared += 1
+            return
         before = self._writing.get(stored.key)
-        task = asyncio.get_running_loop().create_task(self._write(stored, before))
+        task = loop.create_task(self._write(stored, before))
         self._writing[stored.key] = task
         self._waiting += size
         task.add_done_callback(lambda _task: self._written(stored, task))
@@ -107,7 +108,7 @@ class RedisAnswers:
         left_ms = stored.expires_us // 1000 - time.time_ns() // 1_000_000
         if left_ms <= 0:
             return
-        name, frame = name_of(stored.key), framed(stored)
+        name, frame = answer_name(stored.key), framed(stored)
         try:
             await self._link.ask(lambda redis: redis.set(name, frame, px=left_ms), beyond=1.0)
         except Away:
@@ -130,29 +131,36 @@ class RedisAnswers:
             StoreUnavailable: the server cannot be reached.
         """
         gone = 0
-        cursor = 0
+        # Logs of indexes only spare looking: where words or a moment are meant, all of them go.
+        logs = index_name(b"*", which.tenant) if which.tenant else INDEXES + b"*"
         try:
-            while True:
-                at = cursor
-                cursor, names = await self._link.ask(
-                    lambda redis, at=at: redis.scan(at, match=PREFIX + b"*", count=_PAGE),  # type: ignore[misc]
-                    beyond=_FORGET_S,
-                )
-                if names:
-                    gone += await self._erase(names, which)
-                if cursor == 0:
-                    return gone
+            async for names in self._named(ANSWERS + b"*"):
+                gone += await self._erase(names, which)
+            async for names in self._named(logs):
+                await self._delete(names)
         except Away:
             raise StoreUnavailable(
                 self._link.where, "it cannot be reached", "forget again when it can"
             ) from None
+        return gone
+
+    async def _named(self, pattern: bytes) -> AsyncIterator[list[bytes]]:
+        cursor = 0
+        while True:
+            scan = partial(_scan, cursor=cursor, pattern=pattern)
+            cursor, names = await self._link.ask(scan, beyond=_FORGET_S)
+            if names:
+                yield names
+            if cursor == 0:
+                return
+
+    async def _delete(self, names: list[bytes]) -> int:
+        return int(await self._link.ask(lambda redis: redis.delete(*names), beyond=_FORGET_S))
 
     async def _erase(self, names: list[bytes], which: Forget) -> int:
         frames = await self._link.ask(lambda redis: redis.mget(names), beyond=_FORGET_S)
         meant = list(_meant(zip(names, frames, strict=True), which))
-        if not meant:
-            return 0
-        return int(await self._link.ask(lambda redis: redis.delete(*meant), beyond=_FORGET_S))
+        return await self._delete(meant) if meant else 0
 
     def lease(self, parts: StepParts) -> Lease:
         """The step by which identical calls of several services become one."""
@@ -179,12 +187,16 @@ class RedisAnswers:
         await self._link.close()
 
 
+def _scan(redis: Any, *, cursor: int, pattern: bytes) -> Any:
+    return redis.scan(cursor, match=pattern, count=_PAGE)
+
+
 def _meant(kept: Iterator[tuple[bytes, bytes | None]], which: Forget) -> Iterator[bytes]:
     for name, frame in kept:
         if frame is None:
             continue
         try:
-            stored: Any = unframed(bytes.fromhex(name.removeprefix(PREFIX).decode()), frame)
+            stored: Any = unframed(bytes.fromhex(name.removeprefix(ANSWERS).decode()), frame)
         except UNREADABLE:
             yield name  # nobody can say whose it is
             continue

@@ -71,17 +71,21 @@ class After:
         if looker is None or call is None:
             return
         whole = bool(body) and is_whole(call, body)
+        served = False
         if case.verdict is not None and case.learner is not None and case.stored is not None:
-            await self._verify(case, record, body if whole else b"")
+            served = await self._verify(case, record, body if whole else b"")
         question = self._for_others(case, record) if whole else None
         if question is not None:
-            await self._thread.do(lambda _: looker.take(question))
+            if served and case.look.found is not None:
+                question = question._replace(group=case.look.found.question.group)
+            taken = question
+            await self._thread.do(lambda _: looker.take(taken))
         if time.monotonic() - self._kept_at >= _KEPT_EVERY_S:
             await self.keep_learnt()
         self.book_cost()
 
-    async def _verify(self, case: Case, record: Record, body: bytes) -> None:
-        """Teach the decider whether the stored answer served."""
+    async def _verify(self, case: Case, record: Record, body: bytes) -> bool:
+        """Teach the decider whether the stored answer served; whether it did."""
         assert case.learner is not None
         assert case.verdict is not None
         correct = await self._judged(case, body)
@@ -90,6 +94,7 @@ class After:
         case.learner.learn(case.verdict, correct=correct, spared_j=spared_j)
         if correct and learning:
             self._worth.spared(spared_j)
+        return correct
 
     async def _judged(self, case: Case, body: bytes) -> bool:
         """Whether the stored answer says what the upstream's own says; no answer says nothing."""

@@ -12,19 +12,23 @@ Source: ours; OWASP Top 10 for LLM Applications 2025, LLM01 (prompt injection), 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from lichen.calls.similar.facts import read, stem
+from lichen.calls.similar.facts import Facts, read, stem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ENDS = re.compile(r"[.!?:;…。！？]+(?=\s|$|[\"'”»)])|\n+")
 _SAYS = re.compile(r"\w")
 _SHARED = 0.8
 
 
-def appended(one: str, other: str) -> bool:
+def appended(one: str, other: str, facts: Callable[[str], Facts] = read) -> bool:
     """Whether one of two texts has sentences more, and nearly all words of the other."""
     if _sentences(one) == _sentences(other):
         return False
-    here, there = _words(one), _words(other)
+    here, there = _words(facts(one)), _words(facts(other))
     return len(here & there) >= _SHARED * min(len(here), len(there))
 
 
@@ -32,5 +36,5 @@ def _sentences(text: str) -> int:
     return sum(_SAYS.search(part) is not None for part in _ENDS.split(text))
 
 
-def _words(text: str) -> set[str]:
-    return {stem(word) for word in read(text).words}
+def _words(facts: Facts) -> set[str]:
+    return {stem(word) for word in facts.words}

@@ -24,8 +24,12 @@ from lichen.ledger.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of a decider's state; a state of another version is not taken up."""
+
+MARGIN: Final = 0.15
+"""What is certified is below δ by this part of it, so that an audit of the hits alone, which has
+an error of its own, finds them within δ too. [1]"""
 
 _ALARM: Final = math.log(1000)
 
@@ -53,8 +57,9 @@ class Standing:
     """Where a decider stands: for the dashboard, the report and /metrics.
 
     `threshold` is the certified score, or None where it abstains; `verified` and `wrong` are
-    outcomes at that threshold (or at the nearest to certified one); `bound` is the upper bound of
-    the share of wrong ones [1]; `hits` were given, `explored` were verified by lot instead.
+    outcomes above that threshold, or above the one that is nearest to being certified; `bound` is
+    the upper bound of the share of wrong ones that they alone give, at one look [1]. `hits` were
+    given, `explored` were verified by lot instead.
     """
 
     delta: float
@@ -104,7 +109,8 @@ class Decider:
         self._share = share
         self._draw = draw
         self._combiner = Combiner(prior)
-        self._evidence = Evidence(delta, confidence)
+        self._delta = delta
+        self._evidence = Evidence(delta * (1 - MARGIN), confidence)
         self._place: int | None = None
         self._hits = self._explored = self._alarms = 0
         self._alarm = 0.0
@@ -113,6 +119,7 @@ class Decider:
         """What to do with a would-be hit of these features. Draws a lot where it would be given."""
         values = tuple(features)
         score = self._combiner.score(values)
+        self._evidence.see(score)
         if self._place is None:
             return Verdict(False, False, "abstains", score, 1.0, values)  # noqa: FBT003
         if score < self._evidence.thresholds[self._place]:
@@ -143,7 +150,7 @@ class Decider:
         """Bet on more than δ wrong among would-be hits; on a win, forget: the traffic changed."""
         if self._place is None or score < self._evidence.thresholds[self._place]:
             return
-        delta = self._evidence.delta
+        delta = self._delta
         bet = min(1.0, 0.5 / delta)
         gain = math.log1p(bet * ((0.0 if correct else 1.0) - delta))
         self._alarm = max(0.0, self._alarm) + gain
@@ -153,25 +160,31 @@ class Decider:
             self._evidence.clear()
 
     @property
+    def certified(self) -> bool:
+        """Whether any threshold is certified: cheaper than `standing`."""
+        return self._place is not None
+
+    @property
     def standing(self) -> Standing:
         """Where it stands now."""
         evidence = self._evidence
         place = self._place if self._place is not None else self._nearest()
+        verified, wrong = evidence.counted(place)
         return Standing(
-            evidence.delta,
+            self._delta,
             1 - evidence.alpha,
             None if self._place is None else evidence.thresholds[place],
-            evidence.verified[place],
-            evidence.wrong[place],
-            upper(evidence.wrong[place], evidence.verified[place], 1 - evidence.alpha),
+            verified,
+            wrong,
+            upper(wrong, verified, 1 - evidence.alpha),
             self._hits,
             self._explored,
             self._alarms,
         )
 
     def _nearest(self) -> int:
-        """The place whose bound is lowest."""
-        return min(range(len(self._evidence.thresholds)), key=self._evidence.bound)
+        """The place whose bet stands highest."""
+        return max(range(len(self._evidence.thresholds)), key=self._evidence.bet)
 
     def state(self) -> dict[str, Any]:
         """All that was learnt, as plain values, for JSON."""

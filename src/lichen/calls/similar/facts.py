@@ -9,14 +9,16 @@ Source: the list of what embeddings blur was measured on question pairs (docs/me
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from lichen.calls.similar.language import language, scripts
 from lichen.calls.similar.words import SHORT_UNITS, SIGNS, Mark, table, words
 
 _TOKEN = re.compile(
-    r"""(?P<code>`[^`]+`
+    r"""(?P<plain>(?:[A-Z]?[a-z]+|[A-Z]+))(?=[\s?!,;]|[.:](?:\s|$)|$)
+      |(?P<code>`[^`]+`
         |https?://\S+
         |(?<![\w.])(?:[A-Za-z]:|~|\.{1,2})?(?:[/\\][\w.@+-]+){2,}/?
         |(?<![\w/])\.?/[\w.@+-]+
@@ -28,7 +30,7 @@ _TOKEN = re.compile(
         |[A-Za-z](?:\+\+|\#)
         |\.[a-z]{2,5}\b)
       |(?P<number>\d[\d,]*(?:[.:]\d+)*)(?P<suffix>(?:st|nd|rd|th)\b|[A-Za-z]+\d*\b)?
-      |(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*\d*)
+      |(?P<word>[^\W\d_]+\d\w*|[^\W\d_]+(?:['’][^\W\d_]+)*)
       |(?P<sign>[$€£₹¥%°]|[-+*/=<>!&|^~]+|[?!.;:,])""",
     re.VERBOSE,
 )
@@ -36,12 +38,15 @@ _QUOTED = re.compile(
     r'"+([^"]{1,200}?)"+|“([^”]{1,200})”|«([^»]{1,200})»|(?<!\w)\'([^\']{2,80})\'(?!\w)'
 )
 _OPENS = frozenset(".?!:;")
+_QUOTES = frozenset("\"“«'")
 _PLAIN_SIGNS = frozenset({",", "-", "--", "/", "&", "...", "..", "!!", "=>", "|"})
 _MAY = frozenset({"may", "march", "mar"})
+# "or not" and "why not" negate nothing.
+_IDLY = frozenset({"or", "why"})
 _WITHIN = frozenset({"and", "a"})
+_RATES = frozenset({"kbps", "mbps", "gbps"})
 _NUMERALS = frozenset({"number", "scale"})
 _HUNDRED = 100
-_SHORT = 6
 _SUFFIXES = frozenset({"st", "nd", "rd", "th"})
 
 
@@ -51,7 +56,8 @@ class Facts:
 
     `words` are content and relation words in order, in lower case, without possessives; `names` the
     capitalised ones that do not open a sentence; `marks` values by group of the word table;
-    `scopes` what each negation is followed by; `language` is "en", another code, or "?".
+    `scopes` what each negation is followed by; `language` is "en", another code, or "?"; `english`
+    how many words are surely English.
     """
 
     words: list[str] = field(default_factory=list)
@@ -63,6 +69,7 @@ class Facts:
     scopes: list[str] = field(default_factory=list)
     scripts: set[str] = field(default_factory=set)
     language: str = "en"
+    english: int = 0
 
 
 def read(text: str) -> Facts:
@@ -70,7 +77,7 @@ def read(text: str) -> Facts:
     reader = _Reader(text)
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
-        if kind == "word":
+        if kind in {"plain", "word"}:
             reader.word(match.group())
         elif kind == "code":
             reader.code(match.group())
@@ -111,20 +118,30 @@ class _Reader:
         unit, self._unit = self._unit, False
         if "'" in low or "’" in low:
             low = self._apostrophe(low.replace("’", "'"))
-        if unit and low in SHORT_UNITS:
+        if low in _RATES:
+            self._facts.marks["unit"].append(low[0] + ("byte" if "B" in token else "bit"))
+        elif unit and low in SHORT_UNITS:
             self._facts.marks["unit"].append(SHORT_UNITS[low])
             return
-        self._facts.words.append(low)
-        found = self._marks.get(low)
+        said = self._facts.words
+        if low == "not" and said and said[-1] in _IDLY:
+            return
+        said.append(low)
+        self._weigh(token, low, self._marks.get(low))
+        self._opening = False
+
+    def _weigh(self, token: str, low: str, found: tuple[Mark, ...] | None) -> None:
+        """Note what a word stands for, names, and what it is negated by."""
         numeral = self._mark(found) if found is not None else False
         if self._numeral and not numeral and low not in _WITHIN:
             self._count()
         if token[0].isupper():
             self._name(token, low)
+        if not token.isalpha() and any(char.isdigit() for char in token):
+            self._facts.code.add(low)
         if self._negated and low not in self._common and not _negation(found):
             self._facts.scopes.append(stem(low))
             self._negated = False
-        self._opening = False
 
     def _mark(self, found: tuple[Mark, ...]) -> bool:
         """Note what a word stands for; whether it goes on with a numeral in letters."""
@@ -149,7 +166,8 @@ class _Reader:
 
     def _name(self, token: str, low: str) -> None:
         """Note a capitalised word that does not open a sentence, an acronym, or a dated May."""
-        acronym = len(token) > 1 and token[1].isupper()
+        # Initials too, such as George H. and George W.; but not "I" and "A".
+        acronym = token.isupper() and low not in self._common
         if low in _MAY and not self._opening:
             self._facts.marks["date"].append(low[:3])
         elif (acronym or not self._opening) and low not in self._common:
@@ -195,6 +213,8 @@ class _Reader:
         value = digits.replace(",", "")
         if low == "k":
             value, low = f"{value}e3", ""
+        elif low[-1:].isdigit():
+            value, low = value + low, ""
         facts.numbers.append(value)
         facts.words.append("#")
         self._unit = True
@@ -227,13 +247,13 @@ class _Reader:
         if self._numeral:
             self._count()
         facts = self._facts
-        if '"' in self._text or "“" in self._text or "«" in self._text or "'" in self._text:
+        if not _QUOTES.isdisjoint(self._text):
             for match in _QUOTED.finditer(self._text):
                 said = next(group for group in match.groups() if group is not None)
                 facts.quotes.append(plain(said))
         if not self._text.isascii():
-            facts.scripts = _scripts(self._text)
-        facts.language = _language(facts)
+            facts.scripts = scripts(self._text)
+        facts.language, facts.english = language(facts.words, facts.scripts)
         return facts
 
 
@@ -246,6 +266,7 @@ _ENDINGS = (("ing", "", 6), ("ies", "y", 5), ("ed", "", 5), ("es", "", 5), ("s",
 _SHORTEST = 4
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """A word without the commonest English endings. Crude: it only has to be the same twice."""
     for ending, instead, least in _ENDINGS:
@@ -258,21 +279,3 @@ def stem(word: str) -> str:
 
 def _negation(found: tuple[Mark, ...] | None) -> bool:
     return found is not None and any(group == "negation" for group, _ in found)
-
-
-def _scripts(text: str) -> set[str]:
-    """Scripts of the letters beyond ASCII, by the first word of their Unicode names."""
-    letters = {char for char in text if char > "\u024f" and char.isalpha()}
-    return {unicodedata.name(char, "?").partition(" ")[0] for char in letters} - {"LATIN"}
-
-
-def _language(facts: Facts) -> str:
-    """The language by stop words: "en", another, or "?" where nothing tells."""
-    if facts.scripts:
-        return "?"
-    held = set(facts.words)
-    english = len(held & words("english"))
-    for code, stops in table().foreign.items():
-        if len(held & stops) > max(english, 1):
-            return code
-    return "en" if english or len(held) <= _SHORT else "?"

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from lichen.calls.similar.facts import Facts, plain, read, stem
+from lichen.calls.similar.frames import substituted
 from lichen.calls.similar.order import swapped
 from lichen.calls.similar.words import table, words
 
@@ -42,19 +43,25 @@ def differ(one: str, other: str) -> str | None:
     """
     if one == other:
         return None
-    return compare(read(one), read(other), same=plain(one) == plain(other))
+    reason = compare(read(one), read(other))
+    if reason == "language" and plain(one) == plain(other):
+        reason = compare(read(one), read(other), foreign=True)
+    return reason
 
 
-def compare(one: Facts, other: Facts, *, same: bool = False) -> str | None:
-    """As `differ`, of facts that are read already; `same` says that their words are the same."""
+def compare(one: Facts, other: Facts, *, foreign: bool = False) -> str | None:
+    """As `differ`, of facts that are read already; `foreign` lets any language pass."""
     for name, check in _CHECKS:
-        if (name != "language" or not same) and check(one, other):
+        if check(one, other) and not (foreign and name == "language"):
             return name
     return None
 
 
 def _language(one: Facts, other: Facts) -> bool:
-    return one.language != other.language or one.scripts != other.scripts or one.language != "en"
+    if one.language != other.language or one.scripts != other.scripts or one.language != "en":
+        return True
+    foreign = one if one.english < other.english else other
+    return bool(one.english or other.english) and not foreign.english and len(foreign.words) > 1
 
 
 def _numbers(one: Facts, other: Facts) -> bool:
@@ -114,15 +121,17 @@ _PREFIXES: Final = ("un", "in", "im", "ir", "il", "dis", "non", "mis", "de", "an
 
 def _unprefixed(one: Facts, other: Facts) -> bool:
     """Whether a word of `one` is a word of `other` with a negating prefix."""
-    there = set(other.words)
-    here = set(one.words)
-    for word in here - there:
-        for prefix in _PREFIXES:
-            if word.startswith(prefix) and len(word) - len(prefix) >= _NEAR:
-                rest = word[len(prefix) :]
-                if rest in there and rest not in here:
-                    return True
-    return False
+    here, there = set(one.words), set(other.words)
+    return any(word.startswith(_PREFIXES) and _bare(word, there - here) for word in here - there)
+
+
+def _bare(word: str, among: set[str]) -> bool:
+    return any(
+        word.startswith(prefix)
+        and word[len(prefix) :] in among
+        and len(word) - len(prefix) >= _NEAR
+        for prefix in _PREFIXES
+    )
 
 
 def _poles(one: Facts, other: Facts) -> bool:
@@ -184,7 +193,9 @@ def _unnamed(one: Facts, other: Facts) -> bool:
     held = set(one.marks.get("class", ())) & values
     joined = "".join(other.words)
     return any(
-        _root(name) not in stems and name not in joined and not _aliased(name, held)
+        _root(name) not in stems
+        and not (len(name) > _NEAR and name in joined)
+        and not _aliased(name, held)
         for name in missing
     )
 
@@ -233,6 +244,10 @@ def _roles(one: Facts, other: Facts) -> bool:
     return swapped(one.words, other.words)
 
 
+def _thing(one: Facts, other: Facts) -> bool:
+    return substituted(one.words, other.words)
+
+
 def _unlike(one: Facts, other: Facts, group: str) -> bool:
     here, there = one.marks.get(group), other.marks.get(group)
     return (here or there) is not None and set(here or ()) != set(there or ())
@@ -255,6 +270,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Facts, Facts], bool]], ...]] = (
     ("class", _classes),
     ("names", _names),
     ("order", _roles),
+    ("thing", _thing),
 )
 
 REASONS: Final = tuple(name for name, _ in _CHECKS)

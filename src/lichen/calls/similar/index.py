@@ -12,11 +12,12 @@ import heapq
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
+from lichen.calls.similar.groups import Groups
 from lichen.text.nearest import Nearest, small
 from lichen.text.shingles import FirstLook, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from lichen.calls.similar.kept import Kept, Question
     from lichen.ledger.ports import Embedder
 
-# Neighbours that are compared word by word.
-_NEIGHBOURS = 4
+# Neighbours that are compared word by word, and that tell of a question's surroundings.
+_NEIGHBOURS = 10
 # Questions without a vector that are given one because a new one is like them.
 _CAUGHT_UP = 4
 # The share of the oldest that goes when there are too many.
@@ -73,6 +74,7 @@ class Index:
         self._dimension, self._most = dimension, most
         self._shelves: dict[bytes, _Shelf] = {}
         self._places: OrderedDict[bytes, tuple[bytes, int]] = OrderedDict()
+        self.groups = Groups()
 
     def __len__(self) -> int:
         return len(self._places)
@@ -84,15 +86,18 @@ class Index:
 
     def load(self, now_us: int) -> None:
         """Take up what is kept."""
-        for question in list(self._kept.questions(now_us)):
+        self._kept.expire(now_us)
+        for question in list(self._kept.questions()):
             self._place(question)
         self._make_room()
 
-    def catch_up(self) -> None:
-        """Let go of what another process has erased."""
-        if self._kept.changed_outside():
+    def catch_up(self) -> bool:
+        """Let go of what another process has erased; whether one has."""
+        changed = self._kept.changed_outside()
+        if changed:
             for key in self._places.keys() - self._kept.keys():
                 self._unplace(key)
+        return changed
 
     def like(self, scope: bytes, text: str) -> list[int] | None:
         """Rows of the scope that share enough words; empty where surely none is similar.
@@ -138,12 +143,16 @@ class Index:
         shelf = self._shelves.get(question.scope)
         if shelf is None:
             shelf = self._shelves[question.scope] = _Shelf(self._dimension)
+        if not question.group:
+            question = question._replace(group=question.key)
         self._places[question.key] = question.scope, shelf.add(question)
+        self.groups.add(question)
 
     def _unplace(self, key: bytes) -> None:
         scope, row = self._places.pop(key, (b"", 0))
         shelf = self._shelves.get(scope)
         if shelf is not None:
+            self.groups.add(shelf.rows[row], -1)
             shelf.remove(row)
             if not shelf.rows:
                 del self._shelves[scope]
@@ -161,7 +170,9 @@ class Index:
 
     def expire(self, now_us: int) -> None:
         """Let go of all whose time is over."""
-        self.remove([q.key for q in self._questions() if q.expires_us <= now_us])
+        for key in [q.key for q in self._questions() if q.expires_us <= now_us]:
+            self._unplace(key)
+        self._kept.expire(now_us)
 
     def _questions(self) -> Iterator[Question]:
         for scope, row in self._places.values():
@@ -174,22 +185,28 @@ class Index:
         scope, row = self._places[key]
         rows = self._shelves[scope].rows
         had = rows[row]
+        self.groups.add(had, -1)
         rows[row] = had._replace(
             was_right=had.was_right + correct, was_wrong=had.was_wrong + (not correct)
         )
+        self.groups.add(rows[row])
         self._kept.put(rows[row])
 
     def forget(self, which: Forget) -> int:
         """Erase what is meant, questions and hits; how many."""
-        keys, hits = self._kept.matching(
-            lambda owner, at_us, text: which.covers(
-                # What a route shares is anybody's.
-                tenant="" if owner == "*" else owner,
-                at_us=at_us,
-                texts=(text,),
-            )
-        )
+        keys, hits = self._kept.matching(meant(which))
         for key in keys:
             self._unplace(key)
         self._kept.erase(keys, hits)
         return len(keys) + len(hits)
+
+
+def meant(which: Forget) -> Callable[[str, int, str], bool]:
+    """Whether a text of an owner, kept at a time [µs since 1970], is to be forgotten."""
+
+    def is_meant(owner: str, at_us: int, text: str) -> bool:
+        # What a route shares is anybody's.
+        tenant = "" if owner == "*" else owner
+        return which.covers(tenant=tenant, at_us=at_us, texts=(text,))
+
+    return is_meant

@@ -25,7 +25,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS questions (
     key BLOB PRIMARY KEY, scope BLOB NOT NULL, owner TEXT NOT NULL, entry TEXT NOT NULL,
     text TEXT NOT NULL, levels BLOB, scale REAL, stored_us INTEGER NOT NULL,
-    expires_us INTEGER NOT NULL, was_right INTEGER NOT NULL, was_wrong INTEGER NOT NULL);
+    expires_us INTEGER NOT NULL, was_right INTEGER NOT NULL, was_wrong INTEGER NOT NULL,
+    together BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS hits (
     entry TEXT PRIMARY KEY, owner TEXT NOT NULL, text TEXT NOT NULL, matched BLOB NOT NULL,
     at_us INTEGER NOT NULL, expires_us INTEGER NOT NULL);
@@ -38,7 +39,8 @@ class Question(NamedTuple):
     """A question that was answered: `key` is its answer's, `entry` the call that was paid for.
 
     `owner` is the tenant, or "*" where a route shares answers. `vector` is None until somebody asks
-    something like it. `was_right` and `was_wrong` count how its answer was verified. Times in µs.
+    something like it. `was_right` and `was_wrong` count how its answer was verified; `group` is the
+    key of the first question that it was verified to serve like, or its own. Times in µs.
     """
 
     key: bytes
@@ -51,6 +53,7 @@ class Question(NamedTuple):
     expires_us: int
     was_right: int = 0
     was_wrong: int = 0
+    group: bytes = b""
 
 
 class Given(NamedTuple):
@@ -63,20 +66,27 @@ class Given(NamedTuple):
 class Kept:
     """Questions, given answers and what deciders learnt. Of one thread: whoever made it.
 
-    `path` None keeps them in memory. `embedder` names whose vectors these are: others' are let go.
+    `path` None keeps them in memory. `embedder` names whose vectors these are: others' are let go;
+    None for whoever needs no vector.
     `warn` hears what is wrong with the file.
     """
 
-    def __init__(self, path: Path | None, embedder: str, warn: Callable[[object], None]) -> None:
+    def __init__(
+        self, path: Path | None, embedder: str | None, warn: Callable[[object], None]
+    ) -> None:
         self._warn = warn
         self._well = True
         self._db = _opened(path, warn)
+        if embedder is not None:
+            self._keep_to(embedder)
+        self._version = self._outside()
+
+    def _keep_to(self, embedder: str) -> None:
         self._do("INSERT OR IGNORE INTO about VALUES ('embedder', ?)", embedder)
         ((named,),) = self._db.execute("SELECT value FROM about WHERE name = 'embedder'")
         if named != embedder:
             self._do("UPDATE questions SET levels = NULL, scale = NULL")
             self._do("UPDATE about SET value = ? WHERE name = 'embedder'", embedder)
-        self._version = self._outside()
 
     def _do(self, sql: str, *values: object) -> None:
         """Write; where that fails, say so once and go on without."""
@@ -88,22 +98,26 @@ class Kept:
                 self._well = False
                 self._warn(f"questions cannot be kept ({error}): they end with this process")
 
-    def questions(self, now_us: int) -> Iterator[Question]:
-        """All that have not expired, oldest first."""
+    def expire(self, now_us: int) -> None:
+        """Let go of all whose time is over."""
         self._do("DELETE FROM questions WHERE expires_us <= ?", now_us)
         self._do("DELETE FROM hits WHERE expires_us <= ?", now_us)
+
+    def questions(self) -> Iterator[Question]:
+        """All of them, oldest first."""
         for row in self._db.execute("SELECT * FROM questions ORDER BY stored_us"):
-            yield _question(row)
+            yield question_of(row)
 
     def put(self, question: Question) -> None:
         """Keep a question, in place of an older one under its key."""
         vector = question.vector
         self._do(
-            "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *question[:5],
             vector.levels.tobytes() if vector is not None else None,
             vector.scale if vector is not None else None,
-            *question[6:],
+            *question[6:10],
+            question.group or question.key,
         )
 
     def drop(self, keys: Sequence[bytes]) -> None:
@@ -162,7 +176,8 @@ class Kept:
         self._db.close()
 
 
-def _question(row: tuple[Any, ...]) -> Question:
+def question_of(row: tuple[Any, ...]) -> Question:
+    """A row of the table `questions`."""
     import numpy as np  # noqa: PLC0415 (heavy)
 
     key, scope, owner, entry, text, levels, scale, *counts = row
@@ -213,34 +228,3 @@ def _open(where: str) -> sqlite3.Connection:
         db.close()
         raise
     return db
-
-
-class ReadHit(NamedTuple):
-    """A hit as it is kept: both questions, and the embedder of their vectors."""
-
-    given: Given
-    question: Question
-    embedder: str
-
-
-def read_hit(path: Path, entry: str) -> ReadHit | None:
-    """What is kept of a hit, read beside whoever writes it; None where it is not, or no longer."""
-    if not path.is_file():
-        return None
-    try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
-    except sqlite3.Error:
-        return None
-    try:
-        given = db.execute("SELECT text, matched FROM hits WHERE entry = ?", (entry,)).fetchone()
-        if given is None:
-            return None
-        row = db.execute("SELECT * FROM questions WHERE key = ?", given[1:]).fetchone()
-        named = db.execute("SELECT value FROM about WHERE name = 'embedder'").fetchone()
-    except sqlite3.Error:
-        return None
-    finally:
-        db.close()
-    if row is None or named is None:
-        return None
-    return ReadHit(Given(*given), _question(row), named[0])

@@ -19,6 +19,7 @@ from lichen.calls.similar.words import words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_LETTERS = frozenset("aist")
 _REACH = 5
 
 
@@ -45,16 +46,26 @@ def _places(said: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     twice: set[str] = set()
     common = words("common")
+    letters = any(len(word) == 1 and word.isalpha() and word not in _LETTERS for word in said)
+    stems = [stem(word) for word in said]
     for place, word in enumerate(said):
-        if word in common or not (word[0].isalnum() or word[0] == "#"):
+        if not (word[0].isalnum() or word[0] == "#"):
             continue
-        key = stem(word)
+        if word in common and not (letters and _variable(said, place)):
+            continue
+        # Two words of one stem, such as http and https, are told apart by their spelling.
+        key = word if stems.count(stems[place]) > 1 else stems[place]
         if key in found:
             twice.add(key)
         found[key] = place
     for key in twice:
         del found[key]
     return found
+
+
+def _variable(said: Sequence[str], place: int) -> bool:
+    """Whether an "a" is a letter, as in a by b: no noun follows it."""
+    return said[place] == "a" and all(word in words("common") for word in said[place + 1 :][:1])
 
 
 def _changes(here: Sequence[str], there: Sequence[str]) -> bool:
@@ -64,11 +75,25 @@ def _changes(here: Sequence[str], there: Sequence[str]) -> bool:
     between = {*here, *there}
     if not words("asking").isdisjoint(between) or "," in between:
         return False
-    if not words("directed").isdisjoint(between):
+    if "the" in between and _is(here) and _is(there):
+        return False
+    directed = words("directed")
+    if not directed.isdisjoint(here) and not directed.isdisjoint(there):
         return True
     if words("symmetric") >= between or (_joined(here) and _joined(there)):
         return not between
-    return bool(here) and bool(there)
+    # A compound spelt out: weight loss, loss of weight.
+    bare, spelt = sorted((_relations(here), _relations(there)), key=len)
+    return bool(bare) or not spelt or not words("spells") >= spelt
+
+
+def _is(between: Sequence[str]) -> bool:
+    return not {"is", "are", "was", "were"}.isdisjoint(between)
+
+
+def _relations(between: Sequence[str]) -> frozenset[str]:
+    """The words of a gap that relate, not name."""
+    return words("common").union(words("spells")).intersection(between)
 
 
 def _joined(between: Sequence[str]) -> bool:

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lichen.calls.proof import prove_given
+from lichen.calls.similar import seen
 from lichen.calls.similar.combine import Combiner
 from lichen.calls.similar.decision import VERSION
 from lichen.calls.similar.evidence import upper
 from lichen.calls.similar.hit import SIMILAR_CALL
-from lichen.calls.similar.kept import read_hit
 from lichen.calls.similar.looker import apart
-from lichen.calls.similar.verify import FEATURES, Verifier
+from lichen.calls.similar.verify import FEATURES, OF_RECORD, Verifier
 from lichen.ledger.errors import MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lichen.calls.similar.kept import ReadHit
+    from lichen.calls.similar.seen import Hit
     from lichen.ledger.book import Book
     from lichen.ledger.entry import Entry
     from lichen.ledger.proof import Proof, Prover
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 _TOLERANCE = 1e-6
 # A cosine is worked out from bytes, and again from floats.
 _ROUNDING = 0.01
-# What the texts alone do not give: how an answer had been verified before.
-_OF_HISTORY = ("right", "wrong")
 
 
 def prove(entry: Entry, book: Book) -> Proof:
@@ -80,7 +78,7 @@ def _numbers(written: float | str) -> tuple[float, ...]:
 def _compared(entry: Entry, book: Book) -> list[tuple[bool, str]]:
     """The two questions, compared again where they are still kept."""
     path = getattr(book.store, "path", None)
-    hit = read_hit(Path(f"{path}.similar"), entry.id) if path is not None else None
+    hit = seen.hit(Path(f"{path}.similar"), entry.id) if path is not None else None
     if hit is None:
         return [(True, "the questions are no longer kept here: not compared again")]
     guard = apart(hit.question.text, hit.given.text)
@@ -90,7 +88,7 @@ def _compared(entry: Entry, book: Book) -> list[tuple[bool, str]]:
     ]
 
 
-def _measured(entry: Entry, hit: ReadHit) -> list[tuple[bool, str]]:
+def _measured(entry: Entry, hit: Hit) -> list[tuple[bool, str]]:
     """The features, worked out again."""
     cosine = _cosine(hit)
     if cosine is None:
@@ -100,13 +98,13 @@ def _measured(entry: Entry, hit: ReadHit) -> list[tuple[bool, str]]:
     off = [
         name
         for name, one, other in zip(FEATURES, claimed, found, strict=True)
-        if name not in _OF_HISTORY and abs(one - other) > _ROUNDING
+        if name not in OF_RECORD and abs(one - other) > _ROUNDING
     ]
     said = f"their features, measured again, are those claimed; cosine {cosine:.4f}"
     return [(not off, said if not off else f"features differ: {', '.join(off)}")]
 
 
-def _cosine(hit: ReadHit) -> float | None:
+def _cosine(hit: Hit) -> float | None:
     from lichen.text.embeddings import MiniLm  # noqa: PLC0415 (only where it is needed)
 
     try:

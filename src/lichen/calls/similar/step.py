@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer
-from lichen.calls.similar import hit
+from lichen.calls.similar import hit, seen
 from lichen.calls.similar.after import After, Case
 from lichen.calls.similar.hit import SIMILAR, Decision
 from lichen.calls.similar.kept import Given
@@ -60,6 +60,7 @@ class Similar:
 
     def __init__(self, parts: StepParts, options: SimilarOptions) -> None:
         self._parts, self._options = parts, options
+        self._path = parts.place.file("similar") if options.keep == "file" else None
         embedder = parts.embedder()
         self._thread = EmbedderThread(lambda: embedder)
         self._looker: Looker | None = None
@@ -89,11 +90,10 @@ class Similar:
         await self._after.settle()
 
     async def _load(self) -> None:
-        parts, options = self._parts, self._options
-        path = parts.place.file("similar") if options.keep == "file" else None
+        parts, most, path = self._parts, self._options.entries, self._path
         try:
             looker = await self._thread.do(
-                lambda embedder: Looker(path, options.entries, embedder, parts.warn)
+                lambda embedder: Looker(path, most, embedder, parts.warn)
             )
             self._learners.load(await self._thread.do(lambda _: looker.learnt()))
         except Exception as error:  # noqa: BLE001 (calls go on without it)
@@ -131,8 +131,14 @@ class Similar:
         """Erase questions and hits that are meant; how many."""
         looker = self._looker
         if looker is None:
-            return 0
+            return seen.erase(self._path, which, self._parts.warn)
         return int(self._thread.do_now(lambda _: looker.forget(which)))
+
+    def reread(self) -> None:
+        """Let go of what another process erased."""
+        looker = self._looker
+        if looker is not None:
+            self._thread.do_now(lambda _: looker.catch_up())
 
     def learner(self, owner: str, model: str, delta: float) -> Learner:
         """What was learnt of a tenant's calls to a model, on a bound that was asked for."""

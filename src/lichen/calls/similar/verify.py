@@ -1,52 +1,66 @@
-"""A second look at a would-be hit: what two texts share, word by word, beside their cosine.
+"""A second look at a would-be hit: the words of two texts, and what lies around them.
 
-    features = cosine, second cosine, shared content both ways, bigrams, trigrams of letters,
-               what is asked, lengths, and how often this stored answer was right and wrong
+    features = cosine; nearest that differs; others of the group, their number and nearness;
+               how often this answer and its group's were right and wrong;
+               words missing and added, bigrams, letters, what is asked, length
 
-Each feature is about 0 where the texts are alike and negative where they are not, so that a weight
-says how much a difference counts. What the features are worth is learnt (`combine`); the prior
-weights were fitted on question pairs, as docs/method/similar.md says.
+Each feature is scaled to about one. What they are worth is learnt from outcomes (`combine`); the
+prior weights are where that begins.
 
-Source: ours.
+Source: ours; docs/method/similar.md says what was tried and what each is worth.
 """
 
 from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from lichen.calls.similar.combine import Combiner
 from lichen.calls.similar.facts import Facts, read, stem
+from lichen.calls.similar.neighbours import Around, History
 from lichen.calls.similar.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-
-class History(NamedTuple):
-    """How often a stored answer was verified: `right` times it served, `wrong` times not."""
-
-    right: int = 0
-    wrong: int = 0
-
-
 FEATURES: Final = (
     "cosine",
+    "margin",
     "second",
+    "mean",
+    "inside",
+    "outside",
+    "right",
+    "wrong",
+    "group right",
+    "group wrong",
+    "group odds",
+    "group size",
     "missing",
     "added",
     "bigrams",
     "letters",
     "asked",
     "length",
-    "right",
-    "wrong",
 )
 """The features' names, in order."""
 
-PRIOR: Final = (3.5, 12.0, 2.0, 1.5, 1.5, 0.5, 1.0, 0.3, 0.3, 0.8, 1.2)
-"""Weights to begin with: the constant's, then one for each feature."""
+OF_RECORD: Final = FEATURES[1:12]
+"""Those that hang on neighbours and outcomes at the time, and cannot be measured again later."""
+
+PRIOR: Final = (
+    *(0.94, 0.62, 0.03, 0.2, 0.89, 0.05, -0.2),
+    *(0.12, -0.22, 0.25, -0.37, 0.61, 0.25),
+    *(0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+)
+"""Weights to begin with: the constant's, then one for each feature.
+
+Source: `python -m benchmarks.similar.prior`, on texts that the benchmark never asks.
+"""
+
+_NOBODY: Final = History()
+_ALONE: Final = Around()
 
 
 class Verifier:
@@ -61,31 +75,51 @@ class Verifier:
         other: str,
         *,
         cosine: float,
-        second: float | None = None,
-        history: History = History(),  # noqa: B008 (a constant)
+        history: History = _NOBODY,
+        around: Around = _ALONE,
     ) -> tuple[float, ...]:
         """The features of a stored text `one` and the text asked now, `other`; shape as FEATURES.
 
-        `cosine` is the embedder's; `second` another model's, where there is one.
+        `cosine` is the embedder's; `history` the stored answer's; `around` what lies beside.
         """
-        here, there = read(one), read(other)
-        first, then = _content(here), _content(there)
-        return (
-            cosine - 1,
-            (cosine if second is None else second) - 1,
-            -_missing(first, then),
-            -_missing(then, first),
-            _alike(set(_pairs(here)), set(_pairs(there))) - 1,
-            _alike(_letters(one), _letters(other)) - 1,
-            -float(here.marks.get("ask") != there.marks.get("ask")),
-            -abs(math.log((len(here.words) + 1) / (len(there.words) + 1))),
-            math.log1p(history.right),
-            -math.log1p(history.wrong),
-        )
+        return (*placed(cosine, history, around), *worded(one, other))
 
     def score(self, one: str, other: str, *, cosine: float) -> float:
         """The probability that an answer to `one` serves `other`, by the prior alone. [1]"""
         return self._combiner.score(self.features(one, other, cosine=cosine))
+
+
+def placed(cosine: float, history: History, around: Around) -> tuple[float, ...]:
+    """The features that no word is needed for: nearness, neighbours and record."""
+    right, wrong = math.log1p(history.group_right), math.log1p(history.group_wrong)
+    return (
+        20 * (cosine - 0.95),
+        10 * (cosine - around.apart),
+        5 * (around.second - 0.75),
+        5 * (around.mean - 0.75),
+        math.log1p(around.inside),
+        math.log1p(around.outside),
+        math.log1p(history.right),
+        math.log1p(history.wrong),
+        right,
+        wrong,
+        right - wrong,
+        math.log(history.size),
+    )
+
+
+def worded(one: str, other: str) -> tuple[float, ...]:
+    """The features of two texts' words; about 0 where they are alike."""
+    here, there = read(one), read(other)
+    first, then = _content(here), _content(there)
+    return (
+        3 * _missing(first, then),
+        3 * _missing(then, first),
+        2 * _alike(set(_pairs(here)), set(_pairs(there))) - 1,
+        2 * _alike(_letters(one), _letters(other)) - 1,
+        float(here.marks.get("ask") != there.marks.get("ask")),
+        3 * abs(math.log((len(here.words) + 1) / (len(there.words) + 1))),
+    )
 
 
 def _content(facts: Facts) -> set[str]:

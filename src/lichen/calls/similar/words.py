@@ -27,22 +27,26 @@ class Mark(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The table as read: `marks` by word, `lists` by name, stop words by language."""
+    """The table as read: `marks` by word, `lists` by name, stop words by language, synonyms."""
 
     marks: dict[str, tuple[Mark, ...]]
     lists: dict[str, frozenset[str]]
     foreign: dict[str, frozenset[str]]
+    synonyms: dict[str, frozenset[str]]
 
 
 @lru_cache(maxsize=1)
 def table() -> Table:
     """The table, read once, on first use."""
-    read = Table({}, {}, {})
+    read = Table({}, {}, {}, {})
     text = files("lichen.calls.similar").joinpath("words.csv").read_text("utf-8")
     for row in csv.DictReader(text.splitlines()):
         group, value, words = row["group"], row["value"], row["words"].split()
         if group == "foreign":
             read.foreign[value] = frozenset(words)
+        elif group == "synonym":
+            for word in words:
+                read.synonyms[word] = read.synonyms.get(word, frozenset()) | {value}
         elif group in _LISTS:
             read.lists[value] = frozenset(words)
         else:

@@ -109,6 +109,30 @@ GAPS = {
         "The service told no token counts, so these are estimates: the input by the call's bytes, "
         "the output by the frames of its stream or the bytes of its answer.",
     ),
+    "baseline-estimated": Said(
+        "baseline estimated",
+        "No model was asked, so what it would have used is estimated from how long answers were.",
+    ),
+    "output-assumed": Said(
+        "length of answers assumed",
+        "No answer of that model had been seen yet: a usual length stands in, and is wide.",
+    ),
+    "answers-alike-assumed": Said(
+        "answers taken as alike", "Those left out are taken to be as long as those that came."
+    ),
+    "same-tokens-assumed": Said(
+        "tokens taken as the same", "The large model is taken to use as many as the smaller one."
+    ),
+    "tokens-shared-by-estimate": Said(
+        "tokens shared by length",
+        "It went with other callers' inputs in one call: the service counted the tokens of all, "
+        "and each one's share is by the length of its input.",
+    ),
+    "time-of-run-unknown": Said(
+        "time of run not known",
+        "It came in one of the provider's own batches, which ran some time within a day: its grid "
+        "is taken at the time it was fetched.",
+    ),
     "usage-implausible": Said(
         "token counts not believed",
         "More tokens than the bytes of the call allow; they were estimated instead.",
@@ -163,6 +187,7 @@ METHODS = {
     "window": Method("measured window", "method/process"),
     "stored-call": Method("the stored call's own footprint", "method/savings", _WARM),
     "shared-call": Method("the shared call's own footprint", "method/savings", _WARM),
+    "gate": Method("what such calls have used, estimated", "calls"),
     "similar-call": Method("the like question's own footprint", "method/savings", _WARM),
     "difference": Method("the call with and without the step", "method/savings"),
     "settlement": Method("settled on the grid as it was", "method/savings"),

@@ -1,11 +1,11 @@
 """OpenAI usage: how many tokens an answer says it took.
 
-    input  = prefill + cache read         the classes of `Tokens` do not overlap,
-    output = decode + reasoning           those on the wire do
+    input  = prefill + cache read + cache write     the classes of `Tokens` do not overlap,
+    output = decode + reasoning                     those on the wire do
 
-OpenAI counts cached tokens within the input and reasoning tokens within the output. Some services
-that speak its API count reasoning beside the output; their total then exceeds input and output, and
-what is left over was thought.
+OpenAI counts tokens read from its cache and written to it within the input, and reasoning tokens
+within the output. Some services that speak its API count reasoning beside the output; their total
+then exceeds input and output, and what is left over was thought.
 
 Source: OpenAI API reference (the usage objects of chat completions, responses, completions and
 embeddings), 2026-11; Google Cloud, "Reasoning for Grok models" (reasoning beside the output);
@@ -56,13 +56,15 @@ def _tokens(usage: object) -> Tokens | None:
         written = max(0, (total or 0) - read)
     details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
     cached = _count(details, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens") or 0
+    kept = _count(details, "cache_write_tokens") or 0
     details = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
     thought = min(_count(details, "reasoning_tokens") or 0, written)
     beside = max(0, (total or 0) - read - written)
     if beside:
         written, thought = written + beside, beside
     cached = min(cached, read)
-    return Tokens(read - cached, cached, 0, written - thought, thought)
+    kept = min(kept, read - cached)
+    return Tokens(read - cached - kept, cached, kept, written - thought, thought)
 
 
 def _count(usage: object, name: str, other: str = "") -> int | None:

@@ -1,0 +1,1 @@
+"""What the gate costs a call that no rule meets."""

@@ -1,0 +1,1 @@
+"""What similar answers cost, and how often they are right."""

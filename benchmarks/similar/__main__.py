@@ -1,0 +1,190 @@
+"""`python -m benchmarks.similar`: error among hits, repeats answered, traps, cost of a decision.
+
+With `--seeds N`, as many replays for each bound (20). With `--keep`, the runs as CSV under
+results/. With `--errors FILE`, wrong hits of the first seed at 10 % as text, to be judged by eye;
+the file holds the pairs' texts and stays outside the repository. With `--cost`, instead of all
+that, what a look costs (`cost.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime as dt
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.similar.replay import Run, replay
+from benchmarks.similar.traffic import PAIRS, Traffic
+from lichen.calls.similar.decision import Decider
+from lichen.calls.similar.evidence import upper
+from lichen.calls.similar.guards import differ
+from lichen.calls.similar.verify import PRIOR, Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+HERE = Path(__file__).parent
+DELTAS = (0.02, 0.05, 0.1)
+# Source: issue 4, "What it must reach": share of the true repeats answered, by bound.
+TARGETS = {0.02: 0.0, 0.05: 0.25, 0.1: 0.4}
+_MOST_SEEDS = 1000
+
+
+def main() -> None:
+    args = _arguments()
+    if args.cost:
+        # It starts a whole house, which the replay does without.
+        from benchmarks.similar.cost import main_cost  # noqa: PLC0415
+
+        sys.exit(main_cost(args))
+    traps, wrong = _traps()
+    _cost()
+    if not PAIRS.exists():
+        sys.exit(f"no replay: {PAIRS} is not here")
+    traffic = Traffic()
+    runs = {delta: [replay(traffic, seed, delta) for seed in range(args.seeds)] for delta in DELTAS}
+    _table(runs)
+    if args.errors:
+        _write_errors(args.errors, traffic, runs[DELTAS[-1]][0])
+    if args.keep:
+        _keep(runs)
+    _ratios(runs, traps, wrong)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.similar")
+    parser.add_argument("--seeds", type=int, choices=range(1, _MOST_SEEDS), metavar="N", default=20)
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--errors", type=Path)
+    parser.add_argument("--cost", action="store_true")
+    parser.add_argument("--vectors", type=Path, help="with --cost: where vectors are kept")
+    parser.add_argument("--quick", action="store_true", help="with --cost: fewer entries")
+    return parser.parse_args()
+
+
+def _read(name: str) -> list[dict[str, str]]:
+    with (HERE / name).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _traps() -> tuple[int, int]:
+    """Print what guards make of traps and paraphrases; how many traps, and how many got through."""
+    traps, like = _read("traps.csv"), _read("paraphrases.csv")
+    print(f"{'traps':<16}{'refused':>9}")
+    for kind in dict.fromkeys(trap["kind"] for trap in traps):
+        of = [trap for trap in traps if trap["kind"] == kind]
+        refused = sum(differ(trap["stored"], trap["asked"]) is not None for trap in of)
+        print(f"{kind:<16}{refused:>5}/{len(of)}")
+    wrong = sum(differ(trap["stored"], trap["asked"]) is None for trap in traps)
+    through = sum(differ(pair["stored"], pair["asked"]) is None for pair in like)
+    print(f"{'paraphrases let through':<24}{through}/{len(like)}\n")
+    return len(traps), wrong
+
+
+def _cost() -> None:
+    """Print the CPU time of each part of a decision, on the paraphrases. [µs]"""
+    pairs = [(pair["stored"], pair["asked"]) for pair in _read("paraphrases.csv")]
+    verifier, decider = Verifier(), Decider(0.05, prior=PRIOR)
+    features = verifier.features(*pairs[0], cosine=0.95)
+    verdict = decider.decide(features)
+    parts: dict[str, Callable[[str, str], object]] = {
+        "guards": differ,
+        "features": lambda one, other: verifier.features(one, other, cosine=0.95),
+        "decide": lambda *_: decider.decide(features),
+        "learn": lambda *_: decider.learn(verdict, correct=True),
+    }
+    for name, part in parts.items():
+        print(f"{name:<16}{min(_timed(part, pairs) for _ in range(5)):>6.0f} µs")
+    print()
+
+
+def _timed(part: Callable[[str, str], object], pairs: Sequence[tuple[str, str]]) -> float:
+    start = time.process_time()
+    for one, other in pairs:
+        part(one, other)
+    return (time.process_time() - start) / len(pairs) * 1e6
+
+
+def _table(runs: dict[float, list[Run]]) -> None:
+    titles = ("asked δ", "abstained", "hits", "error", "its bound", "≤ δ", "bound ≤ δ", "repeats")
+    print("".join(f"{title:>11}" for title in (*titles, "late", "unjudged")))
+    for delta, of in runs.items():
+        gave = [run for run in of if run.hits]
+        hits, wrong = sum(run.hits for run in of), sum(run.wrong for run in of)
+        cells = (
+            f"{delta:.0%}",
+            f"{len(of) - len(gave)}/{len(of)}",
+            f"{hits / len(of):.0f}",
+            f"{wrong / hits:.2%}" if hits else "-",
+            f"{max(map(_bound, gave)):.2%}" if gave else "-",
+            f"{sum(not run.hits or run.wrong <= delta * run.hits for run in of)}/{len(of)}",
+            f"{sum(not run.hits or _bound(run) <= delta for run in of)}/{len(of)}",
+            f"{sum(run.hits - run.wrong for run in of) / sum(run.repeats for run in of):.1%}",
+            f"{_late(of):.1%}",
+            f"{sum(run.unjudged for run in of) / len(of):.0f}",
+        )
+        print("".join(f"{cell:>11}" for cell in cells))
+        print(f"    seed 0: {of[0].standing}")
+    print()
+
+
+def _bound(run: Run) -> float:
+    """The upper 95 % bound of the error among a run's hits. [1]"""
+    return upper(run.wrong, run.hits)
+
+
+def _late(runs: Sequence[Run]) -> float:
+    """The share answered of the true repeats that came after the first hit. [1]"""
+    late = sum(run.late for run in runs)
+    return sum(run.hits - run.wrong for run in runs) / late if late else 0.0
+
+
+def _ratios(runs: dict[float, list[Run]], traps: int, wrong: int) -> None:
+    """Print, last, what was reached over what was to be reached."""
+    print(f"traps answered wrongly: {wrong} of {traps} (target 0)")
+    for delta, target in TARGETS.items():
+        of = runs[delta]
+        kept = sum(not run.hits or _bound(run) <= delta for run in of) / len(of)
+        answered = sum(run.hits - run.wrong for run in of) / sum(run.repeats for run in of)
+        told = f"{answered / target:.2f} of the target" if target else "no target"
+        print(f"δ {delta:.0%}: bound kept or abstained {kept:.0%} (target 95 %); repeats {told}")
+
+
+def _write_errors(path: Path, traffic: Traffic, run: Run) -> None:
+    lines = [f"{traffic.texts[one]}\t{traffic.texts[other]}" for one, other in run.errors]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def _keep(runs: dict[float, list[Run]]) -> None:
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    path = HERE / "results" / f"{today}.csv"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        table = csv.writer(lines, lineterminator="\n")
+        table.writerow(
+            (
+                "machine",
+                "delta",
+                "seed",
+                "calls",
+                "repeats",
+                "late",
+                "hits",
+                "wrong",
+                "bound",
+                "unjudged",
+            )
+        )
+        for delta, of in runs.items():
+            for seed, run in enumerate(of):
+                counts = (run.calls, run.repeats, run.late, run.hits, run.wrong)
+                bound = f"{_bound(run):.5f}" if run.hits else ""
+                table.writerow((platform.machine(), delta, seed, *counts, bound, run.unjudged))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Checkup of where answers are kept: in memory, in a file, or shared with other services."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lichen.cli.reading import shown
+from lichen.cli.row import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lichen.settings import Settings
+
+
+def cache(settings: Settings) -> Iterator[Row]:
+    """Where answers are kept, and whether a cache that is shared can be reached."""
+    from lichen.assemble.exchanges import answers_place
+
+    where = answers_place(settings)
+    if where == "memory:":
+        yield Row("cache", "ok", "answers are kept in memory and forgotten at the end")
+    elif "://" in where:
+        yield _shared(settings, shown(where).partition("?")[0])
+    elif Path(where).exists():
+        size = Path(where).stat().st_size / 1e6
+        yield Row("cache", "ok", f"{where} · {size:.1f} of {settings.cache_size / 1e6:.0f} MB")
+    else:
+        yield Row("cache", "ok", f"{where} is not there yet: `lichen serve` makes it")
+
+
+def _shared(settings: Settings, where: str) -> Row:
+    from lichen.assemble import open_answers
+    from lichen.ledger.errors import LichenError
+
+    told: list[str] = []
+
+    async def reach() -> None:
+        with closing(open_answers(settings, lambda message: told.append(str(message)))) as answers:
+            if answers.remote is not None:
+                await answers.remote.start()
+                await answers.remote.close()
+
+    try:
+        asyncio.run(reach())
+    except LichenError as error:
+        return Row("cache", "broken", str(error))
+    if told:
+        return Row(
+            "cache",
+            "unavailable",
+            told[0],
+            "see that the server runs, and that address, password and certificate are right",
+        )
+    return Row("cache", "ok", f"{where} · shared with other services, and answers")
