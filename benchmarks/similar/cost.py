@@ -1,7 +1,12 @@
-"""What a look for a like question costs, beside other indexes and beside exact hits, in one run."""
+"""`python -m benchmarks.similar.cost`: what a look for a like question costs, and whether it pays.
+
+Beside other indexes and beside exact hits, in one run; CPU time of one thread. `--vectors FILE`
+keeps the vectors of 68,534 questions from one run to the next, which take minutes to make.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import csv
 import datetime as dt
@@ -18,7 +23,9 @@ import numpy as np
 import orjson
 
 from lichen import assemble
+from lichen.calls.exchange import Answer
 from lichen.calls.gateway import Gateway
+from lichen.calls.similar.hit import SIMILAR
 from lichen.calls.similar.kept import Question
 from lichen.calls.similar.step import Similar
 from lichen.ledger.book import Book
@@ -31,15 +38,17 @@ from lichen.text.nearest import Nearest, small
 from lichen.text.shingles import FirstLook, words
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from lichen.calls.exchange import Exchange
 
 PAIRS = Path(__file__).parents[2].parent / "shared" / "data" / "text" / "question_pairs.tsv.gz"
 RESULTS = Path(__file__).parent / "results"
 ENTRIES = 100_000
 ASKED = 200
+_PAIRS = 1000
 SCOPE = b"s" * 16
 # Source: issue 4, "What it must reach". [ms]
 TARGET_LOOK_MS, TARGET_NO_MS = 7.0, 0.2
@@ -223,8 +232,12 @@ def whole_looks(texts: list[str], vectors: NDArray[np.float32], asked: list[str]
         yield Row(f"a whole look that {why}", median, p95, f"{len(of)} of {len(looks)} questions")
 
 
-def main_cost(arguments: argparse.Namespace) -> int:
+def main() -> int:
     """Measure, print, keep."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.similar.cost")
+    parser.add_argument("--vectors", type=Path, help="where vectors are kept between runs")
+    parser.add_argument("--quick", action="store_true", help="write no CSV")
+    arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if not PAIRS.exists():
         print(f"{PAIRS} is not there: see ../shared/data/README.md")
@@ -250,6 +263,7 @@ def main_cost(arguments: argparse.Namespace) -> int:
     for part in (
         first_look(texts, asked, pairs),
         whole_looks(texts, vectors, asked),
+        asyncio.run(net(pairs[:_PAIRS])),
         asyncio.run(beside(texts)),
         indexes(filled(np.delete(vectors, asked_at, axis=0), ENTRIES), vectors[asked_at]),
     ):
@@ -304,18 +318,70 @@ async def _asks(house: House, texts: list[str]) -> None:
 
 
 def _body(text: str) -> bytes:
-    asked = {"model": "m", "messages": [{"role": "user", "content": text}], "temperature": 0}
+    asked = {
+        "model": "gpt-4o-mini",
+        "messages": [{"role": "user", "content": text}],
+        "temperature": 0,
+    }
     return orjson.dumps(asked)
 
 
-def _house(similar: str | None) -> tuple[House, Any]:
-    routes = ({"similar": similar},) if similar else ()
+def _house(
+    similar: str | None, upstream: ScriptedUpstream | None = None, error: float = 0.05
+) -> tuple[House, Any]:
+    routes = ({"similar": similar, "error": error},) if similar else ()
     given = load(environ={}, ledger="memory:", cache="memory:", route=routes)
-    upstream = ScriptedUpstream(whole(chat_answer()))
+    upstream = upstream or ScriptedUpstream(whole(chat_answer()))
     book = Book(MemoryStore(), assemble.make_pricer(given))
     answers = assemble.open_answers(given, print)
     layers = assemble.open_layers(given, upstream, book, answers, print)
     return House(Gateway(layers), book, answers, upstream), layers
+
+
+def classes(pairs: list[tuple[str, str]]) -> dict[str, int]:
+    """Questions that mean the same, directly or by others, have one number."""
+    number: dict[str, int] = {}
+    for n, pair in enumerate(pairs):
+        known = {number[text] for text in pair if text in number}
+        for text, old in number.items():
+            if old in known:
+                number[text] = n
+        number.update(dict.fromkeys(pair, n))
+    return number
+
+
+async def net(pairs: list[tuple[str, str]]) -> list[Row]:
+    """Real pairs asked through the whole pipeline; what its own ledger says in the end."""
+    number = classes(pairs)
+
+    async def act(exchange: Exchange) -> Answer:
+        text = orjson.loads(exchange.body)["messages"][-1]["content"]
+        body = chat_answer(f"This is what there is to say of case {number[text]}.")
+        return Answer(200, [(b"content-type", b"application/json")], body)
+
+    house, layers = _house("on", ScriptedUpstream(act), error=0.1)
+    await layers.start()
+    (step,) = [step for step in layers.steps if isinstance(step, Similar)]
+    await step.ready()
+    wrong = hits = 0
+    for pair in pairs:
+        for text in pair:
+            heard = await answered(house.gateway, request(_body(text)))
+            await step.settle()
+            if heard.answer_headers["x-lichen-cache"] == "similar":
+                hits += 1
+                wrong += f"case {number[text]}." not in heard.answer.decode()
+    await layers.close()
+    entries = [entry for entry in house.entries if entry.figures.strategy == SIMILAR]
+    spared = [entry.saving.footprint.energy.value.in_joules for entry in entries if entry.saving]
+    cost = [e.figures.footprint.energy.value.in_joules for e in entries if e.figures.name == "cost"]
+    house.book.close()
+    told = f"{hits} hits of {2 * len(pairs)} calls, {wrong} wrong, error asked 10 %"
+    return [
+        Row("net: calls through the pipeline", 0, 0, told),
+        Row("net: cost by its own ledger", 0, 0, f"{sum(cost):.3g} J"),
+        Row("net: avoided by its own ledger", 0, 0, f"{sum(spared):.3g} J"),
+    ]
 
 
 def _print(rows: list[Row]) -> None:
@@ -346,3 +412,7 @@ def _keep(rows: list[Row]) -> None:
         writer.writerow(Row._fields)
         writer.writerows(rows)
     print(f"kept in {path.relative_to(Path.cwd())}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

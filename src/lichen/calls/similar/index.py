@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lichen.ledger.ports import Embedder
 
 # Neighbours that are compared word by word, and that tell of a question's surroundings.
-_NEIGHBOURS = 16
+_NEIGHBOURS = 10
 # Questions without a vector that are given one because a new one is like them.
 _CAUGHT_UP = 4
 # The share of the oldest that goes when there are too many.
