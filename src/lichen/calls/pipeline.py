@@ -81,6 +81,7 @@ class Pipeline:
         self._thread: threading.Thread | None = None
         self._making = threading.Lock()
         self._closed = False
+        self._running: set[asyncio.Task[None]] = set()
         atexit.register(self.close)
 
     def ask(
@@ -98,7 +99,7 @@ class Pipeline:
             TimeoutError: nothing came in time.
         """
         asked = _Asked(method, url, headers, body)
-        waiting = self.submit(asked.run(self.gateway))
+        waiting = self.submit(asked.run(self.gateway, self._running))
         try:
             waiting.result(timeout)
         except BaseException:
@@ -116,7 +117,7 @@ class Pipeline:
     ) -> Reply:
         """As `ask`."""
         asked = _Asked(method, url, headers, body)
-        waiting = asyncio.wrap_future(self.submit(asked.run(self.gateway)))
+        waiting = asyncio.wrap_future(self.submit(asked.run(self.gateway, self._running)))
         await asyncio.wait_for(waiting, timeout)
         return Reply(asked, self)
 
@@ -176,10 +177,11 @@ class Pipeline:
         loop.close()
 
     async def _ended(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        # The answers that run, and no more: the steps end their own work.
+        running = list(self._running)
+        for task in running:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
         await self._end()
 
     def __enter__(self) -> Self:
@@ -203,12 +205,14 @@ class _Asked:
         self._room, self._begun = asyncio.Event(), asyncio.Event()
         self._answering: asyncio.Task[None] | None = None
 
-    async def run(self, gateway: Gateway) -> None:
-        """Have it answered; returns when the head of the answer is known."""
+    async def run(self, gateway: Gateway, running: set[asyncio.Task[None]]) -> None:
+        """Have it answered, among those that run; returns when the answer's head is known."""
         answering = gateway.handle(self)
         if answering is None:
             return
         self._answering = task = asyncio.ensure_future(answering)
+        running.add(task)
+        task.add_done_callback(running.discard)
         begun = asyncio.ensure_future(self._begun.wait())
         try:
             await asyncio.wait((task, begun), return_when=asyncio.FIRST_COMPLETED)

@@ -74,7 +74,7 @@ def output(turn: int) -> str:
 
 
 def turns(count: int = 15) -> list[list[dict[str, Any]]]:
-    """The messages of each call of an agent's conversation."""
+    """The messages of each call of a long conversation with a tool."""
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "You are careful. " * 300},
         {"role": "user", "content": "Clean up the repository."},
