@@ -233,17 +233,21 @@ def whole_looks(texts: list[str], vectors: NDArray[np.float32], asked: list[str]
 
 
 def main() -> int:
-    """Measure, print, keep."""
+    """From a command line of its own."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.similar.cost")
     parser.add_argument("--vectors", type=Path, help="where vectors are kept between runs")
-    parser.add_argument("--quick", action="store_true", help="write no CSV")
-    arguments = parser.parse_args()
+    parser.add_argument("--keep", action="store_true", help="write a CSV")
+    return main_cost(parser.parse_args())
+
+
+def main_cost(arguments: argparse.Namespace) -> int:
+    """Measure, print, keep where that is asked for."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if not PAIRS.exists():
         print(f"{PAIRS} is not there: see ../shared/data/README.md")
         return 2
     texts, pairs = questions()
-    vectors = vectors_of(texts, arguments.vectors)
+    vectors = vectors_of(texts, getattr(arguments, "vectors", None))
     draw = np.random.default_rng(5)
     second = {other for _, other in pairs}
     places = [n for n in draw.permutation(len(texts)) if len(texts[n]) < 120]
@@ -270,7 +274,7 @@ def main() -> int:
         for row in part:
             measured(row)
     _print(rows)
-    if not arguments.quick:
+    if getattr(arguments, "keep", False):
         _keep(rows)
     return 0
 

@@ -11,6 +11,7 @@ Source: ours; the traps in benchmarks/similar are what it is tested on.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from lichen.calls.similar.facts import stem
@@ -48,13 +49,14 @@ def _places(said: Sequence[str]) -> dict[str, int]:
     common = words("common")
     letters = any(len(word) == 1 and word.isalpha() and word not in _LETTERS for word in said)
     stems = [stem(word) for word in said]
+    often = Counter(stems)
     for place, word in enumerate(said):
         if not (word[0].isalnum() or word[0] == "#"):
             continue
         if word in common and not (letters and _variable(said, place)):
             continue
         # Two words of one stem, such as http and https, are told apart by their spelling.
-        key = word if stems.count(stems[place]) > 1 else stems[place]
+        key = word if often[stems[place]] > 1 else stems[place]
         if key in found:
             twice.add(key)
         found[key] = place

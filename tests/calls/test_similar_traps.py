@@ -1,0 +1,58 @@
+"""The traps: questions that look alike and are not, so that no bound may ever answer them alike."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+import pytest
+
+from lichen.calls.similar.guards import differ
+
+_FOLDER = Path(__file__).parents[2] / "benchmarks" / "similar"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (_FOLDER / name).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["numbers", "dates", "negation", "swapped roles", "units", "names", "language", "versions"],
+)
+def test_no_trap_gets_past_the_guards_either_way_round(kind: str) -> None:
+    traps = [trap for trap in _rows("traps.csv") if trap["kind"] == kind]
+
+    through = [
+        trap
+        for trap in traps
+        if differ(trap["stored"], trap["asked"]) is None
+        or differ(trap["asked"], trap["stored"]) is None
+    ]
+
+    assert len(traps) >= 30
+    assert through == []
+
+
+def test_guards_let_nearly_all_paraphrases_through() -> None:
+    pairs = _rows("paraphrases.csv")
+
+    through = [pair for pair in pairs if differ(pair["stored"], pair["asked"]) is None]
+
+    assert len(pairs) == 100
+    assert len(through) >= 95
+
+
+@pytest.mark.parametrize(
+    "unit", ["word 7 Name's not ", '"a" -', "9.9.", "un", "a/b_c.d() ", "aB", "a1", "x_", '"']
+)
+def test_guards_take_time_in_proportion_to_the_text(unit: str) -> None:
+    # Possessive matches only: base64 in a prompt took time by the square.
+    text = unit * 20_000
+
+    start = time.process_time()
+    differ(text, text + "x")
+
+    assert time.process_time() - start < 5
