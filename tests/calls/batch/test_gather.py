@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lichen.calls.batch.gather import shares
+from lichen.calls.batch.portions import shares
 from lichen.calls.batch.proof import PROVERS
 from lichen.calls.exchange import Answer, Exchange
+from lichen.calls.resilience.resilient import Bounds, Resilient
+from lichen.calls.resilience.standby import Standby
+from lichen.ledger.errors import NotAsked
 from lichen.testing.upstreams import ScriptedUpstream, failed, whole
 
 if TYPE_CHECKING:
@@ -178,6 +181,60 @@ async def test_what_was_gathered_is_kept_for_each(build: Build) -> None:
     assert again.answer_headers["x-lichen-cache"] == "hit"
     assert again.json["data"][0]["embedding"][0] == 2.0
     assert upstream.count == 1
+
+
+async def test_what_a_fallback_answered_together_is_booked_and_kept_as_its_own(
+    build: Build,
+) -> None:
+    async def elsewhere(exchange: Exchange) -> Answer:
+        answer = await embed(exchange)
+        answer.body = answer.body.replace(b"0.1]", b"0.9]")
+        return answer
+
+    primary = ScriptedUpstream(whole(b'{"error": {}}', status=500), embed)
+    other = ScriptedUpstream(elsewhere)
+    other.url, other.zone = "http://standby.example", "SE-SE3"
+    house = build(
+        upstream=Resilient(primary, Bounds(0), None, standby=Standby(other)), route=TOGETHER
+    )
+
+    heard = await asyncio.gather(*(house.ask(asked(text), target=PATH) for text in "abc"))
+    again = await house.ask(asked("b"), target=PATH)
+    calls = [e.figures for e in house.entries if e.figures.strategy == "none"]
+
+    assert (primary.count, other.count) == (2, 1)
+    assert [one.json["data"][0]["embedding"][1] for one in heard] == [0.9] * 3
+    assert {one.answer_headers["x-lichen-upstream"] for one in heard} == {"fallback"}
+    assert [each.zone for each in calls] == ["SE-SE3"] * 3 + ["WORLD"]
+    assert again.answer_headers["x-lichen-cache"] == "miss"
+    assert again.json["data"][0]["embedding"][1] == 0.1
+
+
+async def test_tries_of_the_joined_call_stand_in_each_entry(build: Build) -> None:
+    primary = ScriptedUpstream(whole(b'{"error": {}}', status=503), embed)
+    bounds = Bounds(1, first=0.001, longest=0.01)
+    house = build(upstream=Resilient(primary, bounds, None), route=TOGETHER)
+
+    await asyncio.gather(*(house.ask(asked(text), target=PATH) for text in "abc"))
+    calls = [e.figures for e in house.entries if e.figures.strategy == "none"]
+
+    assert [each.raw["attempts"] for each in calls] == [2] * 3
+    assert all("earlier-tries-not-metered" in each.gaps for each in calls)
+
+
+async def test_a_joined_call_that_is_held_back_is_so_for_each_and_used_nothing(
+    build: Build,
+) -> None:
+    async def held(_exchange: Exchange) -> Answer:
+        raise NotAsked("left alone", status=503, code="upstream_failing", wait_s=7.0)
+
+    house = build(held, route=TOGETHER)
+
+    heard = await asyncio.gather(*(house.ask(asked(text), target=PATH) for text in "abc"))
+
+    assert [one.status for one in heard] == [503] * 3
+    assert [one.answer_headers["retry-after"] for one in heard] == ["7"] * 3
+    assert house.entries == []
 
 
 async def test_a_window_holds_only_so_many(build: Build) -> None:

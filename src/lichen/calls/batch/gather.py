@@ -25,16 +25,16 @@ import orjson
 
 from lichen.calls.acts import Act
 from lichen.calls.batch.late import STRATEGY
+from lichen.calls.batch.portions import inputs_of, is_tokens, parted, weight
 from lichen.calls.batch.proof import GATHERED
-from lichen.calls.exchange import Answer, Exchange
 from lichen.calls.key import key_of
-from lichen.ledger.errors import UpstreamError
+from lichen.ledger.errors import NotAsked, UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lichen.calls.batch.options import BatchOptions
-    from lichen.calls.exchange import Call, Record, Upstream
+    from lichen.calls.exchange import Answer, Call, Exchange, Record, Upstream
 
 SHARED = "tokens-shared-by-estimate"
 # Characters of English a token, for what a window holds.
@@ -109,21 +109,26 @@ class Gather:
         if len(seats) == 1:
             seats[0].give(await self._upstream.send(seats[0].exchange))
             return
-        answer = await self._upstream.send(_joined(seats))
+        joined = _joined(seats)
+        answer = await self._upstream.send(joined)
+        body = answer.body
         if answer.stream is not None:
             async with aclosing(answer.stream) as chunks:
-                answer.body = b"".join([chunk async for chunk in chunks])
-            answer.stream = None
-        parts = parted(answer, [seat.inputs for seat in seats]) if answer.ok else None
-        if parts is not None:
-            for seat, (body, exact) in zip(seats, parts, strict=True):
-                seat.told(len(seats), exact=exact)
-                seat.give(Answer(answer.status, list(answer.headers), body))
-        elif answer.ok or answer.status in _ONE_BY_ONE:
+                body = b"".join([chunk async for chunk in chunks])
+        parts = parted(body, [seat.inputs for seat in seats]) if answer.ok else None
+        if parts is None and (answer.ok or answer.status in _ONE_BY_ONE):
             await asyncio.gather(*(self._alone(seat) for seat in seats))
-        else:
+            return
+        for seat in seats:
+            # What was noted on the way, such as how many tries it took, holds for each.
+            seat.exchange.raw.update(joined.raw)
+        if parts is None:
             for seat in seats:
-                seat.give(Answer(answer.status, list(answer.headers), answer.body))
+                seat.give(_given(answer, body))
+            return
+        for seat, (part, exact) in zip(seats, parts, strict=True):
+            seat.told(len(seats), exact=exact)
+            seat.give(_given(answer, part))
 
     async def _alone(self, seat: _Seat) -> None:
         try:
@@ -133,7 +138,7 @@ class Gather:
 
     def _key(self, exchange: Exchange, call: Call) -> bytes:
         """What calls must have in common to go together."""
-        kind = "tokens" if _is_tokens(call.fields["input"]) else "text"
+        kind = "tokens" if is_tokens(call.fields["input"]) else "text"
         rest = {name: value for name, value in call.fields.items() if name != "input"}
         return key_of(
             replace(call, fields=rest),
@@ -162,11 +167,8 @@ class _Seat:
             self.answer.set_result(answer)
 
     def fail(self, error: Exception) -> None:
-        if self.answer.done():
-            return
-        if isinstance(error, UpstreamError):
-            error = UpstreamError(str(error), status=error.status, code=error.code)
-        self.answer.set_exception(error)
+        if not self.answer.done():
+            self.answer.set_exception(_own(error))
 
     def told(self, many: int, *, exact: bool) -> None:
         """Note how the call went, for its entry and for its line."""
@@ -191,7 +193,7 @@ class _Group:
 
     def has_room(self, seat: _Seat, options: BatchOptions) -> bool:
         held = [*self.seats, seat]
-        tokens = sum(_weight(one.inputs) for one in held) / _BYTES
+        tokens = sum(weight(one.inputs) for one in held) / _BYTES
         items = self.items + len(seat.inputs)
         return items <= options.most_items and tokens <= options.most_tokens
 
@@ -205,24 +207,6 @@ def with_gap(before: Callable[[Record], None] | None, gap: str) -> Callable[[Rec
             before(record)
 
     return answered
-
-
-def inputs_of(call: Call) -> list[Any] | None:
-    """The inputs of an embeddings call, one by one; None where lichen cannot tell them apart."""
-    given = call.fields.get("input")
-    if isinstance(given, str):
-        return [given]
-    if not isinstance(given, list) or not given:
-        return None
-    if all(isinstance(each, int) for each in given):
-        return [given]
-    texts = all(isinstance(each, str) for each in given)
-    tokens = all(isinstance(each, list) for each in given)
-    return given if texts or tokens else None
-
-
-def _is_tokens(given: Any) -> bool:
-    return isinstance(given, list) and not isinstance(given[0], str)
 
 
 def _joined(seats: Sequence[_Seat]) -> Exchange:
@@ -240,61 +224,27 @@ def _joined(seats: Sequence[_Seat]) -> Exchange:
     )
 
 
-def parted(answer: Answer, inputs: Sequence[Sequence[Any]]) -> list[tuple[bytes, bool]] | None:
-    """Each caller's body, and whether its share of the tokens is exact; None: it does not fit."""
-    try:
-        whole = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return None
-    data = whole.get("data") if isinstance(whole, dict) else None
-    sizes = [len(each) for each in inputs]
-    if not isinstance(data, list) or len(data) != sum(sizes):
-        return None
-    by_index = {one.get("index"): one for one in data if isinstance(one, dict)}
-    if set(by_index) != set(range(len(data))):
-        return None
-    usages, exact = _usages(whole.get("usage"), inputs)
-    made, at = [], 0
-    for size, usage in zip(sizes, usages, strict=True):
-        mine = [{**by_index[at + place], "index": place} for place in range(size)]
-        body = {**whole, "data": mine}
-        if usage is not None:
-            body["usage"] = usage
-        made.append((orjson.dumps(body), exact))
-        at += size
-    return made
-
-
-def _usages(
-    usage: Any, inputs: Sequence[Sequence[Any]]
-) -> tuple[list[dict[str, Any] | None], bool]:
-    """Each caller's usage, and whether the shares are exact."""
-    weights = [_weight(each) for each in inputs]
-    if not isinstance(usage, dict):
-        return [None] * len(weights), False
-    total = usage.get("prompt_tokens")
-    exact = all(_is_tokens(each) for each in inputs) and sum(weights) == total
-    made: list[dict[str, Any]] = [dict(usage) for _ in weights]
-    for name, value in usage.items():
-        if type(value) is int:
-            for each, share in zip(made, shares(value, weights), strict=True):
-                each[name] = share
-    return list(made), exact
-
-
-def _weight(inputs: Sequence[Any]) -> int:
-    """How long inputs are: tokens where they came as tokens, else bytes; at least 1 each."""
-    lengths = (
-        len(one.encode("utf-8", "replace")) if isinstance(one, str) else len(one) for one in inputs
+def _given(answer: Answer, body: bytes) -> Answer:
+    """One caller's answer: all that the whole one says of itself, with a body of its own."""
+    return replace(
+        answer,
+        headers=list(answer.headers),
+        body=body,
+        stream=None,
+        length=None,
+        record=None,
+        notes=list(answer.notes),
     )
-    return sum(max(1, length) for length in lengths)
 
 
-def shares(total: int, weights: Sequence[int]) -> list[int]:
-    """A whole number in parts by weight, that add up to it exactly (largest remainder)."""
-    whole = sum(weights)
-    made = [total * weight // whole for weight in weights]
-    rest = sorted(range(len(weights)), key=lambda at: -(total * weights[at] % whole))
-    for at in rest[: total - sum(made)]:
-        made[at] += 1
-    return made
+def _own(error: Exception) -> Exception:
+    """One caller's failure, of the same kind: one exception raised twice would mix its traces."""
+    text = str(error)
+    if isinstance(error, NotAsked):
+        wait = error.wait_s or 0.0
+        return NotAsked(text, status=error.status, code=error.code, wait_s=wait)
+    if isinstance(error, UpstreamError):
+        return UpstreamError(
+            text, status=error.status, code=error.code, sent=error.sent, wait_s=error.wait_s
+        )
+    return error
