@@ -104,12 +104,14 @@ class BatchStep:
 
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Let it wait, answer for what waits, or pass it on."""
-        self._look(exchange)
+        if self._keyring.see(exchange):
+            self.sender.wake()
         if exchange.call is None:
             return await self._beside(exchange, onward)
         if wish(exchange.headers) is not None:
             return await self._defer(exchange)
-        note_delay(exchange)
+        if exchange.noted is not None:
+            note_delay(exchange)
         if (
             self._together is not None
             and exchange.call.kind == _EMBEDDINGS
@@ -117,10 +119,6 @@ class BatchStep:
         ):
             return await self._together(exchange)
         return await onward(exchange)
-
-    def _look(self, exchange: Exchange) -> None:
-        if self._keyring.see(exchange):
-            self.sender.wake()
 
     def _is_asked(self, exchange: Exchange) -> bool:
         call = exchange.call
