@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from lichen.assemble.books import open_book
 from lichen.assemble.grids import open_forecasts
 from lichen.assemble.plugins import plugin
+from lichen.assemble.upstreams import how_spoken
 from lichen.ledger.errors import MissingExtra
 from lichen.ledger.pricing import WORLD
 from lichen.settings import load
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Step, Upstream
     from lichen.calls.pipeline import Pipeline
     from lichen.calls.steps import Layers
+    from lichen.calls.upstreams import Upstreams
     from lichen.ledger.book import Book
     from lichen.ledger.ports import Embedder
     from lichen.settings import Settings
@@ -99,7 +101,8 @@ def pipeline(
     """The gateway in this process: for the clients of SDKs, without a server.
 
     Calls go where their clients point; `ledger`, `zone` and all other settings are as for `lichen
-    serve`. `upstream_zone` is where the providers' computers stand.
+    serve`. `upstream_zone` is where the service's computers stand, `[anthropic] zone` and `[gemini]
+    zone` where theirs do.
 
     Raises:
         InputError: a setting is unknown or makes no sense.
@@ -109,8 +112,9 @@ def pipeline(
     given = {"ledger": None if ledger is None else str(ledger), "zone": zone, **settings}
     made = load(**given)
     try:
-        from lichen.calls.gateway import Gateway  # noqa: PLC0415 (an extra, imported on use)
-        from lichen.calls.origins import Origins  # noqa: PLC0415
+        from lichen.calls.coding.choosing import Coding  # noqa: PLC0415 (an extra, on use)
+        from lichen.calls.coding.options import CodingOptions  # noqa: PLC0415
+        from lichen.calls.gateway import Gateway  # noqa: PLC0415
         from lichen.calls.pipeline import Pipeline  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtra("lichen.pipeline", str(error.name), "sdk") from None
@@ -118,11 +122,7 @@ def pipeline(
     book = open_book(made, on_error=warn)
     try:
         answers = open_answers(made, warn)
-        upstream = Origins(
-            zone=made.upstream_zone or WORLD,
-            timeout=made.timeout,
-            connect_timeout=made.connect_timeout,
-        )
+        upstream = _origins(made)
         layers = open_layers(made, upstream, book, answers, warn)
     except BaseException:
         book.close()
@@ -134,7 +134,21 @@ def pipeline(
         answers.close()
         book.close()
 
-    return Pipeline(Gateway(layers), book, end)
+    # Between the parts of one process nothing is worth compressing.
+    plain = Coding(CodingOptions(answers=0), made.body_limit)
+    return Pipeline(Gateway(layers, coding=plain), book, end)
+
+
+def _origins(settings: Settings) -> Upstreams:
+    """Wherever the clients point, each provider's computers in their own zone."""
+    from lichen.calls.origins import Origins  # noqa: PLC0415 (strategies are put together here)
+    from lichen.calls.providers.addresses import PROVIDERS  # noqa: PLC0415
+    from lichen.calls.upstreams import Upstreams  # noqa: PLC0415
+
+    how = how_spoken(settings)
+    zones = {name: getattr(settings, name).zone or WORLD for name in PROVIDERS}
+    others = {name: partial(Origins, zone=zone, **how) for name, zone in zones.items()}
+    return Upstreams(Origins(zone=settings.upstream_zone or WORLD, **how), others)
 
 
 def _embedder(name: str) -> Embedder:

@@ -49,7 +49,7 @@ def _of_provider(settings: Settings, name: str, warn: Callable[[object], None]) 
         told.upstream.rstrip("/").removesuffix("/v1beta") or at.url,
         zone=told.zone or _WORLD,
         key=Key(told.key, at.header, f"LICHEN_{name.upper()}_UPSTREAM"),
-        **_how(settings),
+        **how_spoken(settings),
     )
     key = Key(told.fallback_key, at.header, f"LICHEN_{name.upper()}_FALLBACK")
     standby = _standby(settings, told, key, warn)
@@ -65,7 +65,7 @@ def open_http(settings: Settings, url: str, warn: Callable[[object], None]) -> R
     from lichen.calls.upstream import HttpUpstream  # noqa: PLC0415 (put together here)
 
     zone = settings.upstream_zone or _WORLD
-    upstream = HttpUpstream(url, zone=zone, key=settings.upstream_key, **_how(settings))
+    upstream = HttpUpstream(url, zone=zone, key=settings.upstream_key, **how_spoken(settings))
     told = settings.resilience
     standby = _standby(settings, told, told.fallback_key, warn)
     return _around(settings, upstream, standby, shares_key=bool(settings.upstream_key))
@@ -85,11 +85,11 @@ def _standby(
         return None
     zone = told.fallback_zone or _WORLD
     url = told.fallback.rstrip("/").removesuffix("/v1beta")
-    other = HttpUpstream(url, zone=zone, key=key, **_how(settings))
+    other = HttpUpstream(url, zone=zone, key=key, **how_spoken(settings))
     return Standby(other, read_models(told.fallback_models), warn)
 
 
-def _how(settings: Settings) -> dict[str, Any]:
+def how_spoken(settings: Settings) -> dict[str, Any]:
     """How any upstream is spoken to.
 
     Raises:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lichen.calls.pipeline import ORIGIN
-from lichen.calls.upstream import HttpUpstream
+from lichen.calls.upstream import HttpUpstream, Wire
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -23,13 +23,19 @@ _MOST = 32
 
 
 class Origins:
-    """The services of a process, each connected when it is first asked. Times in seconds."""
+    """The services of a process, each connected when it is first asked. Times in seconds.
 
-    def __init__(self, *, zone: str, timeout: float, connect_timeout: float) -> None:
+    `wire` is how all of them are spoken to.
+    """
+
+    def __init__(
+        self, *, zone: str, timeout: float, connect_timeout: float, wire: Wire | None = None
+    ) -> None:
         self.name, self.url, self.model = "origins", "", ""
         self.zone = zone
         self.share: Share | None = None
         self._timeout, self._connect_timeout = timeout, connect_timeout
+        self._wire = wire or Wire()
         self._known: OrderedDict[str, HttpUpstream] = OrderedDict()
 
     async def send(self, exchange: Exchange) -> Answer:
@@ -53,6 +59,7 @@ class Origins:
                 zone=self.zone,
                 timeout=self._timeout,
                 connect_timeout=self._connect_timeout,
+                wire=self._wire,
             )
         known.move_to_end(origin)
         if len(known) > _MOST:
