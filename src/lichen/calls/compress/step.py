@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -124,13 +124,15 @@ class Compress:
             self._leave(exchange, conversation, asked.route)
             return None
         tokenizer = tokenizer_for(call.model or self._parts.upstream.model)
-        prompt = self._weighing.prompt(exchange, call, conversation)
+        # Looked at once, and not at all where nothing of it can be shorter.
+        weigh = cache(partial(self._weighing.prompt, exchange, call, conversation))
         selects = asked.mode == LOSSY and self._compressor is not None
-        shortening = self._shortening(conversation, tokenizer, prompt, selects=selects)
+        shortening = self._shortening(conversation, tokenizer, weigh if selects else None)
         made = await self._made(exchange, conversation, shortening, at_once=not selects)
         body = _with(call, made) if made and _is_whole(exchange) else None
         if body is None:
             return None
+        prompt = weigh()
         if conversation.is_shortened:
             exchange.held[STRATEGY] = False
         elif not _is_worth_it(exchange, prompt, made):
@@ -155,13 +157,15 @@ class Compress:
         self._judge(exchange, conversation, route, held=True)
 
     def _shortening(
-        self, conversation: Conversation, tokenizer: Tokenizer, prompt: Prompt, *, selects: bool
+        self,
+        conversation: Conversation,
+        tokenizer: Tokenizer,
+        weigh: Callable[[], Prompt] | None,
     ) -> Shortening:
         options, compressor = self._options, None
         out = stale(conversation.places, options.recent) if options.history != "keep" else ()
-        if selects:
-            assert self._compressor is not None
-            compressor = Weighed(self._compressor, self._weighing, prompt)
+        if weigh is not None and self._compressor is not None:
+            compressor = Weighed(self._compressor, self._weighing, weigh())
         return Shortening(tokenizer, options, self._memory, compressor, frozenset(out))
 
     async def _made(
