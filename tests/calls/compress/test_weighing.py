@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,38 @@ if TYPE_CHECKING:
     Build = Callable[..., House]
 
 ROUTES = ({"compress": "lossless"},)
+WORDS = [
+    "the",
+    "house",
+    "by",
+    "sea",
+    "has",
+    "an",
+    "old",
+    "door",
+    "and",
+    "two",
+    "rooms",
+    "where",
+    "they",
+    "keep",
+    "all",
+    "of",
+    "that",
+    "was",
+    "left",
+    "from",
+    "our",
+    "last",
+    "long",
+    "summer",
+    "there",
+    "before",
+    "rain",
+    "came",
+    "over",
+    "hills",
+]
 ROWS = json.dumps([{"id": n, "name": f"user {n}", "city": "Oslo"} for n in range(90)])
 
 
@@ -183,3 +216,30 @@ def test_a_text_is_selected_from_where_that_takes_less_than_it_spares(
 
     assert len(first) == len(text) // 2
     assert (len(then) < len(text)) is is_worth_it
+
+
+async def test_a_short_conversation_among_long_ones_goes_as_it_came_and_stays_so(
+    build: Build,
+) -> None:
+    house, draw = build(route=ROUTES, holdout={"share": 0}), random.Random(5)
+    fields = asked()
+    for turn in range(25):
+        fields["messages"] = [*fields["messages"], {"role": "user", "content": f"And {turn}?"}]
+        await house.ask(fields)
+    short = asked()
+    short["messages"][0]["content"] = "Who lives in Bergen?"
+    notes = [{"id": n, "note": " ".join(draw.sample(WORDS, 16))} for n in range(38)]
+    short["messages"][2]["content"] = json.dumps(notes)
+    assert 1024 * 4 < len(json.dumps(short)) < 1024 * 6
+
+    heard = await house.ask(short)
+    short["messages"] = [*short["messages"], {"role": "user", "content": "And in Rome?"}]
+    await house.ask(short)
+
+    first, then = (json.loads(call.body)["messages"] for call in house.upstream.calls[-2:])  # type: ignore[attr-defined]
+    entry = house.book.store.entry(heard.answer_headers["x-lichen-id"])
+    assert first == short["messages"][:-1]
+    assert then == short["messages"]
+    assert entry is not None
+    assert entry.figures.raw["way"] == "as it is"
+    assert "x-lichen-compress" not in heard.answer_headers
