@@ -47,7 +47,7 @@ What stands at the top of each verb's `--json`, for `jq` and the like:
 | `status` | `jobs` |
 | `report` | `ledger`, `since`, `until`, `calls`, `hits`, `hit_rate`, `withheld_hits`, `tokens`, \
 `tokens_spared`, `used`, `overhead`, `avoided`, `net`, `sci`, `by`, `trials`, `dry_runs`, \
-`gaps`, `entries` |
+`similar`, `gaps`, `entries` |
 | `sci` | `per`, `carbon_g_per_unit`, `carbon_g`, `work`, `energy_j`, `operational_carbon_g`, \
 `embodied_carbon_g`, `gaps` |
 | `prove` | `entry`, `holds`, `claimed`, `found`, `steps` |

@@ -27,6 +27,8 @@ from lichen.calls.exchange import Answer
 from lichen.calls.gateway import Gateway
 from lichen.calls.similar.hit import SIMILAR
 from lichen.calls.similar.kept import Question
+from lichen.calls.similar.looker import Looker
+from lichen.calls.similar.scope import Asked
 from lichen.calls.similar.step import Similar
 from lichen.ledger.book import Book
 from lichen.ledger.memory import MemoryStore
@@ -44,11 +46,16 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Exchange
 
-PAIRS = Path(__file__).parents[2].parent / "shared" / "data" / "text" / "question_pairs.tsv.gz"
+TEXTS = Path(__file__).parents[2].parent / "shared" / "data" / "text"
+PAIRS = TEXTS / "question_pairs.tsv.gz"
+# Questions unlike any that is stored: problems of a school book, lines of plays.
+UNLIKE = (TEXTS / "gsm8k" / "test.jsonl", TEXTS / "tinyshakespeare" / "input.txt")
 RESULTS = Path(__file__).parent / "results"
 ENTRIES = 100_000
 ASKED = 200
 _PAIRS = 1000
+# Words of a line that is a question's length.
+_WORDS = 6
 SCOPE = b"s" * 16
 # Source: issue 4, "What it must reach". [ms]
 TARGET_LOOK_MS, TARGET_NO_MS = 7.0, 0.2
@@ -83,6 +90,21 @@ def questions() -> tuple[list[str], list[tuple[str, str]]]:
     texts = list(dict.fromkeys(text for row in rows for text in row[:2]))
     np.random.default_rng(1).shuffle(texts)
     return texts, [(one, other) for one, other, same in rows if same == "1"]
+
+
+def unlike(count: int) -> list[str]:
+    """Texts of another world than the stored ones, half problems, half lines; none where absent."""
+    problems, plays = UNLIKE
+    if not (problems.exists() and plays.exists()):
+        return []
+    asked = [orjson.loads(line)["question"] for line in problems.read_bytes().splitlines()]
+    lines = [line for line in plays.read_text("utf-8").splitlines() if len(line.split()) > _WORDS]
+    draw = np.random.default_rng(7)
+    return [
+        str(texts[n])
+        for texts in (asked, lines)
+        for n in draw.choice(len(texts), count // 2, replace=False)
+    ]
 
 
 def vectors_of(texts: list[str], cache: Path | None) -> NDArray[np.float32]:
@@ -200,11 +222,11 @@ def _hnswlib(module: Any, vectors: NDArray[np.float32]) -> Callable[[Any], Seque
     return lambda vector: list(index.knn_query(vector, k=4, num_threads=1)[0][0])
 
 
+_NO = {"embeds": False, "says no": True}
+
+
 def whole_looks(texts: list[str], vectors: NDArray[np.float32], asked: list[str]) -> Iterator[Row]:
     """All of a look, embedding and guards included, by the step's own index in one scope."""
-    from lichen.calls.similar.looker import Looker  # noqa: PLC0415 (measured where it is used)
-    from lichen.calls.similar.scope import Asked  # noqa: PLC0415
-
     embedder = MiniLm()
     looker = Looker(None, ENTRIES, embedder, print)
     at = time.time_ns() // 1000
@@ -220,16 +242,20 @@ def whole_looks(texts: list[str], vectors: NDArray[np.float32], asked: list[str]
         looker.take(Question(key, SCOPE, "t", "e", text, small(vector), at + n, at + 2**50))
     took = (time.thread_time() - begun) / ENTRIES * 1e3
     yield Row("keeping a question, with its file's row in memory", took, took)
-    looks = [Asked(SCOPE, "t", text) for text in asked]
-    looker.look(looks[0])
-    whys: dict[str, list[Any]] = {}
-    for each in looks:
-        whys.setdefault(
-            "says no" if looker.look(each).why == "nothing like it" else "embeds", []
-        ).append(each)
-    for why, of in whys.items():
-        median, p95 = cpu(looker.look, of)
-        yield Row(f"a whole look that {why}", median, p95, f"{len(of)} of {len(looks)} questions")
+    looker.look(Asked(SCOPE, "t", asked[0]))
+    yield from _by_outcome(looker, [Asked(SCOPE, "t", text) for text in asked], "")
+    others = [Asked(SCOPE, "t", text) for text in unlike(2 * ASKED)]
+    yield from _by_outcome(looker, others, ", unlike all that is stored")
+
+
+def _by_outcome(looker: Looker, asked: list[Asked], what: str) -> Iterator[Row]:
+    """Looks apart by how they end: at the words, or with an embedding."""
+    for name in ("embeds", "says no"):
+        of = [each for each in asked if (looker.look(each).why == "nothing like it") is _NO[name]]
+        if of:
+            median, p95 = cpu(looker.look, of)
+            note = f"{len(of)} of {len(asked)} questions"
+            yield Row(f"a whole look that {name}{what}", median, p95, note)
 
 
 def main() -> int:
@@ -395,7 +421,8 @@ def _print(rows: list[Row]) -> None:
     for row in rows:
         print(f"{row.what:{wide}}  {row.median_ms:9.4f}  {row.p95_ms:7.3f}  {row.note}")
     by = {row.what: row for row in rows}
-    look, no = by.get("a whole look that embeds"), by.get("a whole look that says no")
+    look = by.get("a whole look that embeds")
+    no = by.get("a whole look that says no, unlike all that is stored")
     alone, beside_ = by["exact hits, no step"], by["exact hits, looks beside"]
     print()
     for name, of, target in (("a vector", look, TARGET_LOOK_MS), ("no", no, TARGET_NO_MS)):
