@@ -146,6 +146,7 @@ class Zones:
 
 
 _SAFE = "the latest safe start has come"
+_LEVEL = "the forecast knows no greener hour: sent at once"
 
 
 def _placed(
@@ -170,11 +171,17 @@ def _placed(
             made[item.id] = Planned(item.id, now_us, _SAFE)
         else:
             able.append((item, ends_s))
+    # A yearly average knows no greener hour: nothing is promised then.
+    level = min(signal.values) == max(signal.values)
     if able:
         found = best_starts(signal, release_s, flush_s, [ends_s for _, ends_s in able])
         for at, (item, _) in enumerate(able):
             run_us = max(start_us + int(found.start_s[at] * SECOND_US), now_us)
-            why = _why(run_us, now_us, float(found.mean[at]), float(found.run_now[at]))
+            why = (
+                _LEVEL
+                if level
+                else _why(run_us, now_us, float(found.mean[at]), float(found.run_now[at]))
+            )
             made[item.id] = Planned(item.id, run_us, why)
     return [made[item.id] for item in items]
 

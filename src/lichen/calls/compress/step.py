@@ -75,8 +75,13 @@ class Compress:
         self._weighing = Weighing(parts.book.pricer, parts.rules, parts.warn)
 
     def admit(self, exchange: Exchange) -> None:
-        """Hear what a user says of an answer: `x-lichen-feedback: bad ID`."""
+        """Hear what a user says of an answer, `x-lichen-feedback: bad ID`, and of this prompt.
+
+        One that is to stay as it is gets no stored answer either, which may be a shorter one's.
+        """
         for name, value in exchange.headers:
+            if name == _WISH and value.strip().lower() == b"off":
+                exchange.directives = replace(exchange.directives, no_cache=True)
             if name == _FEEDBACK:
                 verdict, _, entry_id = value.decode("latin-1").strip().partition(" ")
                 if verdict in ("good", "bad"):

@@ -52,7 +52,8 @@ STRATEGIES = {
     "calls.exact": Said("stored answer", "The same call had been answered before."),
     "calls.coalesce": Said("shared answer", "The same call was under way: one answer for all."),
     "calls.gate": Said(
-        "answered by a rule", "A rule of yours knew the answer: no model was asked."
+        "rules and smaller models",
+        "A rule of yours knew the answer, or a smaller model was asked, for better or for worse.",
     ),
     "calls.similar": Said(
         "answer to a like question", "A question like it had been answered, within the error asked."
@@ -115,7 +116,8 @@ GAPS = {
     ),
     "output-assumed": Said(
         "length of answers assumed",
-        "No answer of that model had been seen yet: a usual length stands in, and is wide.",
+        "Fewer than ten answers of that model had been seen since the service began: a usual, wide "
+        "length stands in.",
     ),
     "answers-alike-assumed": Said(
         "answers taken as alike", "Those left out are taken to be as long as those that came."
