@@ -10,14 +10,23 @@ import pytest
 
 from lichen.calls import directives
 from lichen.calls.exchange import Answer, Call, Exchange
+from lichen.calls.providers.gemini.dialect import GEMINI
 from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.calls.resilience.breaker import Trip
 from lichen.calls.resilience.resilient import Bounds, Resilient
 from lichen.calls.resilience.standby import Standby, key_apart, read_models
 from lichen.ledger.errors import InputError, NotAsked, UpstreamError
-from lichen.testing.upstreams import ScriptedUpstream, chat_answer, failed, streamed, whole
+from lichen.testing.upstreams import (
+    ScriptedUpstream,
+    chat_answer,
+    embedding_answer,
+    failed,
+    streamed,
+    whole,
+)
 
 if TYPE_CHECKING:
+    from lichen.calls.providers.dialect import Dialect
     from lichen.testing.upstreams import Act
 
 # Pauses short enough for a test.
@@ -364,6 +373,47 @@ async def test_a_model_that_stands_in_the_path_is_mapped_there() -> None:
 
     assert other.calls[0].target == "/v1beta/models/gemma:generateContent"
     assert other.calls[0].body == b'{"contents": []}'
+
+
+def embeddings(dialect: Dialect, kind: str, target: str) -> Exchange:
+    asked = {"model": "embed-1", "input": "a"}
+    call = Call(
+        kind, asked, "embed-1", stream=False, deterministic=True, reusable=True, dialect=dialect
+    )
+    body = orjson.dumps(asked)
+    return Exchange("POST", target, [], body, "t", 0, directives.NO_WISHES, call)
+
+
+OF_OPENAI = (OPENAI, "embeddings", "/v1/embeddings")
+OF_GEMINI = (GEMINI, "embed_content", "/v1beta/models/embed-1:embedContent")
+
+
+@pytest.mark.parametrize("asked", [OF_OPENAI, OF_GEMINI])
+@pytest.mark.parametrize(("models", "answers"), [("embed-*=minilm", ""), ("", "minilm")])
+async def test_no_other_model_s_vectors_are_given_for_those_asked_for(
+    asked: tuple[Dialect, str, str], models: str, answers: str
+) -> None:
+    standby, other = a_standby(whole(embedding_answer()), models=models)
+    other.model = answers
+    resilient, _ = around(refused(500), standby=standby)
+
+    answer = await resilient.send(embeddings(*asked))
+
+    assert (answer.status, other.count) == (500, 0)
+    assert resilient.fallbacks == 0
+
+
+@pytest.mark.parametrize("asked", [OF_OPENAI, OF_GEMINI])
+@pytest.mark.parametrize("models", ["", "gpt-*=llama", "embed-1=embed-1, *=llama"])
+async def test_the_same_model_s_vectors_may_come_from_the_standby(
+    asked: tuple[Dialect, str, str], models: str
+) -> None:
+    standby, other = a_standby(whole(embedding_answer()), models=models)
+    resilient, _ = around(refused(500), standby=standby)
+
+    answer = await resilient.send(embeddings(*asked))
+
+    assert (answer.status, other.count) == (200, 1)
 
 
 def test_an_answer_of_the_standby_has_a_key_of_its_own() -> None:

@@ -4,6 +4,9 @@ The model is mapped by globs, "gpt-4o*=llama-3.1-70b, *=llama-3.1-8b", the first
 call that matches none keeps its model, and where the map is empty all do. The client's credential,
 its cookies and its account's names never go to the standby: it has a key of its own, or none.
 
+Vectors of two models do not compare: one put among another's spoils a whole index, and nothing in
+it shows. So a call for embeddings goes to the standby only under the model it names.
+
 What the standby used is booked as its own: its zone, its model. Its answers are kept under keys of
 their own, so that none is ever given for one of the upstream's.
 """
@@ -55,13 +58,17 @@ class Standby:
     def put(self, exchange: Exchange) -> Exchange | None:
         """The exchange as the standby is asked; None where it cannot be put to it.
 
-        A body that cannot be written down again without loss is not changed.
+        A body that cannot be written down again without loss is not changed. Embeddings are not
+        asked of another model.
         """
         call = exchange.call
         if call is None:
             return None
         headers = [pair for pair in exchange.headers if pair[0] not in _ACCOUNT]
         model = self.model_for(call.model)
+        embeds = call.kind in call.dialect.embeds
+        if embeds and (self.upstream.model or model) != call.model:
+            return None
         if model == call.model:
             return replace(exchange, headers=headers)
         target = exchange.target.replace(f"/models/{call.model}:", f"/models/{model}:")
