@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ from lichen.testing.provider_answers import answer, failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from lichen.calls.pipeline import Pipeline
     from lichen.ledger.entry import Entry
@@ -238,3 +241,37 @@ def test_closing_writes_what_was_booked(open_pipeline: Open, upstream: ScriptedP
 def test_an_address_that_is_none_is_refused(open_pipeline: Open, url: str) -> None:
     with pytest.raises(InputError, match="absolute http and https addresses"):
         open_pipeline().ask("GET", url, [])
+
+
+FORGETFUL = """
+import sys, lichen
+from openai import OpenAI
+
+pipeline = lichen.pipeline("lichen.db", zone="SE-SE3")
+client = OpenAI(base_url=sys.argv[1], api_key="sk-one", http_client=pipeline.client())
+ask = client.chat.completions.with_raw_response.create
+words = [{"role": "user", "content": "Hello"}]
+print(ask(model="m", messages=words, temperature=0).headers["x-lichen-cache"])
+"""
+
+
+def test_a_program_that_closes_nothing_loses_nothing(
+    upstream: ScriptedProvider, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text(FORGETFUL)
+
+    runs = [
+        subprocess.run(
+            [sys.executable, "program.py", f"{upstream.url}/v1"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        for _ in range(2)
+    ]
+
+    assert [run.stdout.strip() for run in runs] == ["miss", "hit"]
+    assert [run.stderr for run in runs] == ["", ""]
+    assert not list(tmp_path.glob("*-wal"))

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import concurrent.futures.thread  # noqa: F401 (registers its own end first)
 import threading
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +36,20 @@ _AHEAD = 2
 _END: object = object()
 # How long closing waits for what runs. [s]
 _CLOSING_S = 10.0
+
+
+# Pipelines that nobody closed, to be closed at the end of the program.
+_open: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for pipeline in list(_open):
+        pipeline.close()
+
+
+# Before the threads of executors are gone, which `atexit` comes after: the steps need them to end.
+# concurrent.futures puts itself into the same list, and the list is worked off from its end.
+getattr(threading, "_register_atexit", atexit.register)(_close_all)
 
 
 class Reply:
@@ -82,7 +98,7 @@ class Pipeline:
         self._making = threading.Lock()
         self._closed = False
         self._running: set[asyncio.Task[None]] = set()
-        atexit.register(self.close)
+        _open.add(self)
 
     def ask(
         self,
@@ -165,7 +181,7 @@ class Pipeline:
                 return
             self._closed = True
             loop = self._loop or asyncio.new_event_loop()
-        atexit.unregister(self.close)
+        _open.discard(self)
         if self._thread is None:
             loop.run_until_complete(self._end())
             loop.close()

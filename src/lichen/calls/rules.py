@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from lichen.calls.kinds import kinds
 from lichen.calls.option import TIMES, choices, share, unit
 
 
@@ -27,7 +28,7 @@ class RouteRule:
     context what serves the question is selected).
     """
 
-    route: str = "*"
+    route: str = field(default="*", metadata=kinds())
     model: str = "*"
     sampled: str = field(default="bypass", metadata=choices("bypass", "reuse"))
     scope: str = field(default="tenant", metadata=choices("tenant", "shared"))

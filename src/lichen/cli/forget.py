@@ -31,6 +31,11 @@ BLIND = (
     "is its answer, and only that was searched"
 )
 
+NO_SHARED = (
+    "a cache that services share: none is named here. Where they have one, in LICHEN_CACHE, "
+    "forget with the same"
+)
+
 
 @click.command(short_help="Erase what was kept of a tenant, with words in it, or that is old.")
 @click.option("--tenant", metavar="HASH", default="", help="The tenant, as the ledger has it.")
@@ -70,7 +75,7 @@ def forget(
     wanted = list(_wanted(tenant, contains, before, asks_key=key))
     _confirm(wanted[0], settings, yes=yes)
     erased = _erase(wanted, settings)
-    _tell(erased, with_words=bool(contains), as_json=as_json)
+    _tell(erased, _unreached(settings, with_words=bool(contains)), as_json=as_json)
     found = erased.entries or erased.answers or erased.shared_answers or any(erased.steps.values())
     return 0 if found else 1
 
@@ -126,8 +131,15 @@ def _erase(wanted: list[Forget], settings: Settings) -> Erased:
     return sum((eraser.finish(which) for which in wanted), erased)
 
 
-def _tell(erased: Erased, *, with_words: bool, as_json: bool) -> None:
-    cannot = [*CANNOT, *([BLIND] if with_words else [])]
+def _unreached(settings: Settings, *, with_words: bool) -> list[str]:
+    """What stays, in words."""
+    from lichen.assemble.exchanges import answers_place
+
+    shared = "://" in answers_place(settings)
+    return [*CANNOT, *([BLIND] if with_words else []), *([] if shared else [NO_SHARED])]
+
+
+def _tell(erased: Erased, cannot: list[str], *, as_json: bool) -> None:
     if as_json:
         from lichen.cli import plain
 

@@ -365,3 +365,18 @@ async def test_what_a_client_of_anthropic_pinned_is_left_and_what_follows_is_sho
         assert messages[0]["content"][0]["text"] == rows()
         assert messages[2]["content"][0]["text"].startswith("<rows 50: ")
         assert messages[2]["content"][1]["text"] == "Who lives in Rome?"
+
+
+async def test_a_client_that_wants_its_prompt_as_it_is_gets_no_answer_to_a_shorter_one(
+    build: Build,
+) -> None:
+    house = build(
+        whole(chat_answer("short")), whole(chat_answer("long")), route=ROUTES, holdout={"share": 0}
+    )
+    asked = {**conversation("fine"), "temperature": 0}
+    await house.ask(asked)
+
+    plain = await house.ask(asked, x_lichen_compress="off")
+
+    assert plain.answer_headers["x-lichen-cache"] == "miss"
+    assert b"long" in plain.answer

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from lichen.calls.gate.period import PERIODS
 from lichen.calls.gate.rule import check_name, check_zone
+from lichen.calls.kinds import kinds
 from lichen.calls.option import choices, share, unit, whole
 
 _MANY = {"k": 1e3, "M": 1e6, "G": 1e9}
@@ -25,7 +26,7 @@ class Budget:
     """
 
     name: str = ""
-    route: str = "*"
+    route: str = field(default="*", metadata=kinds())
     model: str = "*"
     tenant: str = "*"
     project: str = "*"

@@ -89,9 +89,14 @@ def _as_long(figures: Figures, entry: Entry, book: Book) -> tuple[bool, str]:
     calls, written = sum(row.work.amount for row in rows), sum(row.tokens.output for row in rows)
     low, high = float(figures.raw["written_low"]), float(figures.raw["written_high"])
     if not float(figures.raw["answers"]):
-        return True, (
-            f"no answer had been seen: {figures.raw['written']} tokens are assumed, "
-            f"{low:g} to {high:g}"
+        # Fewer than ten had been seen since the service began: a usual length stood in.
+        told = f"a usual length is assumed, {figures.raw['written']} tokens ({low:g} to {high:g})"
+        if not calls:
+            return True, told
+        mean = written / calls
+        return low <= mean <= high, (
+            f"{told}; the {calls:g} answers of {figures.model} in this ledger are {mean:.0f} "
+            "tokens long on average"
         )
     if not calls:
         return False, f"answers of {figures.model} were seen, and none is in this ledger"

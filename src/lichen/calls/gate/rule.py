@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lichen.calls.gate.pattern import LONGEST
+from lichen.calls.kinds import kinds
 from lichen.calls.option import TIMES, choices, read_by, unit, whole
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -61,7 +62,7 @@ class Rule:
     """
 
     name: str = ""
-    route: str = "*"
+    route: str = field(default="*", metadata=kinds())
     model: str = "*"
     tenant: str = "*"
     project: str = "*"

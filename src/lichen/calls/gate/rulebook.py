@@ -97,7 +97,9 @@ class Rulebook:
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = tuple(made_ready(rule) for rule in rules)
+        # Every call meets a rule for repeated ones, the first included: it is looked at last.
+        ready = [made_ready(rule) for rule in rules]
+        self.rules = tuple(sorted(ready, key=lambda each: each.does == "share"))
         self.pick = lru_cache(maxsize=1024)(self._pick)
 
     def _pick(self, kind: str, model: str) -> Picked:

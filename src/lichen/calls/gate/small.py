@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lichen.calls.gate.rule import check_name
+from lichen.calls.kinds import kinds
 from lichen.calls.option import TIMES, choices, share, unit, whole
 
 
@@ -21,7 +22,7 @@ class Cascade:
     """
 
     name: str = ""
-    route: str = "chat.completions"
+    route: str = field(default="chat.completions", metadata=kinds())
     model: str = "*"
     small: str = ""
     upstream: str = ""

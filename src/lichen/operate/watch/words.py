@@ -115,7 +115,8 @@ GAPS = {
     ),
     "output-assumed": Said(
         "length of answers assumed",
-        "No answer of that model had been seen yet: a usual length stands in, and is wide.",
+        "Fewer than ten answers of that model had been seen since the service began: a usual, wide "
+        "length stands in.",
     ),
     "answers-alike-assumed": Said(
         "answers taken as alike", "Those left out are taken to be as long as those that came."
