@@ -15,7 +15,7 @@ from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sqlite import SqliteDatabase
 from lichen.testing.deferring import Counted, Killed, fetch, leave
 from lichen.testing.postgres import PostgresServer, find_programs
-from lichen.testing.queues import sample_item
+from lichen.testing.queue_samples import sample_item
 from lichen.testing.service import RunningService
 from lichen.testing.waiting import until
 

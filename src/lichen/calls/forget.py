@@ -48,6 +48,15 @@ class Forget:
         """The moment in µs since 1970; later than all where none is given."""
         return 2**63 - 1 if self.before is None else microseconds(self.before)
 
+    @property
+    def _forms(self) -> set[str]:
+        return {form.casefold() for form in (self.contains, *_escaped(self.contains))}
+
+    @property
+    def reach(self) -> int:
+        """The most that the words take in a text, in any case of letters and in UTF-8. [byte]"""
+        return 4 * max(map(len, self._forms))
+
     def covers(self, *, tenant: str, at_us: int, texts: tuple[str | bytes, ...] = ()) -> bool:
         """Whether something kept at a time [µs since 1970] for a tenant, with its texts, is meant.
 
@@ -61,7 +70,7 @@ class Forget:
         """Whether one of the texts holds the words, as they are or as JSON escapes them."""
         if not self.contains:
             return False
-        wanted = {form.casefold() for form in (self.contains, *_escaped(self.contains))}
+        wanted = self._forms
         for text in texts:
             plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
             folded = plain.casefold()

@@ -7,7 +7,8 @@ A step is `async step(exchange, onward) -> Answer`. It may also have
     joined(layers)              all layers, once they stand: for calls that the step makes itself
     start(), close()            async: work of its own beside the calls
     gauges(), panels(), wrong() what it shows: to Prometheus, on the dashboard, to /readyz
-    forget(which)               erase what is meant (lichen.calls.forget), in memory and on disk
+    forget(which)               erase what is meant (lichen.calls.forget), in memory and on disk;
+                                async where that takes long
     reread()                    another process erased words from its files: drop copies of them
 
 and each of these is looked for once, when the steps are put in order: a step that does not have one
@@ -18,6 +19,7 @@ costs nothing there. Steps come in by entry point, in the group "lichen.step": a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,13 +137,14 @@ class Layers:
         """What the steps show on the dashboard."""
         return [panel for panels in self._having("panels") for panel in panels()]
 
-    def forget(self, which: Forget) -> dict[str, int]:
+    async def forget(self, which: Forget) -> dict[str, int]:
         """Erase what is meant from what the steps hold; how many pieces went, by step."""
-        return {
-            type(step).__name__.lower(): forget(which)
-            for step in self.steps
-            if (forget := getattr(step, "forget", None)) is not None
-        }
+        gone: dict[str, int] = {}
+        for step in self.steps:
+            if (forget := getattr(step, "forget", None)) is not None:
+                erased = forget(which)
+                gone[type(step).__name__.lower()] = await erased if isawaitable(erased) else erased
+        return gone
 
     def reread(self) -> None:
         """Let the steps drop copies of what another process erased."""

@@ -69,7 +69,7 @@ class Heeding:
             if which is None:
                 self._layers.reread()
             else:
-                self._layers.forget(which)
+                await self._layers.forget(which)
         except Exception as error:  # noqa: BLE001 (the service goes on, and says what it still holds)
             self._warn(f"what was to be forgotten may still be held by this service: {error}")
 

@@ -19,54 +19,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lichen.calls.batch.item import Item, Outcome, State
+from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.queue import Queue, Turn
-from lichen.calls.batch.shelf import Batch, File, Made
+from lichen.calls.batch.shelf import File, Made
+from lichen.testing.queue_forgetting import QueueForgetting
+from lichen.testing.queue_samples import HOUR_US, SECOND_US, sample_batch, sample_item
 
 if TYPE_CHECKING:
     from lichen.calls.batch.database import Database
 
-_SECOND_US = 1_000_000
-_HOUR_US = 3600 * _SECOND_US
 
-
-def sample_item(queue: Queue, name: str, **changes: object) -> Item:
-    """An item that arrives now and may wait an hour."""
-    now = queue.now_us()
-    given: dict[str, object] = {
-        "id": f"dfr_{name}",
-        "tenant": "tenant one",
-        "target": "/v1/chat/completions",
-        "headers": [(b"openai-organization", b"org-\xe9")],
-        "body": b'{"model": "m", "text": "\xc3\xa9\\u0000"}',
-        "key": f"key {name}",
-        "needs_key": False,
-        "arrived_us": now,
-        "deadline_us": now + _HOUR_US,
-        "run_us": now,
-        "planned_us": now,
-    }
-    return Item(**{**given, **changes})  # type: ignore[arg-type]
-
-
-def sample_batch(queue: Queue, **changes: object) -> Batch:
-    """A batch that was just made."""
-    now = queue.now_us()
-    given: dict[str, object] = {
-        "id": "batch_one",
-        "tenant": "tenant one",
-        "endpoint": "/v1/chat/completions",
-        "input_file": "file-lichen-one",
-        "window": "24h",
-        "created_us": now,
-        "deadline_us": now + _HOUR_US,
-        "headers": "[]",
-        "needs_key": False,
-    }
-    return Batch(**{**given, **changes})  # type: ignore[arg-type]
-
-
-class QueueContract:
+class QueueContract(QueueForgetting):
     """Inherit it, and give a `database` that is empty, and `another`, the same one again."""
 
     @pytest.fixture
@@ -126,9 +89,9 @@ class QueueContract:
         now = queue.now_us()
         queue.add(
             [
-                sample_item(queue, "late", deadline_us=now + 2 * _HOUR_US),
-                sample_item(queue, "soon", deadline_us=now + _HOUR_US),
-                sample_item(queue, "not due", run_us=now + _HOUR_US),
+                sample_item(queue, "late", deadline_us=now + 2 * HOUR_US),
+                sample_item(queue, "soon", deadline_us=now + HOUR_US),
+                sample_item(queue, "not due", run_us=now + HOUR_US),
                 sample_item(queue, "not planned", planned_us=0),
             ]
         )
@@ -142,7 +105,7 @@ class QueueContract:
     def test_what_the_dead_held_is_taken_again_and_marked(self, queue: Queue, other: Queue) -> None:
         """And the dead, if they come back, write nothing any more."""
         queue.add([sample_item(queue, "a")])
-        queue.turn(Turn(owner="dead", room=1, lease_us=-_SECOND_US))
+        queue.turn(Turn(owner="dead", room=1, lease_us=-SECOND_US))
 
         taken = other.turn(Turn(owner="living", room=1))
         late = Outcome(id="dfr_a", state=State.ANSWERED, status=200, body=b"from the dead")
@@ -158,8 +121,8 @@ class QueueContract:
     def test_a_sign_of_life_keeps_what_is_held(self, queue: Queue, other: Queue) -> None:
         """A call may take longer than a lease."""
         queue.add([sample_item(queue, "a")])
-        queue.turn(Turn(owner="slow", room=1, lease_us=_SECOND_US // 100))
-        queue.turn(Turn(owner="slow", lease_us=60 * _SECOND_US))
+        queue.turn(Turn(owner="slow", room=1, lease_us=SECOND_US // 100))
+        queue.turn(Turn(owner="slow", lease_us=60 * SECOND_US))
 
         taken = other.turn(Turn(owner="eager", room=1))
 
@@ -185,7 +148,7 @@ class QueueContract:
         """And is marked where it may have been done."""
         queue.add([sample_item(queue, "a")])
         queue.turn(Turn(owner="one", room=1))
-        later = queue.now_us() + _HOUR_US
+        later = queue.now_us() + HOUR_US
         again = Outcome(
             id="dfr_a", state=State.WAITING, error="no answer", again_us=later, unsure=True
         )
@@ -256,12 +219,12 @@ class QueueContract:
         queue.turn(Turn(owner="one", outcomes=[answer]))
         queue.turn(Turn(owner="one", delivered=["dfr_fetched"]))
 
-        expired = queue.sweep(_HOUR_US, _HOUR_US)
+        expired = queue.sweep(HOUR_US, HOUR_US)
         still = queue.get("dfr_fetched", "tenant one")
         missed = queue.get("dfr_missed", "tenant one")
-        queue.sweep(-_SECOND_US, _HOUR_US)
+        queue.sweep(-SECOND_US, HOUR_US)
         gone = queue.get("dfr_fetched", "tenant one")
-        queue.sweep(_HOUR_US, -_SECOND_US)
+        queue.sweep(HOUR_US, -SECOND_US)
 
         assert expired == 1
         assert still is not None
@@ -302,7 +265,7 @@ class QueueContract:
                 purpose="batch",
                 name="é.jsonl",
                 created_us=now + n,
-                expires_us=now + _HOUR_US,
+                expires_us=now + HOUR_US,
                 size=2,
             )
             queue.shelf.put_file(Made(file, b"\x00\xff"))
@@ -317,13 +280,3 @@ class QueueContract:
         assert queue.shelf.content("file-lichen-1", "tenant two") is None
         assert not queue.shelf.drop_file("file-lichen-1", "tenant two")
         assert queue.shelf.drop_file("file-lichen-1", "tenant one")
-
-    def test_what_is_to_be_forgotten_is_erased(self, queue: Queue) -> None:
-        """Calls, answers and files."""
-        queue.add([sample_item(queue, "a", body=b"Jane Doe"), sample_item(queue, "b")])
-
-        erased = queue.forget(lambda _tenant, _at_us, texts: b"Jane" in b"".join(texts))
-
-        assert erased == 1
-        assert queue.get("dfr_a", "tenant one") is None
-        assert queue.get("dfr_b", "tenant one") is not None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from lichen.calls.batch.step import BatchStep
 from lichen.calls.forget import Forget
 from lichen.ledger.pricing import Pricer
 from lichen.testing.prices import FlatGrid, WattHourPerToken
-from lichen.testing.queues import sample_item
+from lichen.testing.queue_samples import sample_item
 from lichen.testing.upstreams import ScriptedUpstream, chat_answer, failed, whole
 
 if TYPE_CHECKING:
@@ -400,13 +402,46 @@ async def test_what_waits_can_be_forgotten(build: Build, tmp_path: Path) -> None
     heard = await left(house, "6h")
     [forget] = [s.forget for s in house.gateway.layers.steps if isinstance(s, BatchStep)]
 
-    kept = forget(Forget(contains="another prompt"))
-    erased = forget(Forget(contains="the prompt"))
+    kept = await forget(Forget(contains="another prompt"))
+    erased = await forget(Forget(contains="the prompt"))
     after = await fetched(house, heard, wait=0)
     await house.gateway.layers.close()
 
     assert (kept, erased) == (0, 1)
     assert after.status == 404
+
+
+async def test_forgetting_much_that_waits_takes_little_memory_and_holds_nobody_up(
+    build: Build, tmp_path: Path
+) -> None:
+    house = build(ledger=str(tmp_path / "book.db"))
+    [step] = [s for s in house.gateway.layers.steps if isinstance(s, BatchStep)]
+    asked = b"a long prompt " * 7000
+    many = 400
+    await step.desk.work(
+        lambda queue: queue.add([sample_item(queue, f"{n}", body=asked) for n in range(many)])
+    )
+    waited = [0.0]
+
+    async def ping() -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.001)
+            waited.append(time.monotonic() - before)
+
+    pinging = asyncio.create_task(ping())
+    await asyncio.sleep(0.05)
+    tracemalloc.start()
+    erased = await step.forget(Forget(contains="long prompt"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    pinging.cancel()
+    await house.gateway.layers.close()
+
+    assert erased == many
+    assert peak < many * len(asked) / 3
+    # The loop has turned all the while: it did not stand still for as long as forgetting took.
+    assert len(waited) > 20
 
 
 @pytest.mark.parametrize(

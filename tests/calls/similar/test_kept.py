@@ -291,7 +291,7 @@ async def test_what_is_kept_can_be_forgotten_where_no_route_asks_for_it_any_more
 
     layers = build(ledger=str(ledger)).gateway.layers
     await layers.start()
-    gone = layers.forget(Forget(contains="Jane"))
+    gone = await layers.forget(Forget(contains="Jane"))
     answered = await build(ledger=str(ledger)).ask(chat("Hello"))
 
     assert gone["resting"] == 1
@@ -308,7 +308,7 @@ async def test_forgetting_reaches_what_a_service_keeps_that_has_not_started(
     await desk.ask(chat(FIRST.format("row")))
 
     layers = build(ledger=ledger, route=({"similar": "on"},)).gateway.layers
-    gone = layers.forget(Forget(contains="to row"))
+    gone = await layers.forget(Forget(contains="to row"))
     desk.house.gateway.layers.reread()
     heard = await desk.ask(chat(SECOND.format("row")))
 

@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 
 
 def forget_waiting(place: Place, which: Forget) -> int:
-    """Erase calls that wait, their answers and files in the ledger's database; how many."""
+    """Erase calls that wait, answers, batches and files in the ledger's database; how many."""
     if place.database == "memory:":
         return 0
     queue = Queue(open_database(place.database))
     try:
-        return queue.forget(
-            lambda tenant, at_us, texts: which.covers(tenant=tenant, at_us=at_us, texts=texts)
-        )
+        return queue.forget(which)
     finally:
         queue.close()

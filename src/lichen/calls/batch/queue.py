@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from lichen.calls.batch.erasing import erase
 from lichen.calls.batch.item import State
 from lichen.calls.batch.offers import Offers
 from lichen.calls.batch.rows import (
@@ -31,10 +32,11 @@ from lichen.calls.batch.rows import (
 from lichen.calls.batch.shelf import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from lichen.calls.batch.database import Cursor, Database
     from lichen.calls.batch.item import Item, Outcome
+    from lichen.calls.forget import Forget
 
 SECOND_US = 1_000_000
 
@@ -207,7 +209,7 @@ class Queue:
         return State(rows[0][0]) if rows else None
 
     def sweep(self, kept_us: int, unclaimed_us: int) -> int:
-        """Expire what missed its deadline; delete what was delivered, or claimed by nobody."""
+        """Expire what missed its deadline; delete what was delivered, unclaimed, or offered."""
         with self._db.transaction() as cursor:
             now = self._db.now_us(cursor)
             cursor.execute(
@@ -217,6 +219,10 @@ class Queue:
                 (EMPTY, now, now),
             )
             expired = len(cursor.fetchall())
+            cursor.execute(
+                "DELETE FROM deferred_offers WHERE state = 'ended' AND looked_us < ?",
+                (now - kept_us,),
+            )
             cursor.execute(
                 "DELETE FROM deferred_items WHERE batch = '' AND ended_us > 0 AND"
                 " ((delivered_us > 0 AND delivered_us < ?) OR ended_us < ?)",
@@ -279,15 +285,6 @@ class Queue:
             )
             return [(w, int(n), int(a), int(b), int(d)) for w, n, a, b, d in cursor.fetchall()]
 
-    def forget(self, covers: Callable[[str, int, tuple[bytes, ...]], bool]) -> int:
-        """Erase items that `covers` says yes to, by tenant, arrival [µs] and texts; how many."""
-        with self._db.transaction() as cursor:
-            cursor.execute("SELECT id, tenant, arrived_us, body, answer FROM deferred_items")
-            ids = [
-                item_id
-                for item_id, tenant, at_us, body, answer in cursor.fetchall()
-                if covers(tenant, int(at_us), (body, answer))
-            ]
-            for some in chunks(ids):
-                cursor.execute(f"DELETE FROM deferred_items WHERE id IN ({marks(some)})", some)
-        return len(ids) + self.shelf.forget(covers)
+    def forget(self, which: Forget) -> int:
+        """Erase what is meant, page by page; how many calls, batches and files went."""
+        return erase(self._db, which)

@@ -18,7 +18,7 @@ from lichen.calls.batch.item import State
 from lichen.calls.batch.rows import ALL, EMPTY, insert, item_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from lichen.calls.batch.database import Cursor, Database
     from lichen.calls.batch.item import Item
@@ -216,19 +216,6 @@ class Shelf:
                 f"DELETE FROM deferred_batches WHERE created_us < ? AND state NOT IN ({marks})",
                 (now - 4 * kept_us, *OPEN),
             )
-
-    def forget(self, covers: Callable[[str, int, tuple[bytes, ...]], bool]) -> int:
-        """Erase files that `covers` says yes to, by tenant, time [µs] and text; how many."""
-        with self._db.transaction() as cursor:
-            cursor.execute("SELECT id, tenant, created_us, content FROM deferred_files")
-            ids = [
-                file_id
-                for file_id, tenant, at_us, content in cursor.fetchall()
-                if covers(tenant, int(at_us), (bytes(content),))
-            ]
-            for file_id in ids:
-                cursor.execute("DELETE FROM deferred_files WHERE id = ?", (file_id,))
-        return len(ids)
 
 
 def _put(cursor: Cursor, made: Made) -> None:

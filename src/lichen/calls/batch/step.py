@@ -10,6 +10,7 @@ Everything else passes.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -231,8 +232,8 @@ class BatchStep:
         """Whether the queue cannot be worked on."""
         return [f"calls that wait: {self.sender.trouble}"] if self.sender.trouble else []
 
-    def forget(self, which: Forget) -> int:
-        """Erase calls, answers and files that are meant."""
+    async def forget(self, which: Forget) -> int:
+        """Erase what is meant, in a thread and by a connection of its own: calls go on."""
         if not self.desk.durable:
             return 0
-        return forget_waiting(self._parts.place, which)
+        return await asyncio.to_thread(forget_waiting, self._parts.place, which)
