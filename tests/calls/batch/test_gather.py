@@ -15,6 +15,7 @@ from lichen.calls.batch.proof import PROVERS
 from lichen.calls.exchange import Answer, Exchange
 from lichen.calls.resilience.resilient import Bounds, Resilient
 from lichen.calls.resilience.standby import Standby
+from lichen.calls.upstreams import Upstreams
 from lichen.ledger.errors import NotAsked
 from lichen.testing.upstreams import ScriptedUpstream, failed, whole
 
@@ -278,3 +279,31 @@ def test_shares_add_up_and_follow_the_weights(total: int, weights: list[int]) ->
         abs(share - total * weight / sum(weights)) <= 1
         for share, weight in zip(made, weights, strict=True)
     )
+
+
+async def test_two_providers_calls_do_not_mix(build: Build) -> None:
+    first, other = ScriptedUpstream(embed), ScriptedUpstream(embed)
+    first.zone, other.zone = "DE", "FR"
+    house = build(upstream=Upstreams(first, {"gemini": lambda: other}), route=TOGETHER)
+
+    await asyncio.gather(
+        *(house.ask(asked(f"one {n}"), target=PATH) for n in range(3)),
+        *(house.ask(asked(f"two {n}"), target=b"/gemini" + PATH) for n in range(2)),
+    )
+
+    assert (first.count, other.count) == (1, 1)
+    zones = [e.figures.zone for e in house.entries if e.figures.strategy == "none"]
+    assert sorted(zones) == ["DE"] * 3 + ["FR"] * 2
+
+
+async def test_a_call_that_may_be_sent_again_by_its_key_goes_alone(build: Build) -> None:
+    upstream = ScriptedUpstream(embed)
+    house = build(upstream=upstream, route=TOGETHER)
+
+    heard = await asyncio.gather(
+        *(house.ask(asked("x" * n), target=PATH) for n in (1, 2)),
+        house.ask(asked("xxx"), target=PATH, idempotency_key="k0"),
+    )
+
+    assert upstream.count == 2
+    assert [one.json["data"][0]["embedding"][0] for one in heard] == [1.0, 2.0, 3.0]

@@ -5,7 +5,8 @@
 
 w   the length of a caller's inputs: tokens where they came as tokens, else bytes
 
-Only calls of one credential, model, set of parameters and headers go together. Each caller gets its
+Only calls of one credential, model, set of parameters and headers go together, and none that may be
+sent again by a key of its own. Each caller gets its
 own vectors, counted from 0, and its own usage; each is booked and kept as if it had gone alone. A
 4xx of the whole says nothing of the parts, so that they then go one by one; any other failure is
 everyone's.
@@ -40,6 +41,7 @@ SHARED = "tokens-shared-by-estimate"
 # Characters of English a token, for what a window holds.
 # Source: OpenAI, "What are tokens".
 _BYTES = 4
+_AGAIN = b"idempotency-key"
 # Refusals that may be one caller's fault; a wrong key or a limit (401, 403, 429) is everyone's.
 _ONE_BY_ONE = frozenset((400, 404, 413, 422))
 
@@ -64,7 +66,9 @@ class Gather:
         """
         assert exchange.call is not None
         inputs = inputs_of(exchange.call)
-        key = self._key(exchange, exchange.call) if inputs else b""
+        # A key says that this very call may be sent again: in other company it would be another.
+        alone = any(name == _AGAIN for name, _ in exchange.headers)
+        key = self._key(exchange, exchange.call) if inputs and not alone else b""
         if not inputs or not key:
             return await self._upstream.send(exchange)
         seat = _Seat(exchange, inputs, asyncio.get_running_loop().create_future())

@@ -10,13 +10,13 @@ from lichen.ledger.panel import Panel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lichen.calls.batch.gather import Gather
+    from lichen.calls.batch.gathering import Gathering
     from lichen.calls.batch.queue import Counts
 
 _SECOND_US = 1_000_000
 
 
-def gauges(counts: Counts, now_us: int, gather: Gather | None) -> Mapping[str, float]:
+def gauges(counts: Counts, now_us: int, gather: Gathering | None) -> Mapping[str, float]:
     """What waits; times in seconds from now."""
     made: dict[str, float] = {
         "lichen_deferred_waiting_calls": counts.waiting,

@@ -19,7 +19,7 @@ from lichen.calls.batch.api import BatchApi, Ways
 from lichen.calls.batch.database import open_database
 from lichen.calls.batch.desk import Desk, trouble
 from lichen.calls.batch.forgetting import forget_waiting
-from lichen.calls.batch.gather import Gather
+from lichen.calls.batch.gathering import Gathering
 from lichen.calls.batch.greenest import Zones
 from lichen.calls.batch.intake import Refused, item_of, wish
 from lichen.calls.batch.keyring import Keyring
@@ -86,12 +86,12 @@ class BatchStep:
             if options.enabled == "on"
             else None
         )
-        self._gather = Gather(parts.upstream, options) if together else None
+        self._gather = Gathering(parts.upstream, options) if together else None
         self._together = self._own_way(self._gather) if self._gather is not None else None
         self._plans: list[tuple[str, int, int, int, int]] = []
         self._running = False
 
-    def _own_way(self, gather: Gather) -> Onward:
+    def _own_way(self, gather: Gathering) -> Onward:
         """The layers below this one, around an upstream that gathers."""
         parts = self._parts
         keeping = Keeping(parts.answers, entry_limit=parts.entry_limit)
