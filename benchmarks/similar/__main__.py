@@ -73,7 +73,9 @@ def _read(name: str) -> list[dict[str, str]]:
 
 def _traps() -> tuple[int, int]:
     """Print what guards make of traps and paraphrases; how many traps, and how many got through."""
-    traps, like = _read("traps.csv"), _read("paraphrases.csv")
+    # Of the second hundred, written while the guards stood as they were, 38 got past them then.
+    traps = [*_read("traps.csv"), *_read("traps_second.csv")]
+    like = _read("paraphrases.csv")
     print(f"{'traps':<16}{'refused':>9}")
     for kind in dict.fromkeys(trap["kind"] for trap in traps):
         of = [trap for trap in traps if trap["kind"] == kind]

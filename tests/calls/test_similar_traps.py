@@ -36,6 +36,37 @@ def test_no_trap_gets_past_the_guards_either_way_round(kind: str) -> None:
     assert through == []
 
 
+def test_of_the_second_hundred_at_most_one_gets_past() -> None:
+    through = [
+        trap["stored"]
+        for trap in _rows("traps_second.csv")
+        if differ(trap["stored"], trap["asked"]) is None
+        or differ(trap["asked"], trap["stored"]) is None
+    ]
+
+    assert through in ([], ["How do I plan a one-way trip?"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Is it toll-free?", "Is there a toll?"),
+        ("a spotless kitchen", "a kitchen"),
+        ("Where do I log in?", "Where do I log out?"),
+        ("the takeoff speed", "the take on speed"),
+        ("pre-war houses", "post-war houses"),
+    ],
+)
+def test_small_parts_that_turn_a_word_round_are_seen_both_ways(one: str, other: str) -> None:
+    assert differ(one, other) is not None
+    assert differ(other, one) is not None
+
+
+def test_a_hyphen_or_a_phrase_alone_turns_nothing_round() -> None:
+    assert differ("How do I check in at the hotel?", "How can I check in at the hotel?") is None
+    assert differ("Is an e-mail enough?", "Is an email enough?") != "negation"
+
+
 def test_guards_let_nearly_all_paraphrases_through() -> None:
     pairs = _rows("paraphrases.csv")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from lichen.calls.similar.affixes import turned
 from lichen.calls.similar.facts import Facts, plain, read, stem
 from lichen.calls.similar.frames import substituted
 from lichen.calls.similar.order import swapped
@@ -112,6 +113,8 @@ def _negation(one: Facts, other: Facts) -> bool:
     if moved:
         here, there = _stems(one), _stems(other)
         return any(word in here and word in there for word in moved)
+    if turned(one.words, other.words):
+        return True
     return _unprefixed(one, other) or _unprefixed(other, one)
 
 
