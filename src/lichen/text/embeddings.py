@@ -169,11 +169,17 @@ class EmbedderThread:
 
     async def do(self, work: Callable[[Embedder], Any]) -> Any:
         """Something else that needs the embedder, in its thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._timed, work)
+        made, _ = await self.timed(work)
+        return made
+
+    async def timed(self, work: Callable[[Embedder], Any]) -> tuple[Any, float]:
+        """As `do`, with the CPU time that this work alone took of the thread. [s]"""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._timed, work)
 
     def do_now(self, work: Callable[[Embedder], Any]) -> Any:
         """The same, waiting for it: for whoever is in no event loop, or may hold it up."""
-        return self._pool.submit(self._timed, work).result()
+        return self._pool.submit(self._timed, work).result()[0]
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         batch, self._waiting = self._waiting, []
@@ -194,19 +200,22 @@ class EmbedderThread:
             if error is not None:
                 asked.set_exception(error)
             else:
-                asked.set_result(done.result()[row])
+                asked.set_result(done.result()[0][row])
         self._busy = bool(self._waiting)
         if self._busy:
             self._next(loop)
 
-    def _timed(self, work: Callable[[Embedder], Any]) -> Any:
+    def _timed(self, work: Callable[[Embedder], Any]) -> tuple[Any, float]:
         begun = time.thread_time()
+        spent = 0.0
         try:
             if self._embedder is None:
                 self._embedder = self._open()
-            return work(self._embedder)
+            made = work(self._embedder)
         finally:
-            self.cpu_seconds += time.thread_time() - begun
+            spent = time.thread_time() - begun
+            self.cpu_seconds += spent
+        return made, spent
 
     def close(self) -> None:
         """Finish what runs and end the thread."""

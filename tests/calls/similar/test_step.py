@@ -183,6 +183,24 @@ async def test_what_looking_costs_is_booked_as_used_by_it_and_not_again(
     assert desk.house.gateway.layers.booker.steps.claimed() == pytest.approx(spent)
 
 
+@pytest.mark.parametrize("at_once", [8, 32])
+async def test_looks_at_once_are_each_charged_once(open_desk: OpenDesk, at_once: int) -> None:
+    desk = await open_desk()
+    await desk.convince()
+    step = desk.step
+    watts, before, spent_before = step._shown.watts, step._worth.cost_j, step._thread.cpu_seconds
+
+    wordings = (FIRST, SECOND)
+    calls = [chat(wordings[n % 2].format(VERBS[n // 2 % 16])) for n in range(at_once)]
+    await asyncio.gather(*(desk.house.ask(call) for call in calls))
+    await desk.settle()
+
+    charged = (step._worth.cost_j - before) / watts
+    spent = step._thread.cpu_seconds - spent_before
+    # What is charged is what was spent, and not as many times as there were looks at once.
+    assert 0.5 * spent < charged <= 1.05 * spent
+
+
 async def test_more_looks_than_can_wait_are_left_out_and_the_calls_go_on(
     open_desk: OpenDesk,
 ) -> None:

@@ -17,7 +17,7 @@ from lichen.calls.similar.judge import is_whole
 from lichen.calls.similar.kept import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from lichen.calls.exchange import Exchange, Record
     from lichen.calls.similar.decision import Verdict
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lichen.calls.similar.worth import Worth
     from lichen.calls.steps import StepParts
     from lichen.calls.stored import Stored
+    from lichen.ledger.ports import Embedder
     from lichen.text.embeddings import EmbedderThread
 
 # CPU time that is booked in one entry, and how often what was learnt is kept. [s]
@@ -48,11 +49,15 @@ class Case:
 
 
 class After:
-    """Learns and keeps; `looker` is None until what was kept is taken up, and once it is closed."""
+    """Learns and keeps; `looker` is None until what was kept is taken up, and once it is closed.
+
+    `watts` is a busy core's power: what learning takes is charged to the step's worth. [W]
+    """
 
     def __init__(
         self, parts: StepParts, thread: EmbedderThread, learners: Learners, worth: Worth
     ) -> None:
+        self.watts = 0.0
         self._parts, self._thread = parts, thread
         self._learners, self._worth = learners, worth
         self.looker: Looker | None = None
@@ -81,7 +86,7 @@ class After:
             if served and case.look.found is not None:
                 question = question._replace(group=case.look.found.question.group)
             taken = question
-            await self._thread.do(lambda _: looker.take(taken))
+            await self._charged(lambda _: looker.take(taken))
             if self.others is not None:
                 await self.others.tell(taken)
         if time.monotonic() - self._kept_at >= _KEPT_EVERY_S:
@@ -95,7 +100,10 @@ class After:
         correct = await self._judged(case, body)
         spared_j = record.reading.energy.value.in_joules if record.reading is not None else 0.0
         learning = case.learner.standing.threshold is None
-        case.learner.learn(case.verdict, correct=correct, spared_j=spared_j)
+        rule = case.exchange.rule
+        # In shadow mode nothing is given, so that all outcomes are known and none stands for more.
+        weight = 1.0 if rule is not None and rule.similar == "shadow" else None
+        case.learner.learn(case.verdict, correct=correct, spared_j=spared_j, weight=weight)
         if correct and learning:
             self._worth.spared(spared_j)
         return correct
@@ -107,11 +115,11 @@ class After:
         assert stored is not None
         assert looker is not None
         if not body:
-            await self._thread.do(lambda _: looker.failed(stored.key))
+            await self._charged(lambda _: looker.failed(stored.key))
             return False
         one = call.dialect.answer_text(call.kind, stored.body)
         other = call.dialect.answer_text(call.kind, body)
-        return bool(await self._thread.do(lambda _: looker.judge(one, other, stored.key)))
+        return bool(await self._charged(lambda _: looker.judge(one, other, stored.key)))
 
     def _for_others(self, case: Case, record: Record) -> Question | None:
         """The question, if the exact cache kept this very answer; None where it serves nobody."""
@@ -135,7 +143,13 @@ class After:
         self._kept_at, looker = time.monotonic(), self.looker
         states = [(learner.name, learner.state()) for learner in self._learners.dirty]
         if states and looker is not None:
-            await self._thread.do(lambda _: looker.learn(states))
+            await self._charged(lambda _: looker.learn(states))
+
+    async def _charged(self, work: Callable[[Embedder], Any]) -> Any:
+        """Something in the thread, its CPU time set against what the step spares."""
+        made, seconds = await self._thread.timed(work)
+        self._worth.spent(seconds * self.watts)
+        return made
 
     def book_cost(self, *, least_s: float = _BOOKED_S) -> None:
         """Book the thread's CPU time as used by this strategy, once there is enough of it. [s]"""

@@ -59,9 +59,14 @@ class Learner:
         """The weights of the decider's score."""
         return tuple(self.decider.state()["combiner"]["weights"])
 
-    def learn(self, verdict: Verdict, *, correct: bool, spared_j: float) -> None:
-        """Take in whether a stored answer served; in shadow mode an accepted one, too. [J]"""
-        self.decider.learn(verdict, correct=correct)
+    def learn(
+        self, verdict: Verdict, *, correct: bool, spared_j: float, weight: float | None = None
+    ) -> None:
+        """Take in whether a stored answer served; in shadow mode an accepted one, too. [J]
+
+        `weight` as `Decider.learn` has it: 1 in shadow mode.
+        """
+        self.decider.learn(verdict, correct=correct, weight=weight)
         if verdict.accept or verdict.explore:
             self.checked += 1
             self.wrong += not correct

@@ -76,6 +76,7 @@ class Similar:
         self._waiting = 0
         self._fault = ""
         self._shown = Shown(self._learners, self._worth, self._thread, _busy_watts(parts))
+        self._after.watts = self._shown.watts
 
     # The step's life.
 
@@ -196,12 +197,12 @@ class Similar:
             self._shown.busy += 1
             return None
         self._waiting += 1
-        before = self._thread.cpu_seconds
+        look: Look
         try:
-            look: Look = await self._thread.do(lambda _: looker.look(question))
+            look, seconds = await self._thread.timed(lambda _: looker.look(question))
         finally:
             self._waiting -= 1
-        self._worth.looked(now, (self._thread.cpu_seconds - before) * self._shown.watts)
+        self._worth.looked(now, seconds * self._shown.watts)
         self._after.book_cost()
         return Case(exchange, question, look)
 

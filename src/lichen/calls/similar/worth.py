@@ -27,6 +27,10 @@ class Worth:
         self.cost_j = self.avoided_j = 0.0
         self.reason = ""
 
+    def spent(self, cost_j: float) -> None:
+        """Something else than a look was paid for: a judgement, a question taken. [J]"""
+        self.cost_j += cost_j
+
     def looked(self, now: float, cost_j: float) -> None:
         """A look was paid for. [J]"""
         self._looks += 1
