@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -167,6 +168,25 @@ async def test_the_book_says_what_was_spared_and_proves_it(build: Build) -> None
     proof = PROVERS["compressed/1"](line, house.book)
     assert proof.holds, proof.steps
     assert "not kept" in proof.steps[-1]
+
+
+async def test_what_shortening_small_prompts_takes_is_booked_as_its_cost(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+
+    before = time.process_time()
+    for n in range(20):
+        await house.ask(conversation(rows(60, n)))
+    most = time.process_time() - before
+    await house.gateway.layers.close()
+
+    house.book.flush()
+    costs = [e for e in house.book.store.entries() if e.figures.name == "cost"]
+    spent = sum(float(each.figures.raw["cpu_seconds"]) for each in costs)
+    assert {each.figures.strategy for each in costs} == {"calls.compress"}
+    assert all(each.figures.work.amount == 0 and each.saving is None for each in costs)
+    assert 0 < spent <= most
+    assert len(costs) <= 1 + spent / 0.1
+    assert house.gateway.layers.booker.steps.claimed() == pytest.approx(spent)
 
 
 async def test_spared_tokens_in_a_cached_prefix_are_priced_as_cached(build: Build) -> None:

@@ -19,6 +19,7 @@ from lichen.calls.compress.act import STRATEGY, act, digest
 from lichen.calls.compress.compressor import Shortening
 from lichen.calls.compress.conversation import Conversation
 from lichen.calls.compress.memory import AS_IT_CAME, HELD, SHORTENED
+from lichen.calls.compress.owed import Owed
 from lichen.calls.compress.prompt import changes
 from lichen.calls.compress.signs import signs
 from lichen.calls.compress.stale import stale
@@ -73,6 +74,7 @@ class Compress:
         self._compressor = compressor
         self._tally = Tally(watch)
         self._weighing = Weighing(parts.book.pricer, parts.rules, parts.warn)
+        self._owed = Owed(partial(parts.booker.steps.cost, STRATEGY))
 
     def admit(self, exchange: Exchange) -> None:
         """Hear what a user says of an answer, `x-lichen-feedback: bad ID`, and of this prompt.
@@ -120,7 +122,8 @@ class Compress:
 
     async def _shorten(self, exchange: Exchange, call: Call, asked: Asked) -> bytes | None:
         """Shorten what may be; the note for the client, None where nothing was."""
-        conversation = Conversation(self._memory, call, f"{exchange.tenant}\0{asked.route}")
+        with self._owed.timed():
+            conversation = Conversation(self._memory, call, f"{exchange.tenant}\0{asked.route}")
         if asked.mode == OFF or not self._watch.is_open(asked.route):
             conversation.goes(AS_IT_CAME)
             return None
@@ -134,7 +137,8 @@ class Compress:
         selects = asked.mode == LOSSY and self._compressor is not None
         shortening = self._shortening(conversation, tokenizer, weigh if selects else None)
         made = await self._made(exchange, conversation, shortening, at_once=not selects)
-        body = _with(call, made) if made and _is_whole(exchange) else None
+        with self._owed.timed():
+            body = _with(call, made) if made and _is_whole(exchange) else None
         if body is None:
             return None
         prompt = weigh()
@@ -183,9 +187,10 @@ class Compress:
     ) -> list[Change]:
         work = partial(changes, conversation.places, shortening, conversation.sent_before)
         if len(exchange.body) <= _AT_ONCE and at_once:
-            return work()
+            with self._owed.timed():
+                return work()
         made, seconds = await asyncio.to_thread(_timed, work)
-        self._parts.booker.steps.cost(STRATEGY, seconds)
+        self._owed.add(seconds)
         return made
 
     def _judge(
@@ -205,8 +210,9 @@ class Compress:
         exchange.on_done.append(answered)
 
     async def close(self) -> None:
-        """Count the answers that wait, and write the trials down."""
+        """Count the answers that wait, write the trials down, book what is owed."""
         self._watch.close()
+        self._owed.settle()
 
     def forget(self, _which: Forget) -> int:
         """Forget the texts in memory, all of them: which is whose is not known there."""
