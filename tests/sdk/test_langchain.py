@@ -9,8 +9,10 @@ from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_openai import ChatOpenAI, OpenAI
+from openai import OpenAI as Plain
 from pydantic import SecretStr
 
+import lichen
 from lichen.hooks.langchain import LichenCache
 from lichen.ledger.tokens import Tokens
 
@@ -107,6 +109,26 @@ def test_after_clear_the_model_is_asked_anew(
     model.invoke("Hello")
 
     assert len(upstream.calls) == 2
+
+
+def test_clear_leaves_what_the_gateway_kept(
+    cache: LichenCache, upstream: ScriptedProvider, tmp_path: Path
+) -> None:
+    ask: dict[str, Any] = {
+        "model": "gpt-4o-mini",
+        "messages": [{"role": "user", "content": "Hello"}],
+        "temperature": 0,
+    }
+    with lichen.pipeline(tmp_path / "lichen.db", zone="SE-SE3") as pipeline:
+        plain = Plain(
+            base_url=f"{upstream.url}/v1", api_key="sk-one", http_client=pipeline.client()
+        )
+        plain.chat.completions.create(**ask)
+
+        cache.clear()
+        plain.chat.completions.create(**ask)
+
+    assert len(upstream.calls) == 1
 
 
 def test_answers_outlive_the_process_that_kept_them(

@@ -114,7 +114,9 @@ class KeptCalls:
         origin = origin_of(exchange, record)
         if origin is not None:
             until_us = now_us + self._ttl_us
-            self._answers.keep(Stored(exchange.key, 200, [], body, now_us, until_us, origin))
+            self._answers.keep(
+                Stored(exchange.key, 200, [], body, now_us, until_us, origin, self._tenant)
+            )
 
     def _key(self, call: tuple[str, ...]) -> bytes:
         parts = (self._framework, *call)
@@ -132,11 +134,11 @@ class KeptCalls:
         return False
 
     def clear(self) -> None:
-        """Give no answer again that was kept until now."""
+        """Give no answer of this framework again that was kept until now; others' stay."""
         from lichen.calls.forget import Forget  # noqa: PLC0415 (on use alone)
 
         with quiet(f"clearing the answers of {self._framework}"):
-            self._answers.forget(Forget(before=datetime.now(UTC) + _FAR))
+            self._answers.forget(Forget(self._tenant, before=datetime.now(UTC) + _FAR))
 
     def close(self) -> None:
         """Write what waits."""
