@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lichen.calls.holdout import Holdout, HoldoutOptions
 from lichen.ledger.quantities import Energy
-from lichen.ledger.trial import Sums, Trial, trials
+from lichen.ledger.trial import Sums, Trial, student, trials
 from lichen.testing.upstreams import chat_answer, whole
 
 if TYPE_CHECKING:
@@ -74,26 +74,48 @@ async def test_a_share_of_nothing_draws_nothing(build: Build) -> None:
     assert trials(house.entries) == []
 
 
+def arm(*joules: float) -> Sums:
+    """The sums of calls that took so much."""
+    sums = Sums()
+    for each in joules:
+        sums.add(Energy.joules(each))
+    return sums
+
+
 def test_the_difference_of_the_arms_is_what_a_call_spares() -> None:
-    trial = Trial(SIMILAR)
-    for joules in (10.0, 12.0, 11.0, 9.0):
-        trial.held.add(Energy.joules(joules))
-    for joules in (0.0, 0.0, 12.0, 0.0):
-        trial.treated.add(Energy.joules(joules))
+    trial = Trial(SIMILAR, arm(*(10.0, 12.0, 11.0, 9.0) * 10), arm(*(0.0, 0.0, 12.0, 0.0) * 10))
 
     avoided = trial.avoided
 
     assert avoided is not None
     assert avoided.value.in_joules == pytest.approx(7.5)
-    # By hand: √(1.6667/4 + 36/4) × 1.645.
-    assert avoided.high.in_joules - avoided.value.in_joules == pytest.approx(5.048, abs=1e-3)
+    # By hand: v = 50/39/40 and 1080/39/40, ν = 42.607, t = 1.6814 (R: qt(0.95, 42.607)).
+    assert avoided.high.in_joules - avoided.value.in_joules == pytest.approx(1.4308, abs=1e-3)
+    assert avoided.value.in_joules - avoided.low.in_joules == pytest.approx(1.4308, abs=1e-3)
 
 
-@pytest.mark.parametrize(("held", "treated"), [(0, 9), (1, 9), (9, 1)])
-def test_an_arm_of_less_than_two_calls_says_nothing(held: int, treated: int) -> None:
-    trial = Trial(SIMILAR, Sums(held, 1.0 * held, 1.0 * held), Sums(treated, 1.0, 1.0))
+@pytest.mark.parametrize(("freedom", "quantile"), [
+    (10, 1.8125), (20, 1.7247), (29, 1.6991), (30, 1.6973), (60, 1.6706), (120, 1.6577),
+])  # fmt: skip
+def test_the_quantile_is_that_of_the_printed_tables(freedom: int, quantile: float) -> None:
+    assert student(freedom) == pytest.approx(quantile, abs=1.5e-4)
+
+
+@pytest.mark.parametrize(("held", "treated"), [(0, 99), (2, 2), (29, 99), (99, 29)])
+def test_an_arm_of_less_than_thirty_calls_says_nothing(held: int, treated: int) -> None:
+    trial = Trial(SIMILAR, arm(*[1.0] * held), arm(*[0.5] * treated))
 
     assert trial.avoided is None
+
+
+def test_an_arm_that_took_nothing_does_not_say_that_nothing_is_ever_taken() -> None:
+    trial = Trial(SIMILAR, arm(*[10.0] * 30), arm(*[0.0] * 60))
+
+    avoided = trial.avoided
+
+    assert avoided is not None
+    assert avoided.low.in_joules == pytest.approx(10 - 3 / 60 * 10)
+    assert (avoided.value.in_joules, avoided.high.in_joules) == (10, 10)
 
 
 @given(st.lists(st.floats(0, 1e4), min_size=2, max_size=40))

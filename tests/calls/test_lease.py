@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from lichen import assemble
 from lichen.calls.booking import COALESCE
+from lichen.calls.gate.step import Gate
 from lichen.calls.gateway import Gateway
 from lichen.calls.proof import PROVERS
 from lichen.ledger.book import Book
@@ -117,6 +118,25 @@ async def test_a_call_that_waited_for_another_service_is_booked_as_one_that_wait
     assert baseline.evidence == paid.id
     assert baseline.footprint.energy.value == paid.figures.footprint.energy.value
     assert one.book.prove(spared.id).holds
+
+
+async def test_a_call_that_waited_for_another_service_takes_nothing_of_its_budget(
+    serve: Serve,
+) -> None:
+    go = asyncio.Event()
+    gate = {"budget": [{"tokens": 10_000}]}
+    one, other = (serve(whole(chat_answer(), after=go), gate=gate) for _ in range(2))
+    asking = [asyncio.create_task(house.ask(ASK)) for house in (one, other)]
+    await waiting(one, other)
+
+    go.set()
+    await asyncio.gather(*asking)
+
+    gates = [
+        step for h in (one, other) for step in h.gateway.layers.steps if isinstance(step, Gate)
+    ]
+    charged = [sum(gate.budgets.counts.slots().values()) for gate in gates]
+    assert sorted(charged) == [0, 17]
 
 
 async def test_what_one_service_answered_another_gives_again_as_a_hit(serve: Serve) -> None:

@@ -93,12 +93,16 @@ class Call:
 
 @dataclass(slots=True)
 class Noted:
-    """What the steps noted of one exchange."""
+    """What the steps noted of one exchange.
+
+    `beside` is what models took for it that its own entry does not hold [J]: trials count it.
+    """
 
     acts: list[Act] = field(default_factory=list)
     held: dict[str, bool] = field(default_factory=dict)
     raw: dict[str, float | str] = field(default_factory=dict)
     on_done: list[Callable[[Record, bytes], None]] = field(default_factory=list)
+    beside: float = 0.0
 
 
 @dataclass(slots=True)
@@ -152,6 +156,10 @@ class Exchange:
         The body is empty where a stream was longer than what may be kept of it.
         """
         return self._noting().on_done
+
+    def took_beside(self, joules: float) -> None:
+        """A model was asked for this call, and its answer is booked by itself. [J]"""
+        self._noting().beside += joules
 
     def _noting(self) -> Noted:
         if self.noted is None:

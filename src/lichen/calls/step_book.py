@@ -15,6 +15,7 @@ from lichen.calls.acts import Call, Use, lines
 from lichen.calls.trials import Trials
 from lichen.ledger.entry import Entry, Figures
 from lichen.ledger.ids import new_id
+from lichen.ledger.quantities import Energy
 from lichen.ledger.window import Work
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from lichen.calls.acts import Act
     from lichen.calls.exchange import Exchange, Record
     from lichen.ledger.book import Book
-    from lichen.ledger.quantities import Energy
 
 LINES_LOST = "what steps did to a call could not be booked"
 # As lichen.meter.host names it; a test holds the two together.
@@ -51,7 +51,7 @@ class StepBook:
                     new_id(record.started_us), record.started_us, now_us, exchange.tenant, figures
                 )
                 self._book.add(entry)
-            self.trials.note(noted.held, used)
+            self.trials.note(noted.held, Energy.joules(used.in_joules + noted.beside))
         except Exception as error:  # noqa: BLE001 (the call itself is booked)
             self._tell(error)
             with suppress(Exception):

@@ -14,11 +14,13 @@ from lichen.calls.gate.proof import PROVERS
 from lichen.calls.gate.same import exact, overlapping
 from lichen.calls.gate.small import Cascade
 from lichen.calls.gate.trust import Said, Trust, mean_logprob
+from lichen.ledger.errors import UpstreamError
 from lichen.testing.upstreams import chat_answer, chat_frames, chat_usage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lichen.ledger.entry import Entry
     from lichen.testing.callers import House
     from tests.calls.gate.conftest import Gated
 
@@ -153,6 +155,45 @@ async def test_a_small_answer_that_was_not_given_is_booked_as_a_loss(gated: Gate
     assert (small.figures.strategy, small.figures.model) == ("calls.gate", SMALL)
     assert (small.figures.work.amount, small.figures.baseline) == (0, None)
     assert small.figures.footprint.energy.value.amount > 0
+
+
+async def test_the_trial_counts_a_small_answer_that_a_treated_call_took_in_vain(
+    gated: Gated,
+) -> None:
+    house = gated(two_models, gate={"cascade": [ON]}, holdout={"share": 0.001})
+    await taught(house, 450)
+    trials = house.gateway.layers.booker.steps.trials
+    new: list[Entry] = []
+    number = 10**6
+    while [entry.figures.model for entry in new] != [SMALL, LARGE]:
+        trials.book()
+        before, number = len(house.entries), number + 1
+        await house.ask(chat(question(number, hard=True)))
+        new = house.entries[before:]
+
+    treated = trials._sums["calls.gate", False]
+    took = [entry.figures.footprint.energy.value.in_joules for entry in new]
+
+    assert treated.n == 1
+    assert treated.joules == pytest.approx(sum(took))
+
+
+async def test_a_first_sample_is_booked_where_the_second_fails(gated: Gated) -> None:
+    small = 0
+
+    async def act(exchange: Exchange) -> Answer:
+        nonlocal small
+        small += orjson.loads(exchange.body)["model"] == SMALL
+        if small > 1:
+            raise UpstreamError("it broke off", status=502, code="upstream_broke_off")
+        return await two_models(exchange)
+
+    house = gated(act, gate={"cascade": [ON | {"explore": 1.0, "samples": 2}]})
+
+    await house.ask(chat(question(1, hard=False)))
+    await settled(house)
+
+    assert [entry.figures.model for entry in house.entries] == [LARGE, SMALL]
 
 
 async def test_a_small_answer_is_never_kept_for_the_large_one(gated: Gated) -> None:

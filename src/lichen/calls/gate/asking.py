@@ -71,6 +71,7 @@ class Asker:
 
     async def ask(self, exchange: Exchange, call: Call, question: str) -> Small | None:
         """The smaller model's answer; None where it gave none in time. A failure is a gap."""
+        first = again = None
         try:
             async with asyncio.timeout(self._table.timeout):
                 first = await self._once(exchange, call, call.fields)
@@ -79,11 +80,12 @@ class Asker:
                 again = await self._once(exchange, call, _warmed(call))
         except (UpstreamError, TimeoutError):
             self._parts.book.note_gap("a smaller model was asked and did not answer")
+        if first is None:
             return None
         if again is None:
-            self.lost(first)
+            self.lost(exchange, first)
             return None
-        self.lost(again)
+        self.lost(exchange, again)
         return self._told(first, question, self._alike(first.said.text, again.said.text))
 
     async def _once(self, exchange: Exchange, call: Call, fields: dict[str, Any]) -> Small | None:
@@ -153,8 +155,11 @@ class Asker:
         rewrite(clone, asked, fields)
         return clone
 
-    def lost(self, small: Small) -> None:
-        """Book a smaller model's answer that was not given: used, for no work."""
+    def lost(self, asked: Exchange, small: Small) -> None:
+        """Book a smaller model's answer that was not given: used, for no work.
+
+        The trial that the asked call is part of counts it: without the cascade it had not been.
+        """
         record, booker = small.record, self._parts.booker
         assert record.tokens is not None
         pricer = self._parts.book.pricer
@@ -164,6 +169,7 @@ class Asker:
         except Exception as error:  # noqa: BLE001 (the call goes on)
             booker.tell(error)
             made, gaps = Footprint.zero(), ("not-priced",)
+        asked.took_beside(made.energy.value.in_joules)
         figures = Figures(
             name="cascade",
             strategy=GATE,

@@ -112,7 +112,7 @@ class CascadeStep:
                     self._learn(little, verdict, same=little.alike(small.said.text, text))
 
             exchange.on_done.append(hear)
-        little.asker.lost(small)
+        little.asker.lost(exchange, small)
         return await onward(exchange)
 
     def _given(
@@ -123,6 +123,7 @@ class CascadeStep:
         clone, record = small.exchange, small.record
         if exchange.noted is not None:
             clone.held.update(exchange.noted.held)
+            clone.took_beside(exchange.noted.beside)
         clone.acts.append(
             Act(
                 GATE,
@@ -170,7 +171,7 @@ class CascadeStep:
         small = await little.asker.ask(exchange, exchange.call, question)
         if small is None:
             return
-        little.asker.lost(small)
+        little.asker.lost(exchange, small)
         if small.said.gives_up:
             return
         verdict = little.trust.decide(small.said)

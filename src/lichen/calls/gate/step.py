@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from lichen.calls.steps import StepParts, WholeAnswer
     from lichen.ledger.panel import Panel
 
+# Sources of answers that were computed for this call.
+_ANSWERED = frozenset(("upstream", "cascade"))
 # Failures of an upstream after which nothing was computed for the call.
 _NEVER_SENT = frozenset(("upstream_unreachable", "upstream_busy", "only_if_cached"))
 
@@ -158,8 +160,8 @@ class Gate:
         """Charge what a call took, now or when its stream has ended."""
         for line, used in self.budgets.warnings(claim)[:1]:
             answer.notes.append(warning(line, used, time.time()))
-        # What came from the store or was shared has no record: it took nothing.
-        record = answer.record if answer.ok else None
+        # What came from a store, or from a call that another paid for, took nothing of this one's.
+        record = answer.record if answer.ok and answer.source in _ANSWERED else None
         if answer.stream is None or record is None:
             claim.settle(record)
         else:
