@@ -27,6 +27,8 @@ from lichen.calls.exchange import Answer
 from lichen.calls.gateway import Gateway
 from lichen.calls.similar.hit import SIMILAR
 from lichen.calls.similar.kept import Question
+from lichen.calls.similar.looker import Looker
+from lichen.calls.similar.scope import Asked
 from lichen.calls.similar.step import Similar
 from lichen.ledger.book import Book
 from lichen.ledger.memory import MemoryStore
@@ -44,11 +46,17 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Exchange
 
-PAIRS = Path(__file__).parents[2].parent / "shared" / "data" / "text" / "question_pairs.tsv.gz"
+TEXTS = Path(__file__).parents[2].parent / "shared" / "data" / "text"
+PAIRS = TEXTS / "question_pairs.tsv.gz"
+PLAYS, PROBLEMS = "lines of plays", "school problems"
+# Questions unlike any that is stored: problems of a school book, lines of plays.
+UNLIKE = (TEXTS / "gsm8k" / "test.jsonl", TEXTS / "tinyshakespeare" / "input.txt")
 RESULTS = Path(__file__).parent / "results"
 ENTRIES = 100_000
 ASKED = 200
 _PAIRS = 1000
+# Words of a line that is a question's length.
+_WORDS = 6
 SCOPE = b"s" * 16
 # Source: issue 4, "What it must reach". [ms]
 TARGET_LOOK_MS, TARGET_NO_MS = 7.0, 0.2
@@ -83,6 +91,20 @@ def questions() -> tuple[list[str], list[tuple[str, str]]]:
     texts = list(dict.fromkeys(text for row in rows for text in row[:2]))
     np.random.default_rng(1).shuffle(texts)
     return texts, [(one, other) for one, other, same in rows if same == "1"]
+
+
+def unlike(count: int) -> dict[str, list[str]]:
+    """Texts of another world than the stored ones, so many of each kind; none where absent."""
+    problems, plays = UNLIKE
+    if not (problems.exists() and plays.exists()):
+        return {}
+    asked = [orjson.loads(line)["question"] for line in problems.read_bytes().splitlines()]
+    lines = [line for line in plays.read_text("utf-8").splitlines() if len(line.split()) > _WORDS]
+    draw = np.random.default_rng(7)
+    return {
+        kind: [str(texts[n]) for n in draw.choice(len(texts), count, replace=False)]
+        for kind, texts in ((PLAYS, lines), (PROBLEMS, asked))
+    }
 
 
 def vectors_of(texts: list[str], cache: Path | None) -> NDArray[np.float32]:
@@ -200,11 +222,11 @@ def _hnswlib(module: Any, vectors: NDArray[np.float32]) -> Callable[[Any], Seque
     return lambda vector: list(index.knn_query(vector, k=4, num_threads=1)[0][0])
 
 
+_NO = {"embeds": False, "says no": True}
+
+
 def whole_looks(texts: list[str], vectors: NDArray[np.float32], asked: list[str]) -> Iterator[Row]:
     """All of a look, embedding and guards included, by the step's own index in one scope."""
-    from lichen.calls.similar.looker import Looker  # noqa: PLC0415 (measured where it is used)
-    from lichen.calls.similar.scope import Asked  # noqa: PLC0415
-
     embedder = MiniLm()
     looker = Looker(None, ENTRIES, embedder, print)
     at = time.time_ns() // 1000
@@ -220,16 +242,21 @@ def whole_looks(texts: list[str], vectors: NDArray[np.float32], asked: list[str]
         looker.take(Question(key, SCOPE, "t", "e", text, small(vector), at + n, at + 2**50))
     took = (time.thread_time() - begun) / ENTRIES * 1e3
     yield Row("keeping a question, with its file's row in memory", took, took)
-    looks = [Asked(SCOPE, "t", text) for text in asked]
-    looker.look(looks[0])
-    whys: dict[str, list[Any]] = {}
-    for each in looks:
-        whys.setdefault(
-            "says no" if looker.look(each).why == "nothing like it" else "embeds", []
-        ).append(each)
-    for why, of in whys.items():
-        median, p95 = cpu(looker.look, of)
-        yield Row(f"a whole look that {why}", median, p95, f"{len(of)} of {len(looks)} questions")
+    looker.look(Asked(SCOPE, "t", asked[0]))
+    yield from _by_outcome(looker, [Asked(SCOPE, "t", text) for text in asked], "")
+    for kind, others in unlike(ASKED).items():
+        yield from _by_outcome(looker, [Asked(SCOPE, "t", text) for text in others], f", {kind}")
+
+
+def _by_outcome(looker: Looker, asked: list[Asked], what: str) -> Iterator[Row]:
+    """Looks apart by how they end: at the words, or with an embedding."""
+    for name in ("embeds", "says no"):
+        of = [each for each in asked if (looker.look(each).why == "nothing like it") is _NO[name]]
+        if of:
+            median, p95 = cpu(looker.look, of)
+            long = statistics.median(len(words(each.question)) for each in of)
+            note = f"{len(of)} of {len(asked)} questions, of {long:g} different words"
+            yield Row(f"a whole look that {name}{what}", median, p95, note)
 
 
 def main() -> int:
@@ -395,10 +422,15 @@ def _print(rows: list[Row]) -> None:
     for row in rows:
         print(f"{row.what:{wide}}  {row.median_ms:9.4f}  {row.p95_ms:7.3f}  {row.note}")
     by = {row.what: row for row in rows}
-    look, no = by.get("a whole look that embeds"), by.get("a whole look that says no")
+    look = by.get("a whole look that embeds")
+    short, long = (by.get(f"a whole look that says no, {kind}") for kind in (PLAYS, PROBLEMS))
     alone, beside_ = by["exact hits, no step"], by["exact hits, looks beside"]
     print()
-    for name, of, target in (("a vector", look, TARGET_LOOK_MS), ("no", no, TARGET_NO_MS)):
+    for name, of, target in (
+        ("a vector", look, TARGET_LOOK_MS),
+        ("no, a line of a play", short, TARGET_NO_MS),
+        ("no, a problem of a school book", long, TARGET_NO_MS),
+    ):
         if of is not None:
             said = "reached" if of.median_ms <= target else "MISSED"
             print(f"a look that ends in {name}: {of.median_ms:.3f} ms, target {target:g}: {said}")

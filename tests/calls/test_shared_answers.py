@@ -12,6 +12,7 @@ import redis
 
 from lichen.calls.forget import Forget
 from lichen.calls.framing import framed
+from lichen.calls.shared.index import START
 from lichen.calls.shared.link import Away, Link
 from lichen.calls.shared.names import answer_name
 from lichen.calls.shared.redis_answers import RedisAnswers
@@ -359,6 +360,51 @@ async def test_a_log_of_an_index_tells_others_what_was_added_and_buried(
         (b"k1", b"", True),
     ]
     assert of_another == []
+
+
+async def test_several_logs_are_followed_at_once_and_what_is_forgotten_is_heard(
+    redis_server: RedisServer, warned: list[str]
+) -> None:
+    async with sharing(redis_server, warned) as one, sharing(redis_server, warned) as other:
+        mine, theirs = (each.index("similar", ttl=60) for each in (one, other))
+        await mine.append("t1", b"k1", b"v1")
+        await mine.append("t3", b"k3", b"v3")
+        first = await theirs.listen({"t1": START, "t2": START}, START, wait=1.0)
+        assert first is not None
+        listening = asyncio.create_task(theirs.listen(first.places, START, wait=5.0))
+        await asyncio.sleep(0.1)
+        before_us = time.time_ns() // 1000
+        await one.forget(Forget(tenant="t1"))
+
+        then = await listening
+        left = await theirs.listen({"t1": START, "t2": START}, START, wait=0.01)
+
+    assert {scope: [line.key for line in lines] for scope, lines in first.lines.items()} == {
+        "t1": [b"k1"]
+    }
+    assert then is not None
+    assert [each.tenant for each in then.forgotten] == ["t1"]
+    assert then.forgotten[0].before_us >= before_us
+    assert left is not None
+    assert not left.lines
+
+
+async def test_a_line_of_a_log_goes_when_its_time_is_over(
+    redis_server: RedisServer, warned: list[str]
+) -> None:
+    async with sharing(redis_server, warned) as answers:
+        log = answers.index("similar", ttl=1.0)
+        # Redis lets lines go by the hundred.
+        for n in range(300):
+            await log.append("t1", b"old %d" % n, b"v")
+        for key in (b"later", b"new"):
+            await asyncio.sleep(0.7)  # the log itself does not end meanwhile
+            await log.append("t1", key, b"v")
+
+        _, lines = await log.follow("t1")
+
+    assert [line.key for line in lines[-2:]] == [b"later", b"new"]
+    assert len(lines) < 150
 
 
 async def test_a_log_of_an_index_is_let_go_with_its_time_or_when_forgotten(

@@ -14,10 +14,12 @@ from openai import AsyncOpenAI, OpenAI
 
 from lichen.assemble import open_store
 from lichen.calls.booking import COALESCE
+from lichen.testing.desks import FIRST, SECOND, VERBS, chat
 from lichen.testing.provider import usual
 from lichen.testing.questions import question
 from lichen.testing.service import RunningService
 from lichen.testing.waiting import until
+from tests.end_to_end.test_similar import RULES, expert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +52,7 @@ def serve_two(
             made = []
             for name in ("one", "other"):
                 folder = tmp_path / name
-                folder.mkdir()
+                folder.mkdir(exist_ok=True)
                 service = RunningService(
                     folder,
                     # A machine that runs all the tests at once may be slow; Redis is not.
@@ -242,3 +244,37 @@ def test_a_service_starts_without_its_redis_and_takes_it_up_when_it_is_there(
     assert together[0] == "miss"
     # Still on its way to Redis, or there.
     assert together[1] in {"coalesced", "hit"}
+
+
+def test_a_like_question_asked_of_one_service_is_answered_by_the_other_that_never_heard_it(
+    serve_two: ServeTwo, upstream: ScriptedProvider, tmp_path: Path
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lichen.toml").write_text(RULES)
+    one, other = serve_two()
+    upstream.script = expert
+
+    def shown(name: str) -> float:
+        lines = other.get("/metrics")[1].splitlines()
+        return next((float(each.split()[1]) for each in lines if each.startswith(f"{name} ")), 0.0)
+
+    def teach(text: str) -> None:
+        before, count = shown("lichen_similar_questions"), len(upstream.calls)
+        ask(other, chat(text))
+        if len(upstream.calls) > count:
+            until(lambda: shown("lichen_similar_questions") > before, within=30)
+
+    until(lambda: shown("lichen_similar_looks") or not ask(other, question()))
+    for verb in VERBS[:-1]:
+        teach(FIRST.format(verb))
+        teach(SECOND.format(verb))
+    until(lambda: shown("lichen_similar_certified") == 1)
+    paid = ask(one, chat(FIRST.format("row")))
+    until(lambda: shown("lichen_similar_heard") >= 1)
+    asked = len(upstream.calls)
+
+    source, body = ask(other, chat(SECOND.format("row")))
+
+    assert (source, body) == ("similar", paid[1])
+    assert len(upstream.calls) == asked

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Step
     from lichen.calls.forget import Forget
+    from lichen.calls.shared.index import SharedIndex
     from lichen.calls.steps import StepParts
     from lichen.calls.stored import Stored
 
@@ -61,6 +62,10 @@ class Remote(Protocol):
 
     def lease(self, parts: StepParts) -> Step | None:
         """A step that lets identical calls of several machines become one, where it can."""
+        ...
+
+    def index(self, kind: str, *, ttl: float) -> SharedIndex | None:
+        """A log by which services keep indexes of a kind alike for `ttl` [s], where it has any."""
         ...
 
     def gauges(self) -> Mapping[str, float]:

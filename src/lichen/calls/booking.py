@@ -70,13 +70,17 @@ class Booker:
 
     def begun(self) -> None:
         """A call begins that will be booked: until then a kill is to count it."""
-        with suppress(Exception):
+        try:  # noqa: SIM105 (`suppress` costs every call 0.4 µs)
             self._book.under_way(1)
+        except Exception:  # noqa: BLE001, S110 (the call goes on)
+            pass
 
     def ended(self) -> None:
         """It has been booked."""
-        with suppress(Exception):
+        try:  # noqa: SIM105 (as above)
             self._book.under_way(-1)
+        except Exception:  # noqa: BLE001, S110 (as above)
+            pass
 
     def upstream(self, exchange: Exchange, record: Record) -> Headers:
         """Book a call that the upstream answered; the headers that say what it used."""

@@ -141,14 +141,8 @@ class ExactCache:
 
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Answer from the store; where the upstream fails, from what is past its time."""
-        now_us = time.time_ns() // 1000
-        stored = (
-            self.fresh(exchange, now_us)
-            or await self._from_others(exchange, now_us)
-            or await self._of_standby(exchange, now_us)
-        )
-        if stored is not None:
-            return self._again(exchange, stored, now_us, "hit")
+        if exchange.key and (hit := await self._hit(exchange)) is not None:
+            return hit
         if exchange.directives.only_if_cached:
             raise UpstreamError(
                 "no stored answer serves this call, and its Cache-Control says only-if-cached",
@@ -169,6 +163,16 @@ class ExactCache:
         if answer.status in _FAILED and (stale := self._stale(exchange)) is not None:
             return stale
         return answer
+
+    async def _hit(self, exchange: Exchange) -> Answer | None:
+        """The stored answer, wherever it is kept; None where there is none that serves."""
+        now_us = time.time_ns() // 1000
+        stored = (
+            self.fresh(exchange, now_us)
+            or await self._from_others(exchange, now_us)
+            or await self._of_standby(exchange, now_us)
+        )
+        return None if stored is None else self._again(exchange, stored, now_us, "hit")
 
     async def _from_others(
         self, exchange: Exchange, now_us: int, key: bytes = b""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _JSON = (b"content-type", b"application/json")
 _ANY = Door(OPENAI, "openai")
 _CODING = Coding(CodingOptions(), 64e6)
+# Headers that say something here; most do not, and are passed over at once.
+_TELLING = CREDENTIALS | {b"cache-control", b"content-encoding"}
 # Tenants remembered by credential; beyond it they are hashed again.
 _TENANTS = 4096
 # A longer body is sent in pieces of this, as it is read: a slow client holds no copy of it. [byte]
@@ -115,11 +117,13 @@ class Gateway:
         credential = wished = b""
         plain = True
         for name, value in request.headers:
+            if name not in _TELLING:
+                continue
             if name in CREDENTIALS:
                 credential = b"%b\0%b=%b" % (credential, name, value)
             elif name == b"cache-control":
                 wished = b"%b,%b" % (wished, value) if wished else value
-            elif name == b"content-encoding":
+            else:
                 plain = value.strip().lower() in (b"", b"identity")
         metered = bool(door.kind) and request.method == b"POST"
         if metered and not plain and (read := self._coding.read(request.headers, request.body)):
@@ -173,8 +177,22 @@ class Gateway:
             notes = [(b"x-lichen-cache", _cache_note(exchange, answer)), *notes]
         head = block([*answer.headers, *notes])
         if answer.stream is None:
-            await self._give(request, exchange, answer, head)
-            return
+            body = answer.body
+            if exchange.call is not None and len(body) >= self._coding.least:
+                head, body = self._coding.answer(request.headers, head, body)
+            if len(body) <= _PIECE:
+                request.respond(answer.status, head, body)
+            else:
+                await self._give(request, answer.status, head, body)
+        else:
+            await self._pass(request, exchange, answer, head)
+
+    async def _pass(
+        self, request: HttpRequest, exchange: Exchange, answer: Answer, head: bytes
+    ) -> None:
+        """Pass a stream on as it comes."""
+        assert answer.stream is not None
+        call = exchange.call
         try:
             async with aclosing(answer.stream) as chunks:
                 request.start(answer.status, head, answer.length)
@@ -182,26 +200,17 @@ class Gateway:
                     await request.send(chunk)
         except UpstreamError as error:
             # The head is out: say what happened in the stream's own terms, then show the break.
-            call = exchange.call
             if call is not None and call.stream and not call.as_array:
-                await request.send(dialect.error_frame(error.status, str(error), error.code))
+                await request.send(call.dialect.error_frame(error.status, str(error), error.code))
             request.break_off()
             return
         request.end()
 
-    async def _give(
-        self, request: HttpRequest, exchange: Exchange, answer: Answer, head: bytes
-    ) -> None:
-        """Give a whole answer, compressed where the client takes that and it is worth it."""
-        body = answer.body
-        if exchange.call is not None and len(body) >= self._coding.least:
-            head, body = self._coding.answer(request.headers, head, body)
-        if len(body) <= _PIECE:
-            request.respond(answer.status, head, body)
-            return
+    async def _give(self, request: HttpRequest, status: int, head: bytes, body: bytes) -> None:
+        """Give a long answer as the client reads it, and count it while it waits."""
         self._admission.hold(len(body))
         try:
-            await _in_pieces(request, answer.status, head, body)
+            await _in_pieces(request, status, head, body)
         finally:
             self._admission.hold(-len(body))
 

@@ -122,6 +122,14 @@ class Decision:
         """The way to take."""
         return self.ways[0]
 
+    @property
+    def told(self) -> str:
+        """What each way costs, the best first; of the same call and those expected after it."""
+        return " | ".join(
+            f"{way.name}: {way.wh:.3g} Wh" + (f", {way.usd:.3g} USD" if way.usd is not None else "")
+            for way in self.ways
+        )
+
 
 def situation_of(call: Call, **known: Any) -> Situation:
     """What a call itself tells: its last turn is the tail, all before it the prefix.
@@ -167,13 +175,15 @@ def _ways(call: Situation, price: Price | None, energy: Energy) -> Iterator[Way]
     for shorten, batch in product(shortenings, (False, True) if call.can_wait else (False,)):
         for keep in _keeping(call, price, shorten):
             now = _tokens(call, shorten, _held(call, shorten, batch=batch), keep=keep)
-            later = _tokens(call, shorten, 1.0, keep=keep)
-            wh = energy(now) + call.again * energy(later)
+            later = _tokens(call, shorten, 1.0, keep=keep) if call.again else None
+            wh = energy(now)
+            wh += call.again * energy(later) if later is not None else 0.0
             wh += call.effort * (1 + call.again) if shorten != NOTHING else 0.0
             usd = None
             if price is not None:
-                once = price.cost(now, batched=batch).amount
-                usd = once + call.again * price.cost(later, batched=batch).amount
+                usd = price.cost(now, batched=batch).amount
+                if later is not None:
+                    usd += call.again * price.cost(later, batched=batch).amount
             yield Way(shorten, keep and call.marks, batch, now, wh, usd)
 
 

@@ -61,3 +61,8 @@ class Rules:
     def any(self, name: str, *unlike: object) -> bool:
         """Whether a rule says something for `name` that is none of these."""
         return any(getattr(rule, name) not in unlike for rule in self._rules)
+
+    def longest(self, name: str, *unlike: object) -> float:
+        """How long answers are kept at most where a rule says something else for `name` [s]."""
+        said = (rule.ttl for rule in self._rules if getattr(rule, name) not in unlike)
+        return max(said, default=0.0)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lichen.calls.batch.desk import Desk
+    from lichen.calls.batch.item import Item
     from lichen.calls.batch.keyring import Keyring
     from lichen.calls.batch.options import BatchOptions
     from lichen.calls.batch.sender import Sender
@@ -53,9 +54,9 @@ _NONE = Part(b"", "")
 
 
 class Ways(NamedTuple):
-    """How calls to a target go: by way and window [µs], and whether without a caller's key."""
+    """How calls go: each alone or in a batch, and those to a target without a caller's key."""
 
-    way: Callable[[str, int], str]
+    chosen: Callable[[Item], Item]
     keyless: Callable[[str], bool]
 
 
@@ -268,7 +269,9 @@ class BatchApi:
 
     async def work(self) -> None:
         """Bring batches on: each from its lines to its answers."""
-        if await self._desk.work(lambda queue: advance_all(queue, self._options, self._ways.way)):
+        if await self._desk.work(
+            lambda queue: advance_all(queue, self._options, self._ways.chosen)
+        ):
             self._sender.wake()
 
 

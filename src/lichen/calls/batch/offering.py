@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from lichen.calls import directives
+from lichen.calls.batch.choosing import Choosing
 from lichen.calls.batch.gather import with_gap
 from lichen.calls.batch.item import OFFERED, Item, Outcome, State
 from lichen.calls.batch.offers import MAKING
@@ -57,20 +59,29 @@ class Offering:
     ) -> None:
         self._parts, self._desk, self._keyring = parts, desk, keyring
         self._late, self._options = late, options
+        self.choosing = Choosing(parts.book.pricer, parts.rules, parts.warn)
         self._booked: dict[str, tuple[_Ready, Onward]] = {}
         self._refused: dict[str, float] = {}
         self._known: dict[str, ProviderBatches] = {}
         self.look_s = min(_LOOK_S, options.lease)
 
-    def way(self, target: str, window_us: int) -> str | None:
-        """How a call that may wait so long goes: offered, or None: alone. [µs]"""
-        batches = self._batches(target)
+    def chosen(self, item: Item) -> Item:
+        """The item as it goes: in the provider's batch, or alone, as it came.
+
+        "auto" offers what may wait long enough, where a batch is the better of the two in money and
+        energy.
+        """
+        batches = self._batches(item.target)
         if batches is None or not self._parts.upstream.url:
-            return None
-        if time.monotonic() < self._refused.get(door_of(target.encode()).provider, 0.0):
-            return None
-        long_enough = window_us >= batches.shortest_s * SECOND_US
-        return OFFERED if long_enough or self._options.provider == "always" else None
+            return item
+        provider = door_of(item.target.encode("latin-1")).provider
+        if time.monotonic() < self._refused.get(provider, 0.0):
+            return item
+        if self._options.provider == "always":
+            return replace(item, way=OFFERED)
+        if item.deadline_us - item.arrived_us < batches.shortest_s * SECOND_US:
+            return item
+        return self.choosing.chosen(item)
 
     def _batches(self, target: str) -> ProviderBatches | None:
         name = door_of(target.encode("latin-1")).provider

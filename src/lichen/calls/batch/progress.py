@@ -24,15 +24,14 @@ SECOND_US = 1_000_000
 OURS = "file-lichen-"
 
 
-def advance_all(queue: Queue, options: BatchOptions, way: Callable[[str, int], str]) -> bool:
+def advance_all(queue: Queue, options: BatchOptions, chosen: Callable[[Item], Item]) -> bool:
     """Bring each open batch one step on; whether any item came into the queue."""
     now_us = queue.now_us()
     queue.shelf.sweep(int(options.files_kept * SECOND_US))
     arrived = False
     for batch in queue.shelf.open():
         if batch.status == "validating":
-            how = way(batch.endpoint, batch.deadline_us - batch.created_us)
-            arrived |= _validate(queue, batch, now_us, options.item_limit, how)
+            arrived |= _validate(queue, batch, now_us, options.item_limit, chosen)
         elif batch.status == "finalizing":
             _finish(queue, batch, now_us)
         elif batch.total == batch.completed + batch.failed:
@@ -40,7 +39,9 @@ def advance_all(queue: Queue, options: BatchOptions, way: Callable[[str, int], s
     return arrived
 
 
-def _validate(queue: Queue, batch: Batch, now_us: int, item_limit: float, way: str) -> bool:
+def _validate(
+    queue: Queue, batch: Batch, now_us: int, item_limit: float, chosen: Callable[[Item], Item]
+) -> bool:
     content = queue.shelf.content(batch.input_file, batch.tenant)
     if content is None:
         told = f"the input file {batch.input_file} is gone"
@@ -54,7 +55,7 @@ def _validate(queue: Queue, batch: Batch, now_us: int, item_limit: float, way: s
         return False
     times = {**batch.times, "in_progress_at": now_us}
     begun = replace(batch, status="in_progress", total=len(items), times=times)
-    return queue.shelf.advance(begun, [replace(item, way=way) for item in items])
+    return queue.shelf.advance(begun, [chosen(item) for item in items])
 
 
 def _finalize(queue: Queue, batch: Batch, now_us: int) -> None:

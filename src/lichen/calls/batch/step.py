@@ -21,7 +21,6 @@ from lichen.calls.batch.forgetting import forget_waiting
 from lichen.calls.batch.gather import Gather
 from lichen.calls.batch.greenest import Zones
 from lichen.calls.batch.intake import Refused, item_of, wish
-from lichen.calls.batch.item import ALONE
 from lichen.calls.batch.keyring import Keyring
 from lichen.calls.batch.late import Late, note_delay
 from lichen.calls.batch.offering import Offering
@@ -80,7 +79,9 @@ class BatchStep:
         )
         self._pages = Pages(self.desk, self.sender, self._keyring)
         self._api = (
-            BatchApi(self.desk, self.sender, self._keyring, options, Ways(self._way, self._keyless))
+            BatchApi(
+                self.desk, self.sender, self._keyring, options, Ways(self._chosen, self._keyless)
+            )
             if options.enabled == "on"
             else None
         )
@@ -98,15 +99,19 @@ class BatchStep:
     def joined(self, layers: Layers) -> None:
         """Calls from the queue go through these."""
         self._late.layers = layers
+        if self._offering is not None:
+            self._offering.choosing.layers = layers
 
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Let it wait, answer for what waits, or pass it on."""
-        self._look(exchange)
+        if self._keyring.see(exchange):
+            self.sender.wake()
         if exchange.call is None:
             return await self._beside(exchange, onward)
         if wish(exchange.headers) is not None:
             return await self._defer(exchange)
-        note_delay(exchange)
+        if exchange.noted is not None:
+            note_delay(exchange)
         if (
             self._together is not None
             and exchange.call.kind == _EMBEDDINGS
@@ -114,10 +119,6 @@ class BatchStep:
         ):
             return await self._together(exchange)
         return await onward(exchange)
-
-    def _look(self, exchange: Exchange) -> None:
-        if self._keyring.see(exchange):
-            self.sender.wake()
 
     def _is_asked(self, exchange: Exchange) -> bool:
         call = exchange.call
@@ -161,7 +162,7 @@ class BatchStep:
         item = item_of(exchange, self.sender.now_us(), self._options, keyless=keyless)
         if not self.desk.durable:
             open_database(self._parts.place.database)
-        item = replace(item, way=self._way(item.target, item.deadline_us - item.arrived_us))
+        item = self._chosen(item)
         self._keyring.take(exchange)
         item_id = await self.desk.add(item)
         self.sender.wake()
@@ -187,10 +188,9 @@ class BatchStep:
         upstream = self._serving(target) or self._parts.upstream
         return upstream.zone
 
-    def _way(self, target: str, window_us: int) -> str:
-        """How a call goes that may wait so long. [µs]"""
-        offered = self._offering.way(target, window_us) if self._offering is not None else None
-        return offered or ALONE
+    def _chosen(self, item: Item) -> Item:
+        """The item as it goes: alone, or in a batch of the provider's."""
+        return self._offering.chosen(item) if self._offering is not None else item
 
     async def start(self) -> None:
         """Send what waits, also what an earlier process left."""

@@ -4,6 +4,7 @@ exact_json, table, space, lossless   a text with fewer tokens that says the same
 expand, blocks                       the way back; what is said twice, said once
 prompt, conversation, memory, stale  which texts of a call, and what was sent before
 compressor, step, act, options       the step, and what it books
+weighing                             is it cheaper so? the joint decision, before anything is sent
 signs, trial, watch, tally           are answers worse for it?
 """
 

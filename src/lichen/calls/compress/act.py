@@ -27,7 +27,9 @@ METHOD = "compressed/1"
 ESTIMATED = "spared-tokens-estimated"
 
 
-def act(changes: Sequence[Change], mode: str, tokenizer: Tokenizer) -> Act:
+def act(
+    changes: Sequence[Change], mode: str, tokenizer: Tokenizer, gaps: tuple[str, ...] = ()
+) -> Act:
     """The act of shortening these texts."""
     spared = [(change.end, change.before - change.after) for change in changes]
 
@@ -46,7 +48,7 @@ def act(changes: Sequence[Change], mode: str, tokenizer: Tokenizer) -> Act:
             "tokenizer": tokenizer.name,
             "sent": digest(changes),
         },
-        gaps=(ESTIMATED,) if tokenizer.is_estimate else (),
+        gaps=(*gaps, *((ESTIMATED,) if tokenizer.is_estimate else ())),
     )
 
 

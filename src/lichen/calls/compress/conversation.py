@@ -23,6 +23,10 @@ class Conversation:
         self.is_held = HELD in ways
         self.is_shortened = SHORTENED in ways
         pinned = [number for number, place in enumerate(self.places, 1) if place.pinned]
+        self.limit = view.limit
+        # So many texts, from the first, went out before.
+        self.known = max((number for number, how in enumerate(ways, 1) if how), default=0)
+        self.is_pinned = bool(pinned)
         as_it_came = [number for number, how in enumerate(ways, 1) if how == AS_IT_CAME]
         # So many texts, from the first, go on as they are: they were sent so.
         self.sent_before = max((*pinned, *as_it_came), default=0)

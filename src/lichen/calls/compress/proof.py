@@ -52,6 +52,8 @@ def prove(entry: Entry, book: Book) -> Proof:
         ),
     )
     told = [line if good else f"NOT so: {line}" for good, line in checks]
+    if ways := call.figures.raw.get("ways"):
+        told.append(f"weighed before it was sent: {ways}")
     told.append("the texts are not kept: their tokens are as counted then, and not counted again")
     holds = proof.holds and all(good for good, _ in checks)
     return replace(proof, steps=(*proof.steps, *told), holds=holds)

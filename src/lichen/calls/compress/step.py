@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -24,6 +24,8 @@ from lichen.calls.compress.signs import signs
 from lichen.calls.compress.stale import stale
 from lichen.calls.compress.tally import Tally
 from lichen.calls.compress.watch import Judged
+from lichen.calls.compress.weighing import PRICE_UNKNOWN, Weighed, Weighing
+from lichen.calls.joint import NOTHING
 from lichen.calls.key import is_exact
 from lichen.text.tokens import tokenizer_for
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from lichen.calls.compress.options import CompressOptions
     from lichen.calls.compress.prompt import Change
     from lichen.calls.compress.watch import Watch
+    from lichen.calls.compress.weighing import Prompt
     from lichen.calls.exchange import Answer, Call, Exchange, Onward, Record
     from lichen.calls.forget import Forget
     from lichen.calls.steps import StepParts
@@ -69,6 +72,7 @@ class Compress:
         self._memory, self._watch = memory, watch
         self._compressor = compressor
         self._tally = Tally(watch)
+        self._weighing = Weighing(parts.book.pricer, parts.rules, parts.warn)
 
     def admit(self, exchange: Exchange) -> None:
         """Hear what a user says of an answer: `x-lichen-feedback: bad ID`."""
@@ -120,18 +124,27 @@ class Compress:
             self._leave(exchange, conversation, asked.route)
             return None
         tokenizer = tokenizer_for(call.model or self._parts.upstream.model)
-        made = await self._made(exchange, conversation, asked.mode, tokenizer)
+        # Looked at once, and not at all where nothing of it can be shorter.
+        weigh = cache(partial(self._weighing.prompt, exchange, call, conversation))
+        selects = asked.mode == LOSSY and self._compressor is not None
+        shortening = self._shortening(conversation, tokenizer, weigh if selects else None)
+        made = await self._made(exchange, conversation, shortening, at_once=not selects)
         body = _with(call, made) if made and _is_whole(exchange) else None
         if body is None:
             return None
+        prompt = weigh()
         if conversation.is_shortened:
             exchange.held[STRATEGY] = False
+        elif not _is_worth_it(exchange, prompt, made):
+            conversation.goes(AS_IT_CAME)
+            return None
         elif self._parts.holdout.keeps(STRATEGY, exchange):
             self._leave(exchange, conversation, asked.route)
             return None
         conversation.goes(SHORTENED)
         exchange.call, exchange.body = body
-        exchange.acts.append(act(made, asked.mode, tokenizer))
+        gaps = () if prompt.price is not None else (PRICE_UNKNOWN,)
+        exchange.acts.append(act(made, asked.mode, tokenizer, gaps))
         exchange.raw["compressed"] = digest(made)
         self._judge(exchange, conversation, asked.route, held=False)
         self._tally.shortened(asked.route, made)
@@ -143,15 +156,28 @@ class Compress:
         conversation.goes(HELD)
         self._judge(exchange, conversation, route, held=True)
 
-    async def _made(
-        self, exchange: Exchange, conversation: Conversation, mode: str, tokenizer: Tokenizer
-    ) -> list[Change]:
-        options = self._options
+    def _shortening(
+        self,
+        conversation: Conversation,
+        tokenizer: Tokenizer,
+        weigh: Callable[[], Prompt] | None,
+    ) -> Shortening:
+        options, compressor = self._options, None
         out = stale(conversation.places, options.recent) if options.history != "keep" else ()
-        compressor = self._compressor if mode == LOSSY else None
-        shortening = Shortening(tokenizer, options, self._memory, compressor, frozenset(out))
+        if weigh is not None and self._compressor is not None:
+            compressor = Weighed(self._compressor, self._weighing, weigh())
+        return Shortening(tokenizer, options, self._memory, compressor, frozenset(out))
+
+    async def _made(
+        self,
+        exchange: Exchange,
+        conversation: Conversation,
+        shortening: Shortening,
+        *,
+        at_once: bool,
+    ) -> list[Change]:
         work = partial(changes, conversation.places, shortening, conversation.sent_before)
-        if len(exchange.body) <= _AT_ONCE and compressor is None:
+        if len(exchange.body) <= _AT_ONCE and at_once:
             return work()
         made, seconds = await asyncio.to_thread(_timed, work)
         self._parts.booker.steps.cost(STRATEGY, seconds)
@@ -195,6 +221,13 @@ def _timed(work: Callable[[], list[Change]]) -> tuple[list[Change], float]:
     begun = time.thread_time()
     made = work()
     return made, time.thread_time() - begun
+
+
+def _is_worth_it(exchange: Exchange, prompt: Prompt, made: Sequence[Change]) -> bool:
+    """Whether the prompt is to go out shorter, by the joint decision; noted, to be looked up."""
+    decision = prompt.decided(made)
+    exchange.raw["way"], exchange.raw["ways"] = decision.best.name, decision.told
+    return decision.best.shorten != NOTHING
 
 
 def _is_whole(exchange: Exchange) -> bool:

@@ -69,6 +69,12 @@ class Memory:
             self._kinds.clear()
         return had
 
+    def known(self, tenant: str, digest: bytes) -> Seen | None:
+        """What is known of a prefix within its life; None where it was not seen."""
+        key = tenant.encode() + digest
+        had = self._now.get(key) or self._before.get(key)
+        return had if had is not None and self._clock() - had.last <= self._life_s else None
+
     def again(self, tenant: str, kind: str, seen: Seen) -> float:
         """How many more calls will come with a prefix while it is held, as far as was learnt."""
         count = self._kinds.get((tenant, kind), _Kind())

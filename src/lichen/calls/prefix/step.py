@@ -120,6 +120,26 @@ class PrefixStep:
                 known.append(Known(edge, seen, tokens, again, memory.is_held(seen)))
         return known
 
+    def comes_again(self, exchange: Exchange) -> float:
+        """How many more calls are expected with the prefix of one that is not sent yet.
+
+        Nothing is learnt of it by asking; 0 for a prefix that was not seen, or is not marked here.
+        """
+        call = exchange.call
+        marks = call.dialect.marks if call is not None else None
+        memory = self._memories.get(marks.life_s) if marks is not None else None
+        if call is None or marks is None or memory is None:
+            return 0.0
+        tenant = exchange.tenant
+        return max(
+            (
+                memory.again(tenant, edge.kind, seen)
+                for edge in marks.edges(call.fields)
+                if (seen := memory.known(tenant, edge.digest)) is not None
+            ),
+            default=0.0,
+        )
+
     def _note(self, exchange: Exchange, call: Call, chosen: list[Known]) -> None:
         """What is booked of it, and what its answer teaches."""
         longest = chosen[-1]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lichen.ledger.quantities import Money
 
@@ -67,6 +67,14 @@ class Price:
             + tokens.output * self.output * share
         )
         return Money(amount * _PER)
+
+
+class Prices(Protocol):
+    """Knows prices, as `price_of` does."""
+
+    def __call__(self, provider: str, model: str, read: int = 0, /) -> Price | None:
+        """The price of a model for a prompt of so many tokens; None where nobody knows it."""
+        ...
 
 
 @lru_cache(maxsize=256)

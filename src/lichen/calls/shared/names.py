@@ -3,6 +3,7 @@
 lichen:1:answer:KEY             an answer (redis_answers.py)
 lichen:1:{KEY}:lease, :over:…   a call under way (lease.py)
 lichen:1:index:KIND:SCOPE       a log of an index (index.py)
+lichen:1:forgotten             what services are to let go of (index.py)
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 
 ANSWERS = b"lichen:1:answer:"
 INDEXES = b"lichen:1:index:"
+FORGOTTEN = b"lichen:1:forgotten"
 
 
 def answer_name(key: bytes) -> bytes:

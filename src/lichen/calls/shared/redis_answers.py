@@ -19,7 +19,7 @@ from lichen.calls.framing import UNREADABLE, framed, unframed
 from lichen.calls.shared.index import SharedIndex
 from lichen.calls.shared.lease import Lease, Leases
 from lichen.calls.shared.link import Away
-from lichen.calls.shared.names import ANSWERS, INDEXES, answer_name, index_name
+from lichen.calls.shared.names import ANSWERS, FORGOTTEN, INDEXES, answer_name, index_name
 from lichen.ledger.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ _LAST_S = 2.0
 _PAGE = 64
 # How long one such go may take. [s]
 _FORGET_S = 10.0
+# What was forgotten is told for so long, to services that stand still meanwhile [ms]; lines of it.
+_TOLD_MS = 30 * 86_400_000
+_TOLD = 10_000
 
 
 class RedisAnswers:
@@ -132,17 +135,35 @@ class RedisAnswers:
         """
         gone = 0
         # Logs of indexes only spare looking: where words or a moment are meant, all of them go.
-        logs = index_name(b"*", which.tenant) if which.tenant else INDEXES + b"*"
+        logs = [INDEXES + b"*"]
+        if which.tenant:  # and what a rule shares is anybody's
+            logs = [index_name(b"*", scope) for scope in (which.tenant, "*")]
         try:
             async for names in self._named(ANSWERS + b"*"):
                 gone += await self._erase(names, which)
-            async for names in self._named(logs):
-                await self._delete(names)
+            for pattern in logs:
+                async for names in self._named(pattern):
+                    await self._delete(names)
+            # Last: who reads a log before it went lets go of what it read.
+            await self._tell(which)
         except Away:
             raise StoreUnavailable(
                 self._link.where, "it cannot be reached", "forget again when it can"
             ) from None
         return gone
+
+    async def _tell(self, which: Forget) -> None:
+        """Services that have taken up what logs said let go of it; words are written nowhere."""
+        before_us = min(which.before_us, time.time_ns() // 1000)
+        said = {b"t": which.tenant.encode(), b"b": b"%d" % before_us}
+
+        async def tell(redis: Any) -> None:
+            async with redis.pipeline(transaction=False) as both:
+                both.xadd(FORGOTTEN, said, maxlen=_TOLD, approximate=True)
+                both.pexpire(FORGOTTEN, _TOLD_MS)
+                await both.execute()
+
+        await self._link.ask(tell, beyond=_FORGET_S)
 
     async def _named(self, pattern: bytes) -> AsyncIterator[list[bytes]]:
         cursor = 0

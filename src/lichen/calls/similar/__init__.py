@@ -9,6 +9,7 @@ decision        whether to answer, with a bound on the error among hits
 judge           whether two answers say the same
 hit, proof      a hit's entry, and its evidence run again
 worth, show     whether it pays; what it shows
+others, told    what services that share a cache tell one another of questions
 seen, resting   what is kept, for reports and proofs; and where nobody asks any more
 """
 

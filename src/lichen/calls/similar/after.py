@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lichen.calls.similar.decision import Verdict
     from lichen.calls.similar.learners import Learner, Learners
     from lichen.calls.similar.looker import Look, Looker
+    from lichen.calls.similar.others import Others
     from lichen.calls.similar.scope import Asked
     from lichen.calls.similar.worth import Worth
     from lichen.calls.steps import StepParts
@@ -55,6 +56,7 @@ class After:
         self._parts, self._thread = parts, thread
         self._learners, self._worth = learners, worth
         self.looker: Looker | None = None
+        self.others: Others | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._booked_s = 0.0
         self._kept_at = 0.0
@@ -80,6 +82,8 @@ class After:
                 question = question._replace(group=case.look.found.question.group)
             taken = question
             await self._thread.do(lambda _: looker.take(taken))
+            if self.others is not None:
+                await self.others.tell(taken)
         if time.monotonic() - self._kept_at >= _KEPT_EVERY_S:
             await self.keep_learnt()
         self.book_cost()

@@ -132,6 +132,21 @@ class Index:
             if question is not None and question.expires_us > now_us:
                 yield Match(question, cosine)
 
+    def owner(self, key: bytes) -> str | None:
+        """Whose question stands under a key, None where none does."""
+        scope, row = self._places.get(key, (b"", 0))
+        shelf = self._shelves.get(scope)
+        return shelf.rows[row].owner if shelf is not None else None
+
+    def is_news(self, question: Question) -> bool:
+        """Whether it is not known yet: neither it nor a later one of its owner under its key."""
+        scope, row = self._places.get(question.key, (b"", 0))
+        shelf = self._shelves.get(scope)
+        if shelf is None:
+            return True
+        known = shelf.rows[row]
+        return known.owner == question.owner and known.stored_us < question.stored_us
+
     def add(self, question: Question) -> None:
         """Take a question, in place of an older one under its key."""
         self._kept.put(question)

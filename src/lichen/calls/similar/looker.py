@@ -147,6 +147,19 @@ class Looker:
         if self._taken % _SWEEP == 0:
             self._index.expire(time.time_ns() // 1000)
 
+    def hear(self, owner: str, questions: Sequence[Question], gone: Sequence[bytes]) -> int:
+        """Take in what another process told of an owner's questions; how many were news."""
+        now_us = time.time_ns() // 1000
+        self._index.remove([key for key in gone if self._index.owner(key) == owner])
+        news = [
+            question
+            for question in questions
+            if question.expires_us > now_us and self._index.is_news(question)
+        ]
+        for question in news:
+            self.take(question)
+        return len(news)
+
     def lost(self, key: bytes) -> None:
         """Its answer is no longer there."""
         self._index.remove([key])

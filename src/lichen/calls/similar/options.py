@@ -11,10 +11,11 @@ from lichen.calls.option import TIMES, choices, share, unit, whole
 class SimilarOptions:
     """What holds for all routes that ask for similar answers.
 
-    `keep` says where questions are kept: "file" (beside the ledger, as texts: see SECURITY.md) or
-    "memory". `entries` bounds how many. `explore` is the share of accepted answers that is verified
-    with the upstream instead [1]. `window` is how long the step's own ledger is added up before it
-    turns itself off, and how long it then stays so [s].
+    `keep` says where questions are kept: "file" (beside the ledger, as texts: see SECURITY.md; and
+    in the cache that services share, if they do) or "memory" (of this process, and nowhere else).
+    `entries` bounds how many. `explore` is the share of accepted answers that is verified with the
+    upstream instead [1]. `window` is how long the step's own ledger is added up before it turns
+    itself off, and how long it then stays so [s].
     """
 
     keep: str = field(default="file", metadata=choices("file", "memory"))

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # Characters of a question beyond which no embedder that is known here reads all of it: four times
 # its tokens. Longer ones cost a tokenizer's time for nothing.
-_LONGEST = 2000
+LONGEST = 2000
+SCOPE_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def asked(exchange: Exchange, upstream: str) -> Asked | None:
     question = view.question
     if question is None or not view.asks or view.answers != 1:
         return None
-    if not question.text.strip() or len(question.text) > _LONGEST:
+    if not question.text.strip() or len(question.text) > LONGEST:
         return None
     # Where the user's last turn has several texts, those before the last are part of the scope.
     rest = call.dialect.with_texts(call.fields, {question.path: ""})
@@ -62,4 +63,4 @@ def asked(exchange: Exchange, upstream: str) -> Asked | None:
     )
     if not key:
         return None
-    return Asked(hashlib.sha256(b"similar\0" + key).digest()[:16], owner, question.text)
+    return Asked(hashlib.sha256(b"similar\0" + key).digest()[:SCOPE_BYTES], owner, question.text)

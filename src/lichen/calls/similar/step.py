@@ -14,16 +14,19 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer
+from lichen.calls.forget import Forget
 from lichen.calls.similar import hit, seen
 from lichen.calls.similar.after import After, Case
 from lichen.calls.similar.hit import SIMILAR, Decision
 from lichen.calls.similar.kept import Given
 from lichen.calls.similar.learners import Learners
 from lichen.calls.similar.looker import Looker
+from lichen.calls.similar.others import others
 from lichen.calls.similar.scope import asked
 from lichen.calls.similar.show import Shown
 from lichen.calls.similar.worth import Worth
@@ -37,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lichen.calls.exchange import Exchange, Onward
-    from lichen.calls.forget import Forget
     from lichen.calls.similar.decision import Verdict
+    from lichen.calls.similar.kept import Question
     from lichen.calls.similar.learners import Learner
     from lichen.calls.similar.looker import Look
     from lichen.calls.similar.options import SimilarOptions
@@ -67,6 +70,8 @@ class Similar:
         self._learners = Learners(options.explore)
         self._worth = Worth(options.window)
         self._after = After(parts, self._thread, self._learners, self._worth)
+        self._others = others(parts, options, self._thread, embedder)
+        self._after.others = self._others
         self._starting: asyncio.Task[None] | None = None
         self._waiting = 0
         self._fault = ""
@@ -101,11 +106,15 @@ class Similar:
             parts.warn(self._fault)
             return
         self._looker = self._after.looker = self._shown.looker = looker
+        if self._others is not None:
+            self._others.looker = looker
 
     async def close(self) -> None:
         """Finish what runs, keep what was learnt, book what it cost; closing twice is fine."""
         if self._starting is not None:
             await asyncio.wait([self._starting])
+        if self._others is not None:
+            await self._others.close()
         await self.settle()
         looker, self._looker = self._looker, None
         if looker is not None:
@@ -117,7 +126,8 @@ class Similar:
 
     def gauges(self) -> Mapping[str, float]:
         """What it tells Prometheus."""
-        return self._shown.gauges()
+        told = self._others.gauges() if self._others is not None else {}
+        return {**self._shown.gauges(), **told}
 
     def panels(self) -> Sequence[Panel]:
         """What it shows on the dashboard."""
@@ -137,8 +147,14 @@ class Similar:
     def reread(self) -> None:
         """Let go of what another process erased."""
         looker = self._looker
-        if looker is not None:
+        if looker is None:
+            return
+        if self._path is not None:
             self._thread.do_now(lambda _: looker.catch_up())
+            return
+        # What the words were is told to nobody, and no file says what was erased: all may be it.
+        everything = Forget(before=datetime.now(UTC))
+        self._thread.do_now(lambda _: looker.forget(everything))
 
     def learner(self, owner: str, model: str, delta: float) -> Learner:
         """What was learnt of a tenant's calls to a model, on a bound that was asked for."""
@@ -152,7 +168,7 @@ class Similar:
             return await onward(exchange)
         try:
             case = await self._looked(exchange)
-            answer = self._answer(case) if case is not None else None
+            answer = await self._answer(case) if case is not None else None
         except Exception as error:  # noqa: BLE001 (the call goes on as if nobody had looked)
             self._parts.booker.tell(error)
             case = answer = None
@@ -174,6 +190,8 @@ class Similar:
         question = asked(exchange, upstream.name or upstream.url)
         if question is None:
             return None
+        if self._others is not None:
+            self._others.notice(question.owner)
         if self._waiting >= _WAITING:
             self._shown.busy += 1
             return None
@@ -187,17 +205,17 @@ class Similar:
         self._after.book_cost()
         return Case(exchange, question, look)
 
-    def _answer(self, case: Case) -> Answer | None:
+    async def _answer(self, case: Case) -> Answer | None:
         """A like question's answer, where it is there, accepted, and may be given."""
         exchange, match = case.exchange, case.look.found
-        rule, looker = exchange.rule, self._looker
+        rule = exchange.rule
         assert rule is not None
-        assert looker is not None
-        if match is None:
+        if match is None or match.question.owner != case.asked.owner:
             return None
-        stored = self._fresh(exchange, match.question.key)
+        stored = await self._there(match.question)
         if stored is None:
-            self._after.later(self._thread.do(lambda _: looker.lost(match.question.key)))
+            self._after.later(self._lost(match.question))
+        if stored is None or not _is_young(exchange, stored):
             return None
         learner = self._learners.of(case.asked.owner, self._model_of(exchange), rule.error)
         case.stored, case.learner = stored, learner
@@ -212,16 +230,25 @@ class Similar:
             return None
         return self._given(case, Decision(match, verdict, learner.standing, learner.weights))
 
-    def _fresh(self, exchange: Exchange, key: bytes) -> Stored | None:
-        """The answer to a like question, if it is there and young enough."""
-        stored = self._parts.answers.find(key)
-        now_us = time.time_ns() // 1000
+    async def _there(self, question: Question) -> Stored | None:
+        """The answer to a like question, here or where services share theirs."""
+        answers, now_us = self._parts.answers, time.time_ns() // 1000
+        stored = answers.find(question.key)
         if stored is None or now_us >= stored.expires_us:
+            stored = await answers.fetch(question.key)
+        # Whoever can write to the shared cache can write a line that leads to another's answer.
+        whose = ("", question.owner)
+        if stored is None or (question.owner != "*" and stored.tenant not in whose):
             return None
-        most = exchange.directives.max_age
-        if most is not None and now_us - stored.stored_us > most * _SECOND_US:
-            return None
-        return stored
+        return stored if now_us < stored.expires_us else None
+
+    async def _lost(self, question: Question) -> None:
+        """Let go of a question whose answer is nowhere."""
+        looker = self._looker
+        if self._others is not None and not await self._others.lost(question):
+            return
+        if looker is not None:
+            await self._thread.do(lambda _: looker.lost(question.key))
 
     def _shadow(self, exchange: Exchange, verdict: Verdict) -> None:
         """Note in the call's own entry what would have been answered."""
@@ -252,6 +279,12 @@ class Similar:
         call = exchange.call
         answers = serving(self._parts.upstream, exchange.provider).model
         return answers or (call.model if call is not None else "")
+
+
+def _is_young(exchange: Exchange, stored: Stored) -> bool:
+    """Whether an answer is no older than the caller wants it."""
+    most = exchange.directives.max_age
+    return most is None or time.time_ns() // 1000 - stored.stored_us <= most * _SECOND_US
 
 
 def _busy_watts(parts: StepParts) -> float:

@@ -87,6 +87,6 @@ def canonical(kind: str, fields: Mapping[str, Any]) -> bytes:
     inert = INERT[kind]
     kept = fields if inert.isdisjoint(fields) else {n: fields[n] for n in fields if n not in inert}
     for name in _NUMBERS:
-        if (number := alike(kept.get(name))) is not None:
+        if name in kept and (number := alike(kept[name])) is not None:
             kept = {**kept, name: number}
     return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
