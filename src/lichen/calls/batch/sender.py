@@ -4,7 +4,7 @@
 
 A turn is one commit; between taking and sending nothing else happens, so that a call that is
 `sending` on disk is either being sent or its process has died. Each step is told to `told`, by
-name: "planned", "taken", "sent", "answered", "recorded".
+name: "planned", "taken", "sent", "answered", "recorded". Chores of others run beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lichen.calls.batch.attempt import attempt
+from lichen.calls.batch.chores import Chores
 from lichen.calls.batch.greenest import FRESH, Room
 from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.pace import Pace
@@ -81,7 +82,7 @@ class Sender:
         self.counts = _NOBODY
         self.trouble = ""
         # Work of others at each sweep, such as batches that have come to their end.
-        self.chores: list[Callable[[], object]] = []
+        self.chores = Chores(warn)
 
     def start(self) -> None:
         """Begin to send."""
@@ -93,6 +94,7 @@ class Sender:
         self._news.set()
         if self._loop is not None:
             await self._loop
+        await self.chores.close()
         if self._running:
             await asyncio.wait(list(self._running), timeout=_GRACE_S)
         for task in list(self._running):
@@ -174,10 +176,7 @@ class Sender:
         self._keyring.want(await self._desk.work(lambda queue: queue.tenants()))
         self.counts = await self._desk.work(lambda queue: queue.counts(tenants))
         self._arrived = True
-        for chore in self.chores:
-            made = chore()
-            if asyncio.iscoroutine(made):
-                await made
+        self.chores.begin()
 
     async def _plan(self) -> None:
         if not self._arrived:
