@@ -11,7 +11,7 @@ import pytest
 from lichen.testing.anthropic_answers import message
 from lichen.testing.deferring import Caller, fetch, leave
 from lichen.testing.provider import by_kind
-from lichen.testing.provider_answers import Reply
+from lichen.testing.provider_answers import Reply, failure
 from lichen.testing.service import RunningService
 from lichen.testing.waiting import until
 
@@ -140,6 +140,38 @@ def test_messages_that_may_wait_go_in_a_batch_of_anthropics(
     assert len(booked) == 2  # a refusal is a gap
     for raw in (entry.figures.raw for entry in booked):
         assert 0 < float(raw["cost_usd"]) == pytest.approx(float(raw["cost_alone_usd"]) / 2)
+
+
+class Denying(Messages):
+    """One that denies a batch it took, for a while: a credential or a route is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.denials = 2
+        self.alone = 0
+
+    def __call__(self, call: Received) -> Reply:
+        looks = call.method == "GET" and call.target.startswith("/v1/messages/batches/")
+        if looks and self.denials:
+            self.denials -= 1
+            return failure(403)
+        self.alone += call.target == "/v1/messages"
+        return super().__call__(call)
+
+
+def test_a_batch_that_runs_and_is_denied_for_a_while_is_not_sent_again(
+    serve: Serve, upstream: ScriptedProvider
+) -> None:
+    upstream.script = messages = Denying()
+    service = serve(environ={**AUTO, "LICHEN_ANTHROPIC_UPSTREAM": upstream.url})
+
+    with closing(Caller(service)) as caller:
+        path = _left(caller, "one")
+        answer = caller.until(lambda h: h.status not in (202, 404), "GET", f"{path}?wait=9")
+
+    assert json.loads(answer.body)["content"][0]["text"] == "to one"
+    assert (messages.denials, messages.alone) == (0, 0)
+    assert sum(map(len, messages.batches)) == 1
 
 
 def _left(caller: Caller, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lichen.calls.batch.offers import Holder
 from lichen.calls.batch.shelf import Made
 from lichen.calls.forget import Forget
 from lichen.testing.queue_samples import (
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.database import Database
     from lichen.calls.batch.queue import Queue
 
+_ME = Holder("me", HOUR_US)
 _TABLES = ("deferred_items", "deferred_batches", "deferred_files", "deferred_offers")
 
 
@@ -117,7 +119,7 @@ class QueueForgetting:
             queue.shelf.put_batch(batch)
             queue.shelf.put_file(Made(sample_file(queue, tenant, tenant=tenant), b"{}"))
             queue.add([sample_item(queue, tenant, tenant=tenant, way="offer")])
-            queue.offers.make([tenant], 9)
+            queue.offers.make(_ME, [tenant], 9)
 
         queue.forget(Forget(tenant="tenant one"))
 
@@ -127,7 +129,7 @@ class QueueForgetting:
         """One that runs is not."""
         for name in ("ended", "runs"):
             queue.add([sample_item(queue, name, tenant=name, way="offer")])
-        ended, _runs = queue.offers.make(["ended"], 9), queue.offers.make(["runs"], 9)
+        ended, _runs = (queue.offers.make(_ME, [name], 9) for name in ("ended", "runs"))
         assert ended is not None
         queue.offers.end(ended, [])
 

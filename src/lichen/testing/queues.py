@@ -23,13 +23,14 @@ from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.queue import Queue, Turn
 from lichen.calls.batch.shelf import File, Made
 from lichen.testing.queue_forgetting import QueueForgetting
+from lichen.testing.queue_offers import QueueOffers
 from lichen.testing.queue_samples import HOUR_US, SECOND_US, sample_batch, sample_item
 
 if TYPE_CHECKING:
     from lichen.calls.batch.database import Database
 
 
-class QueueContract(QueueForgetting):
+class QueueContract(QueueOffers, QueueForgetting):
     """Inherit it, and give a `database` that is empty, and `another`, the same one again."""
 
     @pytest.fixture

@@ -17,7 +17,7 @@ from lichen.calls.batch.queue import Queue, Turn
 from lichen.calls.batch.sender import Sender
 from lichen.calls.batch.sqlite import SqliteDatabase
 from lichen.calls.exchange import Answer
-from lichen.testing.queues import sample_item
+from lichen.testing.queue_samples import sample_item
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-VERSION = 1
 TABLES = (
     "CREATE TABLE deferred_schema (version INTEGER NOT NULL)",
     """CREATE TABLE deferred_items (
@@ -49,8 +48,18 @@ TABLES = (
       id TEXT PRIMARY KEY, tenant TEXT NOT NULL, target TEXT NOT NULL, remote TEXT NOT NULL,
       state TEXT NOT NULL, made_us INTEGER NOT NULL, looked_us INTEGER NOT NULL)""",
     "CREATE INDEX deferred_offers_state ON deferred_offers (state)",
-    f"INSERT INTO deferred_schema VALUES ({VERSION})",
+    "INSERT INTO deferred_schema VALUES (1)",
 )
+# What each later version changed.
+CHANGES = (
+    (
+        "ALTER TABLE deferred_offers ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE deferred_offers ADD COLUMN lease_us INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE deferred_offers ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
+        "UPDATE deferred_schema SET version = 2",
+    ),
+)
+VERSION = 1 + len(CHANGES)
 
 
 class Cursor(Protocol):
@@ -116,11 +125,11 @@ def open_database(ledger: str) -> Database:
     return made
 
 
-def check_version(version: int, where: str) -> None:
-    """Refuse tables of a newer lichen.
+def missing(version: int, where: str) -> list[str]:
+    """The statements that bring tables of that version up to date.
 
     Raises:
-        StoreUnavailable: they are.
+        StoreUnavailable: they are a newer lichen's.
     """
     if version > VERSION:
         raise StoreUnavailable(
@@ -128,3 +137,4 @@ def check_version(version: int, where: str) -> None:
             f"its waiting calls have schema version {version}, this lichen knows up to {VERSION}",
             "a newer lichen wrote them: upgrade this one (pip install --upgrade lichen)",
         )
+    return [statement for change in CHANGES[version - 1 :] for statement in change]

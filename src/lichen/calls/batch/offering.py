@@ -7,6 +7,7 @@ says which batch it came in. A provider without batches is found out once, and i
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import aclosing
 from dataclasses import replace
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.desk import Desk
     from lichen.calls.batch.keyring import Keyring
     from lichen.calls.batch.late import Late
-    from lichen.calls.batch.offers import Offer
+    from lichen.calls.batch.offers import Holder, Offer
     from lichen.calls.batch.openai_batches import Ask, ProviderBatches, Result
     from lichen.calls.batch.options import BatchOptions
     from lichen.calls.exchange import Headers, Onward
@@ -45,6 +46,10 @@ _LOOK_S = 60.0
 # How long a provider without batches is not asked again. [s]
 _REFUSED_S = 3600.0
 _MOST = 10_000
+# How long work on one offer may take in one go. [s]
+_OFFER_S = 600.0
+# Denials in a row of a batch that the provider took, after pauses of 1, 2, 4 … looks: about 2 h.
+_DENIALS = 8
 # A provider's batch ran some time within its hours: its grid is taken at the time it was fetched.
 TIME_UNKNOWN = "time-of-run-unknown"
 _AGAIN = frozenset((408, 409, 425, 429))
@@ -55,10 +60,16 @@ class Offering:
     """Gives items to the provider's batches and books what comes back."""
 
     def __init__(
-        self, parts: StepParts, desk: Desk, keyring: Keyring, late: Late, options: BatchOptions
+        self,
+        parts: StepParts,
+        desk: Desk,
+        keyring: Keyring,
+        late: Late,
+        options: BatchOptions,
+        holder: Holder,
     ) -> None:
         self._parts, self._desk, self._keyring = parts, desk, keyring
-        self._late, self._options = late, options
+        self._late, self._options, self._holder = late, options, holder
         self.choosing = Choosing(parts.book.pricer, parts.rules, parts.warn)
         self._booked: dict[str, tuple[_Ready, Onward]] = {}
         self._refused: dict[str, float] = {}
@@ -97,14 +108,24 @@ class Offering:
         if self._options.provider == "auto":
             now_us = await self._desk.work(lambda queue: queue.now_us())
             await self._desk.work(lambda queue: queue.offers.alone(now_us + margin_us))
-        offer = await self._desk.work(lambda queue: queue.offers.make(tenants, _MOST))
-        every_us = int(self.look_s * SECOND_US)
-        due = await self._desk.work(lambda queue: queue.offers.due(tenants, every_us))
-        for one in [offer, *due] if offer is not None else due:
-            try:
-                await self._bring_on(one)
-            except UpstreamError as error:
-                self._parts.warn(error)  # looked at again in a minute
+        holder, every_us = self._holder, int(self.look_s * SECOND_US)
+        offer = await self._desk.work(lambda queue: queue.offers.make(holder, tenants, _MOST))
+        due = await self._desk.work(lambda queue: queue.offers.due(holder, tenants, every_us))
+        # At once: one that a provider lets wait holds up no other tenant's.
+        many = [self._look(one) for one in [*due, *([offer] if offer is not None else [])]]
+        await asyncio.gather(*many)
+
+    async def _look(self, offer: Offer) -> None:
+        """Bring an offer on; what fails is looked at again, after a pause that grows."""
+        failed = False
+        try:
+            async with asyncio.timeout(_OFFER_S):
+                await self._bring_on(offer)
+        except (UpstreamError, TimeoutError) as error:
+            self._parts.warn(error if str(error) else f"{offer.target}: a batch took too long")
+            failed = True
+        owner = self._holder.owner
+        await self._desk.work(lambda queue: queue.offers.rest(offer, owner, failed=failed))
 
     async def _bring_on(self, offer: Offer) -> None:
         batches = self._batches(offer.target)
@@ -113,15 +134,15 @@ class Offering:
         if batches is None or ask is None:
             await self._desk.work(lambda queue: queue.offers.end(offer, []))
             return
+        if offer.state == MAKING:
+            running = await self._made(offer, items, batches, ask)
+            if running is None:
+                return
+            offer = running
         try:
-            if offer.state == MAKING:
-                offer = await self._made(offer, items, batches, ask)
             results = await batches.results(offer.remote, ask)
         except NoBatches as error:
-            self._parts.warn(f"the provider takes no batch: {error}; its calls go one by one")
-            provider = door_of(offer.target.encode("latin-1")).provider
-            self._refused[provider] = time.monotonic() + _REFUSED_S
-            await self._desk.work(lambda queue: queue.offers.end(offer, []))
+            await self._denied(offer, error)
             return
         if results is not None:
             outcomes = [
@@ -131,17 +152,51 @@ class Offering:
             ]
             await self._desk.work(lambda queue: queue.offers.end(offer, outcomes))
 
+    async def _denied(self, offer: Offer, error: NoBatches) -> None:
+        """The provider took the batch and now denies it; after some time its items go alone.
+
+        Raises:
+            UpstreamError: to be tried again: a credential or a route may be wrong for a while.
+        """
+        if offer.failures + 1 < _DENIALS:
+            raise UpstreamError(f"the batch {offer.remote} cannot be looked at: {error}") from error
+        self._parts.warn(f"the batch {offer.remote} is given up: {error}; its calls go one by one")
+        await self._desk.work(lambda queue: queue.offers.mark(offer))
+        await self._desk.work(lambda queue: queue.offers.end(offer, []))
+
     async def _made(
         self, offer: Offer, items: list[Item], batches: ProviderBatches, ask: Ask
-    ) -> Offer:
-        """The offer with the provider's id; one made before a kill is found again."""
-        remote = ""
-        if offer.looked_us > offer.made_us and batches.finds:
-            remote = await batches.find(offer.id, ask)
-        elif offer.looked_us > offer.made_us:
-            await self._desk.work(lambda queue: queue.offers.mark(offer))
-        remote = remote or await batches.make(offer.id, items, ask)
-        return await self._desk.work(lambda queue: queue.offers.runs(offer, remote))
+    ) -> Offer | None:
+        """The offer with the provider's id; None where it has none, or another process took it.
+
+        One that was made before a kill is found again; where that cannot be, it is marked.
+        """
+        try:
+            remote = await self._found(offer, batches, ask) if offer.again else ""
+            remote = remote or await batches.make(offer.id, items, ask)
+        except NoBatches as error:
+            self._parts.warn(f"the provider takes no batch: {error}; its calls go one by one")
+            provider = door_of(offer.target.encode("latin-1")).provider
+            self._refused[provider] = time.monotonic() + _REFUSED_S
+            await self._desk.work(lambda queue: queue.offers.end(offer, []))
+            return None
+        owner = self._holder.owner
+        return await self._desk.work(lambda queue: queue.offers.runs(offer, owner, remote))
+
+    async def _found(self, offer: Offer, batches: ProviderBatches, ask: Ask) -> str:
+        """The id of a batch that may have been made before; empty where there is none to be found.
+
+        Its first maker may be slow and not dead, so that what is not there may still come.
+        """
+        remote, looked = "", False
+        try:
+            if batches.finds:
+                remote = await batches.find(offer.id, ask)
+                looked = True
+        finally:
+            if not remote and (offer.taken or not looked):
+                await self._desk.work(lambda queue: queue.offers.mark(offer))
+        return remote
 
     def _asker(self, item: Item) -> Ask:
         """Asks the upstream with the item's credential and headers."""

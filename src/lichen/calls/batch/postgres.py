@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lichen.calls.batch.database import TABLES, check_version
+from lichen.calls.batch.database import TABLES, missing
 from lichen.ledger.postgres import Link, PostgresStore
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class PostgresDatabase:
                 for statement in TABLES:
                     cursor.execute(_translated(statement))
             cursor.execute("SELECT version FROM deferred_schema")
-            check_version(int(cursor.fetchall()[0][0]), self.where)
+            for statement in missing(int(cursor.fetchall()[0][0]), self.where):
+                cursor.execute(_translated(statement))
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:

@@ -136,6 +136,7 @@ class Queue:
                 "UPDATE deferred_items SET lease_us = ? WHERE state = 'sending' AND owner = ?",
                 (now + turn.lease_us, turn.owner),
             )
+            self.offers.renew(cursor, turn.owner, now + turn.lease_us)
             # Their holders gave no sign of life: what they held may have been sent.
             cursor.execute(
                 "UPDATE deferred_items SET state = 'waiting', owner = '', twice = 1, run_us = ?"

@@ -67,7 +67,8 @@ class Sender:
         self._desk, self._send, self._keyring = desk, send, keyring
         self._greenest, self._options, self._warn, self._told = greenest, options, warn, told
         self._pace = Pace(options.requests_per_minute, options.tokens_per_minute)
-        self._owner = secrets.token_hex(8)
+        # Who this process is to the others.
+        self.owner = secrets.token_hex(8)
         self._running: dict[asyncio.Task[None], str] = {}
         self._outcomes: list[Outcome] = []
         self._news = asyncio.Event()
@@ -203,7 +204,7 @@ class Sender:
         outcomes, self._outcomes = self._outcomes, []
         delivered, self._delivered = self._delivered, []
         turn = Turn(
-            owner=self._owner,
+            owner=self.owner,
             outcomes=outcomes,
             room=self._pace.room(room),
             lease_us=int(self._options.lease * SECOND_US),

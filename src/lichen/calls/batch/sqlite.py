@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lichen.calls.batch.database import TABLES, check_version
+from lichen.calls.batch.database import TABLES, missing
 from lichen.ledger.errors import StoreUnavailable
 from lichen.ledger.sqlite import BUSY_MS, SqliteStore
 
@@ -48,7 +48,8 @@ class SqliteDatabase:
                 for statement in TABLES:
                     cursor.execute(statement)
             cursor.execute("SELECT version FROM deferred_schema")
-            check_version(int(cursor.fetchall()[0][0]), self.where)
+            for statement in missing(int(cursor.fetchall()[0][0]), self.where):
+                cursor.execute(statement)
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:

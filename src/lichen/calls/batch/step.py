@@ -25,6 +25,7 @@ from lichen.calls.batch.intake import Refused, item_of, wish
 from lichen.calls.batch.keyring import Keyring
 from lichen.calls.batch.late import Late, note_delay
 from lichen.calls.batch.offering import Offering
+from lichen.calls.batch.offers import Holder
 from lichen.calls.batch.pages import ROOT, Pages, failure
 from lichen.calls.batch.sender import Sender
 from lichen.calls.batch.show import gauges, panels
@@ -74,7 +75,7 @@ class BatchStep:
             warn=parts.warn,
         )
         self._offering = (
-            Offering(parts, self.desk, self._keyring, self._late, options)
+            Offering(parts, self.desk, self._keyring, self._late, options, self._holder())
             if options.provider != "never"
             else None
         )
@@ -90,6 +91,10 @@ class BatchStep:
         self._together = self._own_way(self._gather) if self._gather is not None else None
         self._plans: list[tuple[str, int, int, int, int]] = []
         self._running = False
+
+    def _holder(self) -> Holder:
+        """Who this process is to others that work on the same offers."""
+        return Holder(self.sender.owner, int(self._options.lease * 1_000_000))
 
     def _own_way(self, gather: Gathering) -> Onward:
         """The layers below this one, around an upstream that gathers."""
