@@ -177,11 +177,11 @@ async def test_more_tenants_than_are_remembered_are_still_told_apart(build: Buil
     await house.ask(ASK, key="sk-first")
 
     for n in range(4200):
-        house.gateway._tenant(b"credential %d" % n)
+        house.gateway._learn(b"credential %d" % n, "openai")
     again = await house.ask(ASK, key="sk-first")
 
     assert again.answer_headers["x-lichen-cache"] == "hit"
-    assert len(house.gateway._tenants) <= 4096
+    assert len(house.gateway._who) <= 4096
 
 
 @pytest.mark.parametrize(("body", "noted"), [(ASK, "miss"), (ASK | {"temperature": 1}, "bypass")])

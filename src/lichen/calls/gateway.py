@@ -21,7 +21,7 @@ from lichen.calls.providers.doors import DOORS, Door, enter
 from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.calls.resilience.admission import Admission
 from lichen.calls.resilience.waits import told
-from lichen.calls.tenant import tenant_of
+from lichen.calls.tenant import payer_of, tenant_of
 from lichen.ledger.errors import InputError, NotAsked, UpstreamError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Gateway:
         self._admission = admission or Admission()
         self._coding = coding
         self._onward = layers.onward
-        self._tenants: dict[bytes, str] = {}
+        self._who: dict[tuple[bytes, str], tuple[str, str]] = {}
 
     def handle(
         self, request: HttpRequest, door: Door | None = None
@@ -130,16 +130,19 @@ class Gateway:
             request.headers, request.body = read
             plain = True
         target = request.target
+        who = self._who.get((credential, door.provider))
+        tenant, payer = who or self._learn(credential, door.provider)
         exchange = Exchange(
             request.method.decode("latin-1"),
             target.decode("latin-1"),
             request.headers,
             request.body,
-            self._tenants.get(credential) or self._tenant(credential),
+            tenant,
             time.time_ns() // 1000,
             directives.parse(wished) if wished else directives.NO_WISHES,
             provider=door.provider,
             gap=door.gap,
+            payer=payer,
         )
         # A body in a coding that nobody here can read is the upstream's; it passes, unmetered.
         if metered and plain:
@@ -147,15 +150,16 @@ class Gateway:
             self.layers.admit(exchange)
         return exchange
 
-    def _tenant(self, credential: bytes) -> str:
-        if len(self._tenants) >= _TENANTS:
-            self._tenants.clear()
-        tenant = tenant_of(credential)
-        self._tenants[credential] = tenant
-        return tenant
+    def _learn(self, credential: bytes, provider: str) -> tuple[str, str]:
+        """The tenant and the payer of a credential."""
+        if len(self._who) >= _TENANTS:
+            self._who.clear()
+        who = tenant_of(credential), payer_of(credential, provider)
+        self._who[credential, provider] = who
+        return who
 
     async def _forward(self, request: HttpRequest, exchange: Exchange, dialect: Dialect) -> None:
-        admission, tenant = self._admission, exchange.tenant
+        admission, tenant = self._admission, exchange.payer
         try:
             admission.enter(tenant)
         except NotAsked as error:

@@ -9,6 +9,7 @@ import pytest
 
 from lichen.calls.gate.step import Gate
 from lichen.calls.providers.prices import price_of
+from lichen.testing.callers import answered, request
 from lichen.testing.upstreams import (
     ScriptedUpstream,
     chat_answer,
@@ -226,3 +227,40 @@ async def test_a_new_period_begins_at_nothing(gated: Gated) -> None:
     anew = await house.ask(chat())
 
     assert (over.status, anew.status) == (429, 200)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_api_key": "junk"},
+        {"x_goog_api_key": "junk", "api_key": "more"},
+        {"authorization": "bearer   sk-one"},
+    ],
+)
+async def test_another_credential_header_makes_no_new_purse(
+    gated: Gated, headers: dict[str, Any]
+) -> None:
+    house = gated(gate={"budget": [{"tokens": 100}]})
+    await house.ask(chat(max_tokens=20), key="sk-one")
+    spent = charged(house)
+
+    asked = request(chat("again", max_tokens=20), key="sk-one", **headers)
+    if "authorization" in headers:  # in place of the usual one
+        asked.headers = [pair for pair in asked.headers if pair[1] != b"Bearer sk-one"]
+    await answered(house.gateway, asked)
+
+    assert len(gate_of(house).budgets.counts.slots()) == 1
+    assert charged(house) == 2 * spent
+
+
+async def test_keys_that_were_never_answered_shut_nobody_out(gated: Gated) -> None:
+    refused = whole(b'{"error": {"message": "no such key"}}', status=401)
+    house = gated(
+        *[refused] * 9, whole(chat_answer()), gate={"budget": [{"tokens": 200, "most": 3}]}
+    )
+    for n in range(9):
+        await house.ask(chat(f"{n}", max_tokens=20), key=f"junk-{n}")
+
+    honest = [await house.ask(chat(max_tokens=20), key=f"honest-{n}") for n in range(3)]
+
+    assert [each.status for each in honest] == [200] * 3

@@ -69,6 +69,7 @@ class Purse:
         """The period of a moment [s]; worked out when one has ended."""
         if not self.period.start <= at < self.period.end:
             self.period = period_of(self.budget.per, self.zone, at)
+            self.keys.clear()
         return self.period
 
     def bucket(self, exchange: Exchange) -> str:
@@ -76,14 +77,18 @@ class Purse:
         budget = self.budget
         if budget.each == "all":
             return budget.name
-        key = exchange.tenant
+        key = exchange.payer or exchange.tenant
         if budget.each == "project":
             key = f"{key}/{project_of(exchange)}"
-        if key not in self.keys:
-            if len(self.keys) >= budget.most:
-                key = _OTHERS
-            self.keys.add(key)
+        if key not in self.keys and len(self.keys) >= budget.most:
+            key = _OTHERS
         return f"{budget.name}/{key}"
+
+    def took(self, bucket: str) -> None:
+        """A call was answered: from now on its key has a count of its own, however many come."""
+        key = bucket.partition("/")[2]
+        if key and key != _OTHERS:
+            self.keys.add(key)
 
 
 class Claim:
@@ -107,6 +112,8 @@ class Claim:
             took: float | None = 0.0
             if record is not None:
                 took = self._spending.taken(record, self._provider, budget.of, budget.currency)
+            if record is not None:
+                line.purse.took(line.slot.bucket)
             if took is not None:
                 self._counts.charge(line.slot, took - line.expected)
 
@@ -156,7 +163,8 @@ class Budgets:
 
     def _line(self, purse: Purse, exchange: Exchange) -> Line | None:
         budget = purse.budget
-        if budget.tenant != "*" and not fnmatchcase(exchange.tenant, budget.tenant):
+        payer = exchange.payer or exchange.tenant
+        if budget.tenant != "*" and not fnmatchcase(payer, budget.tenant):
             return None
         if budget.project != "*" and not fnmatchcase(project_of(exchange), budget.project):
             return None

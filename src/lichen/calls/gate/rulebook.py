@@ -165,7 +165,7 @@ def _candidates(picked: Picked, question: Asked | None) -> Sequence[int]:
 def meets(ready: Ready, exchange: Exchange, call: Call, question: Asked | None) -> Met | None:
     """What a call that a rule is for says to it; None where it does not meet the rule."""
     rule = ready.rule
-    if rule.tenant != "*" and not fnmatchcase(exchange.tenant, rule.tenant):
+    if rule.tenant != "*" and not fnmatchcase(exchange.payer or exchange.tenant, rule.tenant):
         return None
     if rule.project != "*" and not fnmatchcase(project_of(exchange), rule.project):
         return None
