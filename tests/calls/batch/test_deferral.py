@@ -16,6 +16,7 @@ from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sqlite import SqliteDatabase
 from lichen.calls.batch.step import BatchStep
 from lichen.calls.forget import Forget
+from lichen.calls.tenant import tenant_of
 from lichen.ledger.pricing import Pricer
 from lichen.testing.prices import FlatGrid, WattHourPerToken
 from lichen.testing.queue_samples import sample_item
@@ -75,7 +76,7 @@ async def test_a_call_is_on_disk_before_it_is_accepted(build: Build, tmp_path: P
 
     heard = await left(house, "6h")
     queue = stored(tmp_path)
-    item = queue.get(heard.json["id"], house.gateway._tenant(b"\0authorization=Bearer sk-one"))
+    item = queue.get(heard.json["id"], tenant_of(b"\0authorization=Bearer sk-one"))
     queue.close()
     await house.gateway.layers.close()
 
