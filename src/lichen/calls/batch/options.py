@@ -26,6 +26,8 @@ class BatchOptions:
         files_kept: how long files and undelivered answers stay.
         item_limit: the largest body that may wait.
         queue_limit: calls that may wait at once; beyond, a call is refused with a 503.
+        tenant_limit: calls of one credential that may wait at once; beyond, with a 429.
+        files_limit: bytes of files that one credential may keep.
         provider: "auto" gives what may wait a day to the provider's own batches, where it has them
             (half the price, and its own time); "always" gives it all, "never" none.
         window: how long embeddings wait for others to go along with.
@@ -45,6 +47,8 @@ class BatchOptions:
     files_kept: float = field(default=7 * _DAY_S, metadata=unit(TIMES, above_zero=True))
     item_limit: float = field(default=8e6, metadata=unit(SIZES, above_zero=True))
     queue_limit: int = field(default=200_000, metadata=whole(1))
+    tenant_limit: int = field(default=100_000, metadata=whole(1))
+    files_limit: float = field(default=2e9, metadata=unit(SIZES, above_zero=True))
     provider: str = field(default="never", metadata=choices("auto", "always", "never"))
     window: float = field(default=0.004, metadata=unit(MILLISECONDS))
     most_items: int = field(default=2048, metadata=whole(1))

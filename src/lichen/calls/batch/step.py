@@ -162,21 +162,28 @@ class BatchStep:
         if self._options.defer == "off":
             told = "calls do not wait here: leave out x-lichen-defer, or set LICHEN_BATCH_DEFER=on"
             raise Refused(told, "cannot_wait")
-        if self.sender.counts.waiting >= self._options.queue_limit:
-            raise Refused("too many calls wait already; send it later", "queue_full", 503)
+        self.sender.fullness.check(exchange.tenant)
         keyless = self._keyless(exchange.target)
         item = item_of(exchange, self.sender.now_us(), self._options, keyless=keyless)
         if not self.desk.durable:
             open_database(self._parts.place.database)
         item = self._chosen(item)
         self._keyring.take(exchange)
-        item_id = await self.desk.add(item)
+        kept = await self.desk.add(item)
         self.sender.wake()
-        if item_id == item.id:
+        if kept.id == item.id:
+            self.sender.fullness.came(item.tenant)
             return item
-        # The same Idempotency-Key came before: it is that call, wherever it stands.
-        older = await self.desk.work(lambda queue: queue.get(item_id, item.tenant))
-        return older or replace(item, id=item_id)
+        if not kept.same:
+            raise Refused(
+                f"the Idempotency-Key {item.key!r} came before with another call, {kept.id}: give "
+                "each call a key of its own",
+                "idempotency_key_reused",
+                422,
+            )
+        # It is that call, wherever it stands.
+        older = await self.desk.work(lambda queue: queue.get(kept.id, item.tenant))
+        return older or replace(item, id=kept.id)
 
     def _serving(self, target: str) -> Upstream | None:
         """Who answers the calls of a target; None where that cannot be had just now."""

@@ -7,6 +7,7 @@ driver could take it over.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -225,6 +226,10 @@ class Driver:
 
     def _running(self, sight: Sight, now: datetime, *, cancel: bool) -> None:
         record = self.record
+        if self._reading is not None:
+            # What it used of a card can be told only while it lives.
+            with suppress(MeterUnavailable):
+                self._reading[0].read()
         if cancel:
             self._ask_once(Ask.CANCEL, now)
         elif sight.phase is Phase.FROZEN:
