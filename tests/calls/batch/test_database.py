@@ -40,7 +40,7 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
     if request.param == "sqlite":
         return lambda: SqliteDatabase(str(tmp_path / "book.db"))
     server: PostgresServer = request.getfixturevalue("postgres")
-    schema = f"waiting_{request.node.originalname.count('')}"  # one for each test
+    schema = f"waiting_{len(request.node.originalname)}"  # one for each test
     return lambda: PostgresDatabase(server.dsn, schema=schema)
 
 
