@@ -176,7 +176,7 @@ class _Unbrotli:
 
     def read(self, data: bytes) -> tuple[bytes, bool]:
         piece = self._brotli.process(data, output_buffer_limit=PIECE)
-        return piece, not self._brotli.can_accept_more_data()
+        return piece, len(piece) >= PIECE or not self._brotli.can_accept_more_data()
 
 
 def _gunzipped() -> _Frame:

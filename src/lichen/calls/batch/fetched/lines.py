@@ -34,9 +34,9 @@ class Lines:
             start = end + 1
         self._hold(chunk[start:])
 
-    def end(self) -> None:
-        """There are no more; the last line need not end with a break."""
-        self._ended()
+    def end(self) -> tuple[int, bytes | None] | None:
+        """There are no more: the last line, where no break ends it and it is not blank."""
+        return self._line()
 
     def _hold(self, piece: bytes) -> None:
         if not piece:
@@ -48,12 +48,15 @@ class Lines:
             self._parts.append(piece)
 
     def _ended(self) -> None:
+        line = self._line()
+        if line is not None:
+            self._take(*line)
+
+    def _line(self) -> tuple[int, bytes | None] | None:
         place, size, parts = self._place, self._size, self._parts
         self._place, self._size, self._parts = place + 1, 0, []
         if size > self._most:
-            self._take(place, None)
-        elif size:
-            line = b"".join(parts)
-            line = (line.removeprefix(_MARK) if place == 1 else line).strip()
-            if line:
-                self._take(place, line)
+            return place, None
+        line = b"".join(parts)
+        line = (line.removeprefix(_MARK) if place == 1 else line).strip()
+        return (place, line) if line else None

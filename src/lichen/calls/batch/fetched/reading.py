@@ -115,8 +115,7 @@ class ByLine:
 
     def __init__(self, provider: str, most: float, *, most_lines: int = MOST) -> None:
         self._read = _Counted(provider, most_lines, known=False)
-        self._lines = Lines(self._take, most)
-        self._last: tuple[int, bytes | None] | None = None
+        self._lines = Lines(self._read.add, most)
         self._begun = False
 
     @property
@@ -134,22 +133,15 @@ class ByLine:
 
     def end(self) -> Uses | None:
         """What they used; a last line that breaks off says that more was to come."""
-        self._lines.end()
-        last, self._last = self._last, None
-        if last is None:
-            return None
-        place, line = last
-        if line is not None and _object(line) is None:
-            return None
-        self._read.add(place, line)
+        last = self._lines.end()
+        if last is not None:
+            place, line = last
+            if line is not None and not _is_json(line):
+                return None
+            self._read.add(place, line)
         if not self._read.known:
             raise NoResults
         return self._read.uses
-
-    def _take(self, place: int, line: bytes | None) -> None:
-        last, self._last = self._last, (place, line)
-        if last is not None:
-            self._read.add(*last)
 
 
 _ROOTS = (("response",), ("metadata", "output"))
@@ -195,6 +187,14 @@ class Whole:
             self._done = value == b"true"
         elif value is not None:
             self._model = str(orjson.loads(value)).removeprefix("models/")
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
