@@ -135,6 +135,30 @@ GAPS = {
         "It came in one of the provider's own batches, which ran some time within a day: its grid "
         "is taken at the time it was fetched.",
     ),
+    "batch-answered-later": Said(
+        "batch left with the provider",
+        "What its calls used is booked when its results are fetched through lichen.",
+    ),
+    "batch-line-without-usage": Said(
+        "batch answer without token counts", "It was answered, and tells nothing of what it used."
+    ),
+    "batch-line-implausible": Said(
+        "batch answer not believed", "It tells more tokens than any call can have taken."
+    ),
+    "batch-line-unreadable": Said(
+        "batch answer not readable", "A line of a batch's results that is none."
+    ),
+    "batch-line-too-long": Said(
+        "batch answer too long to read",
+        "Its line is longer than LICHEN_BATCH_ITEM_LIMIT; it was passed on.",
+    ),
+    "batch-results-too-large": Said(
+        "batch results too large to read", "They were passed on; none of their lines is booked."
+    ),
+    "batch-results-unreadable": Said(
+        "batch results not readable",
+        "They came in a coding that nothing here reads: `pip install lichen[compress]` may help.",
+    ),
     "usage-implausible": Said(
         "token counts not believed",
         "More tokens than the bytes of the call allow; they were estimated instead.",

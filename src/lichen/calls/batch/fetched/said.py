@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Line = Mapping[str, Any]
 
 NOT_TOLD = "batch-line-without-usage"
-IMPLAUSIBLE = "usage-implausible"
+IMPLAUSIBLE = "batch-line-implausible"
 # What OpenAI calls an answer of each kind.
 _KINDS = {
     "chat.completion": "chat.completions",
