@@ -196,7 +196,8 @@ def _by_family(gauges: Mapping[str, float]) -> dict[str, Series]:
     made: dict[str, Series] = defaultdict(dict)
     for full, amount in gauges.items():
         labelled = _LABELLED.fullmatch(full)
-        name, labels = (labelled[1], (labelled.group(2, 3),)) if labelled else (full, ())
+        name = labelled[1] if labelled else full
+        labels = ((labelled[2], labelled[3]),) if labelled else ()
         made[_gauge_name(name)][labels] = amount
     return made
 
