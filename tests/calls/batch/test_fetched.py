@@ -204,7 +204,7 @@ async def test_lichens_own_calls_in_a_batch_are_not_booked_by_who_fetches_them(
 ) -> None:
     where, own = str(tmp_path / "book.db"), "dfr_" + "0a" * 16
     queue = Queue(SqliteDatabase(where))
-    queue.add([sample_item(queue, "x", id=own)])
+    queue.add([sample_item(queue, "x", id=own, way="offer")])
     house = build(as_is(lines(openai_line(own, chat_answer()))), ledger=where)
 
     await fetched(house)
