@@ -263,3 +263,18 @@ def test_a_grid_says_when_it_answered_last_and_what_was_wrong_since(
     assert "average intensity of GB" in before["says"]
     assert after["state"] == "unavailable"
     assert "answered 403" in after["says"]
+
+
+def test_what_a_program_says_in_several_lines_is_told_in_plain_characters(
+    run: Run, ledger: Path, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("scontrol", "sbatch", "squeue", "sacct", "scancel", "sinfo"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\necho 'error: no host' >&2\necho 'fatal: none' >&2\nexit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    shown = run("doctor", "--ledger", ledger, "--port", free_port).stdout
+
+    assert "error: no host fatal: none" in " ".join(shown.split())
+    assert "\N{REPLACEMENT CHARACTER}" not in shown
