@@ -18,7 +18,7 @@ from lichen.cli import lichen
 from lichen.ledger.entry import FORGOTTEN
 from lichen.ledger.sqlite import SqliteStore
 from lichen.testing.samples import MOMENT, sample_entry, sample_figures
-from tests.calls.test_shared_answers import answer
+from lichen.testing.stored_answers import answer
 
 if TYPE_CHECKING:
     from pathlib import Path
