@@ -66,8 +66,55 @@ async def test_shadow_answers_nothing_and_measures_what_it_would_have_answered(
     assert gauges["lichen_similar_would_be_hits"] == gauges["lichen_similar_verified"] > 0
     assert gauges["lichen_similar_wrong"] == 0
     (panel,) = desk.step.panels()
-    assert panel.rows[0][0] == "gpt-4o-mini"
-    assert panel.rows[0][-1] == "answers"
+    row = dict(zip(panel.columns, panel.rows[0], strict=True))
+    assert (row["model"], row["says"]) == ("gpt-4o-mini", "answers")
+    assert (row["given"], row["held out"]) == ("0", "0")
+
+
+async def test_in_shadow_mode_an_explored_outcome_weighs_no_more_than_any_other(
+    open_desk: OpenDesk,
+) -> None:
+    # All outcomes are known there, so that one which the lot would send upstream stands for itself.
+    learnt = []
+    for explore in (0.001, 0.5):
+        desk = await open_desk(rule={"similar": "shadow", "error": 0.5}, explore=explore)
+        await desk.teach()
+        learnt.append(desk.step.learner(desk.house.last.tenant, "gpt-4o-mini", desk.error))
+
+    seldom, often = learnt
+
+    assert often.decider.standing.explored > seldom.decider.standing.explored
+    assert often.weights == pytest.approx(seldom.weights)
+
+
+async def test_what_the_holdout_left_alone_does_not_count_as_given(open_desk: OpenDesk) -> None:
+    desk = await open_desk(holdout={"share": 0.5})
+    await desk.convince()
+
+    heard = []
+    for verb in VERBS:
+        await desk.ask(chat(FIRST.format(verb)))
+        heard.append(cache(await desk.ask(chat(SECOND.format(verb)))))
+
+    (panel,) = desk.step.panels()
+    row = dict(zip(panel.columns, panel.rows[0], strict=True))
+    gauges = desk.step.gauges()
+    assert int(row["given"]) == gauges["lichen_similar_hits"] == heard.count("similar") > 0
+    assert int(row["held out"]) == gauges["lichen_similar_withheld"] > 0
+
+
+async def test_a_call_that_takes_no_stored_answer_is_no_evidence_for_those_that_do(
+    open_desk: OpenDesk,
+) -> None:
+    desk = await open_desk()
+    await desk.convince()
+    await desk.ask(chat(FIRST.format("row")))
+    (before,) = desk.step.panels()
+
+    await desk.ask(chat(SECOND.format("row")), cache_control="no-cache")
+
+    (after,) = desk.step.panels()
+    assert after.rows == before.rows
 
 
 async def test_shadow_counts_a_would_be_answer_that_the_upstream_contradicts(
@@ -89,7 +136,7 @@ async def test_shadow_counts_a_would_be_answer_that_the_upstream_contradicts(
     (panel,) = desk.step.panels()
     wrong = desk.step.gauges()["lichen_similar_wrong"]
     assert wrong > 0
-    assert int(panel.rows[0][5]) >= wrong
+    assert int(panel.rows[0][6]) >= wrong
 
 
 async def test_answers_that_turn_out_wrong_end_the_answering(open_desk: OpenDesk) -> None:

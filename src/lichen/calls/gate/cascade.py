@@ -119,6 +119,7 @@ class CascadeStep:
         self, little: Little, exchange: Exchange, call: Call, small: Small, verdict: Verdict
     ) -> Answer:
         little.given += 1
+        little.trust.decider.gave()
         standing, large = little.trust.decider.standing, self._parts.upstream
         clone, record = small.exchange, small.record
         if exchange.noted is not None:

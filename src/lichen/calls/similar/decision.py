@@ -59,7 +59,8 @@ class Standing:
     `threshold` is the certified score, or None where it abstains; `verified` and `wrong` are
     outcomes above that threshold, or above the one that is nearest to being certified; `bound` is
     the upper bound of the share of wrong ones that they alone give, at one look [1]. `hits` were
-    given, `explored` were verified by lot instead.
+    given, `explored` were verified by lot instead; what was accepted and then withheld (in shadow
+    mode, by a holdout) is neither.
     """
 
     delta: float
@@ -126,8 +127,11 @@ class Decider:
             return Verdict(False, False, "score", score, 1.0, values)  # noqa: FBT003
         if self._draw() < self._share:
             return Verdict(False, True, "explored", score, 1 / self._share, values)  # noqa: FBT003
-        self._hits += 1
         return Verdict(True, False, "served", score, 1.0, values)  # noqa: FBT003
+
+    def gave(self) -> None:
+        """Count an accepted answer that was given: acceptance alone gives nothing."""
+        self._hits += 1
 
     def learn(self, verdict: Verdict, *, correct: bool, weight: float | None = None) -> None:
         """Take in the outcome of a verdict that was verified: whether the stored answer served.

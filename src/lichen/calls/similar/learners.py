@@ -26,8 +26,10 @@ _MOST = 1024
 class Learner:
     """A decider for the calls of `owner` to `model` on a bound `delta`, and what it has seen.
 
-    In shadow mode `would` counts the answers it would have given; `checked` of those that a rule
-    or lot accepted were compared with the upstream's own, `wrong` of them said something else.
+    In shadow mode `would` counts the answers it would have given. Otherwise its decider counts
+    those given, and `withheld` those that it accepted and that the holdout left alone. `checked` of
+    those that score or lot accepted were compared with the upstream's own, `wrong` of them said
+    something else.
     `spared_j` is what would-be hits that were right would have spared. [J]
     """
 
@@ -36,6 +38,7 @@ class Learner:
     delta: float
     decider: Decider
     would: int = 0
+    withheld: int = 0
     checked: int = 0
     wrong: int = 0
     spared_j: float = 0.0
@@ -78,7 +81,8 @@ class Learner:
         """All of it as plain values, for JSON; `standing` is for whoever only shows it."""
         return {
             "decider": self.decider.state(),
-            "counts": [self.would, self.checked, self.wrong, self.spared_j],
+            "counts": [self.would, self.checked, self.wrong, self.withheld],
+            "spared_j": self.spared_j,
             "standing": str(self.standing),
         }
 
@@ -86,8 +90,9 @@ class Learner:
         """Take up a state; begin anew where it cannot be read."""
         try:
             if self.decider.restore(state["decider"]):
-                self.would, self.checked, self.wrong = (int(n) for n in state["counts"][:3])
-                self.spared_j = float(state["counts"][3])
+                counts = (int(n) for n in state["counts"])
+                self.would, self.checked, self.wrong, self.withheld = counts
+                self.spared_j = float(state["spared_j"])
                 self._standing = None
         except (KeyError, TypeError, ValueError, IndexError):
             return

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from lichen.text.embeddings import EmbedderThread
 
 _ROWS = 20
-_COLUMNS = ("model", "asked error", "would answer", "given", "verified", "wrong", "error ≤", "says")
+_COLUMNS = (
+    "model",
+    "asked error",
+    "would answer",
+    "given",
+    "held out",
+    "verified",
+    "wrong",
+    "error ≤",
+    "says",
+)
 _NOTE = (
     "A wrong one is an answer that differs from the upstream's own: the share among those verified "
     "is the measured error, with its upper bound at 95 %."
@@ -47,6 +57,7 @@ class Shown:
             "lichen_similar_looks_without_embedding": counts.get("nothing like it", 0),
             "lichen_similar_looks_left_out": self.busy,
             "lichen_similar_hits": self.hits,
+            "lichen_similar_withheld": sum(learner.withheld for learner in learners),
             "lichen_similar_would_be_hits": sum(learner.would for learner in learners),
             "lichen_similar_verified": sum(learner.checked for learner in learners),
             "lichen_similar_wrong": sum(learner.wrong for learner in learners),
@@ -75,6 +86,7 @@ def _row(learner: Learner) -> tuple[str, ...]:
         f"{100 * learner.delta:g} %",
         f"{learner.would:,}",
         f"{now.hits:,}",
+        f"{learner.withheld:,}",
         f"{now.verified:,}",
         f"{now.wrong:,}",
         f"{100 * now.bound:.1f} %",

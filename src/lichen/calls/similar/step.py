@@ -216,7 +216,7 @@ class Similar:
         stored = await self._there(match.question)
         if stored is None:
             self._after.later(self._lost(match.question))
-        if stored is None or not _is_young(exchange, stored):
+        if stored is None or not _may_serve(exchange, stored):
             return None
         learner = self._learners.of(case.asked.owner, self._model_of(exchange), rule.error)
         case.stored, case.learner = stored, learner
@@ -225,9 +225,10 @@ class Similar:
             learner.would += verdict.accept or verdict.explore
             self._shadow(exchange, verdict)
             return None
-        if not verdict.accept or exchange.directives.no_cache:
+        if not verdict.accept:
             return None
         if self._parts.holdout.keeps(SIMILAR, exchange):
+            learner.withheld += 1
             return None
         return self._given(case, Decision(match, verdict, learner.standing, learner.weights))
 
@@ -262,12 +263,14 @@ class Similar:
         exchange, stored, looker = case.exchange, case.stored, self._looker
         assert stored is not None
         assert looker is not None
+        assert case.learner is not None
         parts = self._parts
         entry_id, notes, figures = hit.book((parts.book, parts.booker), exchange, stored, decision)
         parts.booker.steps.trials.note(exchange.held, Energy.joules(0))
         if figures.baseline is not None:
             self._worth.spared(figures.baseline.footprint.energy.value.in_joules)
         self._shown.hits += 1
+        case.learner.decider.gave()
         if entry_id is not None:
             given = Given(case.asked.question, decision.match.question.key)
             owner, until = case.asked.owner, stored.expires_us
@@ -282,9 +285,14 @@ class Similar:
         return answers or (call.model if call is not None else "")
 
 
-def _is_young(exchange: Exchange, stored: Stored) -> bool:
-    """Whether an answer is no older than the caller wants it."""
+def _may_serve(exchange: Exchange, stored: Stored) -> bool:
+    """Whether the caller takes stored answers, and so old ones.
+
+    One that may be given nothing is no evidence for those that may: callers choose it, and no lot.
+    """
     most = exchange.directives.max_age
+    if exchange.directives.no_cache:
+        return False
     return most is None or time.time_ns() // 1000 - stored.stored_us <= most * _SECOND_US
 
 
