@@ -9,7 +9,8 @@ A step is `async step(exchange, onward) -> Answer`. It may also have
     gauges(), panels(), wrong() what it shows: to Prometheus, on the dashboard, to /readyz
     forget(which)               erase what is meant (lichen.calls.forget), in memory and on disk;
                                 async where that takes long
-    reread()                    another process erased words from its files: drop copies of them
+    reread()                    another process erased words from its files: drop copies of them;
+                                async where that takes long
 
 and each of these is looked for once, when the steps are put in order: a step that does not have one
 costs nothing there. Steps come in by entry point, in the group "lichen.step": a function that takes
@@ -146,10 +147,12 @@ class Layers:
                 gone[type(step).__name__.lower()] = await erased if isawaitable(erased) else erased
         return gone
 
-    def reread(self) -> None:
+    async def reread(self) -> None:
         """Let the steps drop copies of what another process erased."""
         for reread in self._having("reread"):
-            reread()
+            dropped = reread()
+            if isawaitable(dropped):
+                await dropped
 
     def wrong(self) -> list[str]:
         """What is wrong with the steps; empty where all is well."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from lichen.calls.similar.index import meant
 from lichen.calls.similar.kept import Given, Kept, Question, question_of
 
 if TYPE_CHECKING:
@@ -103,13 +102,8 @@ def _learnt(name: str, state: dict[str, object]) -> Learnt:
 
 
 def erase(path: Path | None, which: Forget, warn: Callable[[object], None]) -> int:
-    """Erase questions and hits that are meant; how many."""
+    """Erase questions and hits that are meant; how many. It takes time: not for an event loop."""
     if path is None or not path.is_file():
         return 0
-    kept = Kept(path, None, warn)
-    try:
-        keys, hits = kept.matching(meant(which))
-        kept.erase(keys, hits)
-    finally:
-        kept.close()
-    return len(keys) + len(hits)
+    with closing(Kept(path, None, warn)) as kept:
+        return sum(len(page.keys) + len(page.hits) for page in kept.erase(which))

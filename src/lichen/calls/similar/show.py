@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from lichen.calls.step_book import OF_CPU
+from lichen.ledger.errors import LichenError
 from lichen.ledger.panel import Panel
 
 if TYPE_CHECKING:
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from lichen.calls.similar.learners import Learner, Learners
     from lichen.calls.similar.looker import Looker
     from lichen.calls.similar.worth import Worth
+    from lichen.calls.steps import StepParts
     from lichen.text.embeddings import EmbedderThread
 
 _ROWS = 20
@@ -92,3 +96,12 @@ def _row(learner: Learner) -> tuple[str, ...]:
         f"{100 * now.bound:.1f} %",
         "answers" if now.threshold is not None else "no safe threshold yet",
     )
+
+
+def busy_watts(parts: StepParts) -> float:
+    """What a second of CPU time takes here. [W]"""
+    with suppress(LichenError):
+        reading = parts.book.pricer.reading(OF_CPU, {"cpu_seconds": 1.0})
+        if reading is not None:
+            return reading.energy.value.in_joules
+    return 0.0

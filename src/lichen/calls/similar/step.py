@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,17 +21,16 @@ from lichen.calls.exchange import Answer
 from lichen.calls.forget import Forget
 from lichen.calls.similar import hit, seen
 from lichen.calls.similar.after import After, Case
+from lichen.calls.similar.forgetting import forget_looked
 from lichen.calls.similar.hit import SIMILAR, Decision
 from lichen.calls.similar.kept import Given
 from lichen.calls.similar.learners import Learners
 from lichen.calls.similar.looker import Looker
 from lichen.calls.similar.others import others
 from lichen.calls.similar.scope import asked
-from lichen.calls.similar.show import Shown
+from lichen.calls.similar.show import Shown, busy_watts
 from lichen.calls.similar.worth import Worth
-from lichen.calls.step_book import OF_CPU
 from lichen.calls.upstreams import serving
-from lichen.ledger.errors import LichenError
 from lichen.ledger.quantities import Energy
 from lichen.text.embeddings import EmbedderThread
 
@@ -75,7 +73,7 @@ class Similar:
         self._starting: asyncio.Task[None] | None = None
         self._waiting = 0
         self._fault = ""
-        self._shown = Shown(self._learners, self._worth, self._thread, _busy_watts(parts))
+        self._shown = Shown(self._learners, self._worth, self._thread, busy_watts(parts))
         self._after.watts = self._shown.watts
 
     # The step's life.
@@ -138,24 +136,23 @@ class Similar:
         """What keeps it from looking, if anything."""
         return [self._fault] if self._fault else []
 
-    def forget(self, which: Forget) -> int:
-        """Erase questions and hits that are meant; how many."""
+    async def forget(self, which: Forget) -> int:
+        """Erase questions and hits that are meant, beside the calls; how many."""
         looker = self._looker
         if looker is None:
-            return seen.erase(self._path, which, self._parts.warn)
-        return int(self._thread.do_now(lambda _: looker.forget(which)))
+            return await asyncio.to_thread(seen.erase, self._path, which, self._parts.warn)
+        return await forget_looked(self._thread, looker, which)
 
-    def reread(self) -> None:
-        """Let go of what another process erased."""
+    async def reread(self) -> None:
+        """Let go of what another process erased, beside the calls."""
         looker = self._looker
         if looker is None:
             return
         if self._path is not None:
-            self._thread.do_now(lambda _: looker.catch_up())
+            await self._thread.do(lambda _: looker.catch_up())
             return
         # What the words were is told to nobody, and no file says what was erased: all may be it.
-        everything = Forget(before=datetime.now(UTC))
-        self._thread.do_now(lambda _: looker.forget(everything))
+        await forget_looked(self._thread, looker, Forget(before=datetime.now(UTC)))
 
     def learner(self, owner: str, model: str, delta: float) -> Learner:
         """What was learnt of a tenant's calls to a model, on a bound that was asked for."""
@@ -294,12 +291,3 @@ def _may_serve(exchange: Exchange, stored: Stored) -> bool:
     if exchange.directives.no_cache:
         return False
     return most is None or time.time_ns() // 1000 - stored.stored_us <= most * _SECOND_US
-
-
-def _busy_watts(parts: StepParts) -> float:
-    """What a second of CPU time takes here. [W]"""
-    with suppress(LichenError):
-        reading = parts.book.pricer.reading(OF_CPU, {"cpu_seconds": 1.0})
-        if reading is not None:
-            return reading.energy.value.in_joules
-    return 0.0
