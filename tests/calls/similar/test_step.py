@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.calls.similar.evidence import upper
+from lichen.calls.similar.proof import prove
 from lichen.calls.similar.step import Similar
 from lichen.ledger.errors import InputError, MissingExtra
 from lichen.settings import load
@@ -210,7 +213,38 @@ async def test_a_hit_is_an_entry_with_a_baseline_and_its_proof_holds(open_desk: 
     assert proof.entry.figures.strategy == "calls.similar"
     assert proof.entry.saving is not None
     assert any("verified outcomes" in line and "were wrong" in line for line in proof.steps)
+    assert any("the bound, from the evidence" in line for line in proof.steps)
     assert "the questions are no longer kept here: not compared again" in proof.steps
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        # As few were wrong as none, and yet too few were looked at to say so.
+        (
+            {"threshold": 0.731059, "certificate": "0 0.731059:9/9/0"}
+            | {"verified": 9, "wrong": 0, "bound": upper(0, 9)},
+            "NOT so: at threshold 0.731059 the evidence does not show that fewer than 25.5 %",
+        ),
+        ({"certificate": ""}, "NOT so: the evidence of its threshold cannot be read"),
+        ({"delta": 0.05}, "NOT so: its thresholds are not those of a chain in their order"),
+        ({"threshold": 0.5}, "NOT so: it was certified at threshold"),
+    ],
+)
+async def test_a_hit_whose_bound_was_not_below_what_was_asked_is_not_proved(
+    open_desk: OpenDesk, changes: dict[str, float | str], said: str
+) -> None:
+    desk = await open_desk()
+    await desk.convince()
+    await desk.ask(chat(FIRST.format("row")))
+    await desk.ask(chat(SECOND.format("row")))
+    entry = next(e for e in desk.house.entries if e.figures.strategy == "calls.similar")
+    forged = replace(entry.figures, raw={**entry.figures.raw, **changes})
+
+    proof = prove(replace(entry, figures=forged), desk.house.book)
+
+    assert not proof.holds
+    assert any(line.startswith(said) for line in proof.steps), proof.steps
 
 
 async def test_what_looking_costs_is_booked_as_used_by_it_and_not_again(

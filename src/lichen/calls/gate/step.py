@@ -172,6 +172,10 @@ class Gate:
         if self.budgets.purses:
             self.budgets.counts.start()
 
+    def tend(self) -> None:
+        """Book what dry rules saw."""
+        self.dry.tend()
+
     async def close(self) -> None:
         """Keep what budgets were charged, and what dry rules saw."""
         self.budgets.counts.close()

@@ -62,6 +62,21 @@ class Learner:
         """The weights of the decider's score."""
         return tuple(self.decider.state()["combiner"]["weights"])
 
+    @property
+    def given(self) -> int:
+        """Answers that were given."""
+        return self.decider.hits
+
+    def gave(self) -> None:
+        """Count an answer that was given."""
+        self.decider.gave()
+        self.dirty = True
+
+    def withhold(self) -> None:
+        """Count an answer that was accepted and that the holdout left alone."""
+        self.withheld += 1
+        self.dirty = True
+
     def learn(
         self, verdict: Verdict, *, correct: bool, spared_j: float, weight: float | None = None
     ) -> None:

@@ -89,7 +89,7 @@ def _row(learner: Learner) -> tuple[str, ...]:
         learner.model or "any",
         f"{100 * learner.delta:g} %",
         f"{learner.would:,}",
-        f"{now.hits:,}",
+        f"{learner.given:,}",
         f"{learner.withheld:,}",
         f"{now.verified:,}",
         f"{now.wrong:,}",

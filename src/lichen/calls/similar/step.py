@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Exchange, Onward
     from lichen.calls.similar.decision import Verdict
+    from lichen.calls.similar.index import Match
     from lichen.calls.similar.kept import Question
     from lichen.calls.similar.learners import Learner
     from lichen.calls.similar.looker import Look
@@ -225,9 +226,9 @@ class Similar:
         if not verdict.accept:
             return None
         if self._parts.holdout.keeps(SIMILAR, exchange):
-            learner.withheld += 1
+            learner.withhold()
             return None
-        return self._given(case, Decision(match, verdict, learner.standing, learner.weights))
+        return self._given(case, _decision(match, verdict, learner))
 
     async def _there(self, question: Question) -> Stored | None:
         """The answer to a like question, here or where services share theirs."""
@@ -267,7 +268,7 @@ class Similar:
         if figures.baseline is not None:
             self._worth.spared(figures.baseline.footprint.energy.value.in_joules)
         self._shown.hits += 1
-        case.learner.decider.gave()
+        case.learner.gave()
         if entry_id is not None:
             given = Given(case.asked.question, decision.match.question.key)
             owner, until = case.asked.owner, stored.expires_us
@@ -291,3 +292,7 @@ def _may_serve(exchange: Exchange, stored: Stored) -> bool:
     if exchange.directives.no_cache:
         return False
     return most is None or time.time_ns() // 1000 - stored.stored_us <= most * _SECOND_US
+
+
+def _decision(match: Match, verdict: Verdict, learner: Learner) -> Decision:
+    return Decision(match, verdict, learner.standing, learner.weights, learner.decider.certificate)
