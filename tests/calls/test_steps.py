@@ -134,3 +134,9 @@ def test_durable_things_lie_beside_a_ledger_that_is_a_file() -> None:
     assert Place("here/lichen.db").file("similar") == Path("here/lichen.db.similar")
     assert Place("memory:").file("similar") is None
     assert Place("postgresql://host/db").file("similar") is None
+
+
+def test_a_folder_for_state_is_the_place_of_all_files_whatever_the_ledger_is() -> None:
+    assert Place("postgresql://host/db", "st").file("gate") == Path("st/lichen.db.gate")
+    assert Place("memory:", "st").file("gate") == Path("st/lichen.db.gate")
+    assert Place("here/book.db", "st").file("gate") == Path("st/book.db.gate")

@@ -45,19 +45,30 @@ if TYPE_CHECKING:
     WholeAnswer = tuple[int, bytes, bytes]
 
 
+# What files are called after where the ledger is none.
+_STEM = "lichen.db"
 # How often steps are tended. [s]
 TEND_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where durable things of steps lie: beside a ledger that is a file, or in its database."""
+    """Where durable things of steps lie: beside a ledger that is a file, or in its database.
+
+    `state` is a folder for the files in place of the ledger's own: with a ledger in a database
+    there is no other place for them, and none is guessed.
+    """
 
     ledger: str
+    state: str = ""
 
     def file(self, name: str) -> Path | None:
-        """A file for a step, beside the ledger's; None where the ledger is no file."""
-        return None if ":" in self.ledger else Path(f"{self.ledger}.{name}")
+        """A file for a step; None where there is no place for one."""
+        is_file = ":" not in self.ledger
+        if self.state:
+            stem = Path(self.ledger).name if is_file else _STEM
+            return Path(self.state).expanduser() / f"{stem}.{name}"
+        return Path(f"{self.ledger}.{name}") if is_file else None
 
     @property
     def database(self) -> str:

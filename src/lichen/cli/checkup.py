@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from lichen.cli.checkup_cache import cache
+from lichen.cli.checkup_cache import cache, state
 from lichen.cli.checkup_green import executors, forecasts, settlements
 from lichen.cli.reading import shown
 from lichen.cli.row import Row
@@ -42,6 +42,7 @@ def checkup(settings: Settings) -> Iterator[Row]:
     checks: tuple[Callable[[Settings], Iterator[Row]], ...] = (
         _ledger,
         cache,
+        state,
         _meters,
         _zone,
         _trace,
@@ -83,21 +84,6 @@ def _ledger(settings: Settings) -> Iterator[Row]:
     yield Row("ledger", "ok", f"{told} · priced again {revisions} times" if revisions else told)
     for gap in gaps:
         yield Row("ledger gap", "gap", f"{count(gap.count)} × {gap.what}, last {gap.last:%F %R}")
-
-
-def _cache(settings: Settings) -> Iterator[Row]:
-    where = settings.cache or (
-        "memory:" if ":" in settings.ledger else f"{settings.ledger}.answers"
-    )
-    if where == "memory:":
-        yield Row("cache", "ok", "answers are kept in memory and forgotten at the end")
-    elif "://" in where:
-        yield Row("cache", "ok", f"{shown(where).partition('?')[0]} · shared with other services")
-    elif Path(where).exists():
-        size = Path(where).stat().st_size / 1e6
-        yield Row("cache", "ok", f"{where} · {size:.1f} of {settings.cache_size / 1e6:.0f} MB")
-    else:
-        yield Row("cache", "ok", f"{where} is not there yet: `lichen serve` makes it")
 
 
 def _meters(_: Settings) -> Iterator[Row]:

@@ -91,7 +91,7 @@ def _as_long(figures: Figures, entry: Entry, book: Book) -> tuple[bool, str]:
     calls, written = sum(row.work.amount for row in rows), sum(row.tokens.output for row in rows)
     low, high = float(figures.raw["written_low"]), float(figures.raw["written_high"])
     if not float(figures.raw["answers"]):
-        # Fewer than ten had been seen since the service began: a usual length stood in.
+        # Fewer than ten had been seen: a usual length stood in.
         told = f"a usual length is assumed, {figures.raw['written']} tokens ({low:g} to {high:g})"
         if not calls:
             return True, told

@@ -1,4 +1,4 @@
-"""Erasing kept questions and hits: what is meant is found a page at a time, in order of their keys.
+"""Erasing what is kept of questions: what is meant is found a page at a time, in order of keys.
 
 Whoever erases does something else between two pages, and never holds more than one in memory. What
 is written meanwhile under a key that was passed is newer than the asking.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lichen.calls.forget import Forget
 
@@ -19,10 +19,11 @@ PAGE = 256
 
 
 class Meant(NamedTuple):
-    """Rows of one page that are to go: keys of questions, and entries of hits."""
+    """Rows of one page that are to go: keys of questions, entries of hits, names of deciders."""
 
-    keys: list[bytes]
-    hits: list[str]
+    keys: Sequence[bytes] = ()
+    hits: Sequence[str] = ()
+    learners: Sequence[str] = ()
 
 
 def pages(db: sqlite3.Connection, which: Forget) -> Iterator[Meant]:
@@ -32,9 +33,21 @@ def pages(db: sqlite3.Connection, which: Forget) -> Iterator[Meant]:
         sqlite3.Error: the file cannot be read.
     """
     for keys in _meant(db, which, "SELECT key, owner, stored_us, text FROM questions", "key", b""):
-        yield Meant(keys, [])
+        yield Meant(keys=keys)
     for hits in _meant(db, which, "SELECT entry, owner, at_us, text FROM hits", "entry", ""):
-        yield Meant([], hits)
+        yield Meant(hits=hits)
+    names = [name for (name,) in db.execute("SELECT name FROM learners")]
+    yield Meant(learners=[name for name in names if is_meant(which, *name.split("\n")[:2])])
+
+
+def is_meant(which: Forget, owner: str, model: str) -> bool:
+    """Whether what was learnt of a tenant's calls to a model is meant: numbers, and these names.
+
+    It has no one time, so that no moment means it; what a route shares names no tenant.
+    """
+    if which.before is not None or (which.tenant and owner != which.tenant):
+        return False
+    return not which.contains or which.is_in(model)
 
 
 def _meant(

@@ -63,6 +63,7 @@ def _erase(db: sqlite3.Connection, which: Forget) -> int:
         db.execute("BEGIN IMMEDIATE")
         db.executemany("DELETE FROM questions WHERE key = ?", [(key,) for key in page.keys])
         db.executemany("DELETE FROM hits WHERE entry = ?", [(entry,) for entry in page.hits])
+        db.executemany("DELETE FROM learners WHERE name = ?", [(name,) for name in page.learners])
         db.execute("COMMIT")
         gone += len(page.keys) + len(page.hits)
         time.sleep(min(time.monotonic() - begun, _TURN_S))  # as long again for those who write

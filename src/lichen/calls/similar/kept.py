@@ -170,6 +170,8 @@ class Kept:
             self.drop(page.keys)
             for entry in page.hits:
                 self._do("DELETE FROM hits WHERE entry = ?", entry)
+            for name in page.learners:
+                self._do("DELETE FROM learners WHERE name = ?", name)
             yield page
         self._do("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lichen.calls.similar.decision import Decider
+from lichen.calls.similar.erasing import is_meant
 from lichen.calls.similar.verify import PRIOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lichen.calls.forget import Forget
     from lichen.calls.similar.decision import Standing, Verdict
 
 # Deciders in memory; the one that was not used for longest goes, and begins anew.
@@ -139,6 +141,16 @@ class Learners:
         if len(self._learners) > _MOST:
             self._learners.popitem(last=False)
         return made
+
+    def forget(self, which: Forget) -> None:
+        """Let go of deciders that are meant: they begin anew."""
+        for key in [key for key in self._learners if is_meant(which, *key[:2])]:
+            del self._learners[key]
+        self._kept = {
+            name: state
+            for name, state in self._kept.items()
+            if not is_meant(which, *name.split("\n")[:2])
+        }
 
     @property
     def all(self) -> list[Learner]:

@@ -9,7 +9,6 @@ texts; once they have expired or were forgotten, the proof says so.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lichen.calls.proof import prove_given
@@ -86,8 +85,8 @@ def _numbers(written: float | str) -> tuple[float, ...]:
 
 def _compared(entry: Entry, book: Book) -> list[tuple[bool, str]]:
     """The two questions, compared again where they are still kept."""
-    path = getattr(book.store, "path", None)
-    hit = seen.hit(Path(f"{path}.similar"), entry.id) if path is not None else None
+    path = book.file("similar")
+    hit = seen.hit(path, entry.id) if path is not None else None
     if hit is None:
         return [(True, "the questions are no longer kept here: not compared again")]
     guard = apart(hit.question.text, hit.given.text)

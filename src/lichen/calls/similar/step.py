@@ -140,6 +140,7 @@ class Similar:
     async def forget(self, which: Forget) -> int:
         """Erase questions and hits that are meant, beside the calls; how many."""
         looker = self._looker
+        self._learners.forget(which)
         if looker is None:
             return await asyncio.to_thread(seen.erase, self._path, which, self._parts.warn)
         return await forget_looked(self._thread, looker, which)
