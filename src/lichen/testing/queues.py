@@ -22,6 +22,7 @@ import pytest
 from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.queue import Queue, Turn
 from lichen.calls.batch.shelf import File, Made
+from lichen.testing.queue_claims import QueueClaims
 from lichen.testing.queue_forgetting import QueueForgetting
 from lichen.testing.queue_offers import QueueOffers
 from lichen.testing.queue_samples import HOUR_US, SECOND_US, sample_batch, sample_item
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.database import Database
 
 
-class QueueContract(QueueOffers, QueueForgetting):
+class QueueContract(QueueOffers, QueueClaims, QueueForgetting):
     """Inherit it, and give a `database` that is empty, and `another`, the same one again."""
 
     @pytest.fixture

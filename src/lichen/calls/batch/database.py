@@ -64,6 +64,12 @@ CHANGES = (
         "CREATE INDEX deferred_items_tenant ON deferred_items (state, tenant)",
         "UPDATE deferred_schema SET version = 3",
     ),
+    (
+        """CREATE TABLE deferred_fetched (
+          id TEXT PRIMARY KEY, begun_us INTEGER NOT NULL, ended_us INTEGER NOT NULL,
+          owner TEXT NOT NULL, lease_us INTEGER NOT NULL)""",
+        "UPDATE deferred_schema SET version = 4",
+    ),
 )
 VERSION = 1 + len(CHANGES)
 

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from lichen.calls import directives
 from lichen.calls.batch.choosing import Choosing
+from lichen.calls.batch.fetched.paths import key_of, which_of
 from lichen.calls.batch.item import OFFERED, Item
 from lichen.calls.batch.offers import MAKING
 from lichen.calls.batch.openai_batches import NoBatches
 from lichen.calls.batch.results import Results
 from lichen.calls.exchange import Exchange
 from lichen.calls.providers.doors import door_of
+from lichen.calls.upstreams import serving
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.offers import Holder, Offer
     from lichen.calls.batch.openai_batches import Ask, ProviderBatches
     from lichen.calls.batch.options import BatchOptions
-    from lichen.calls.exchange import Headers
+    from lichen.calls.exchange import Answer, Headers
     from lichen.calls.steps import StepParts
 
 SECOND_US = 1_000_000
@@ -188,6 +190,14 @@ class Offering:
                 await self._desk.work(lambda queue: queue.offers.mark(offer))
         return remote
 
+    async def _note_own(self, exchange: Exchange, answer: Answer) -> None:
+        """Remember results that are booked here, so that nobody books them who fetches them too."""
+        which = which_of(exchange.method, exchange.target, exchange.provider)
+        if which is not None and answer.ok:
+            url = serving(self._parts.upstream, exchange.provider).url
+            key = key_of(which, exchange, url)
+            await self._desk.work(lambda queue: queue.claims.done(key))
+
     def _asker(self, item: Item) -> Ask:
         """Asks the upstream with the item's credential and headers."""
         shared = [
@@ -207,6 +217,7 @@ class Offering:
                 provider=door_of(item.target.encode("latin-1")).provider,
             )
             answer = await self._parts.upstream.send(exchange)
+            await self._note_own(exchange, answer)
             if answer.stream is None:
                 return answer.status, answer.body
             async with aclosing(answer.stream) as chunks:

@@ -30,6 +30,8 @@ class BatchOptions:
         files_limit: bytes of files that one credential may keep.
         provider: "auto" gives what may wait a day to the provider's own batches, where it has them
             (half the price, and its own time); "always" gives it all, "never" none.
+        fetched: whether results of batches that clients made at the provider themselves are booked
+            when they are fetched through lichen.
         window: how long embeddings wait for others to go along with.
         most_items: inputs in one call to the upstream.
         most_tokens: tokens in it, by estimate.
@@ -50,6 +52,7 @@ class BatchOptions:
     tenant_limit: int = field(default=100_000, metadata=whole(1))
     files_limit: float = field(default=2e9, metadata=unit(SIZES, above_zero=True))
     provider: str = field(default="never", metadata=choices("auto", "always", "never"))
+    fetched: str = field(default="on", metadata=choices("off", "on"))
     window: float = field(default=0.004, metadata=unit(MILLISECONDS))
     most_items: int = field(default=2048, metadata=whole(1))
     most_tokens: int = field(default=300_000, metadata=whole(1))

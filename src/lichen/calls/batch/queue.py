@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from lichen.calls.batch.claims import StoredClaims
 from lichen.calls.batch.erasing import erase
 from lichen.calls.batch.item import State
 from lichen.calls.batch.offers import Offers
@@ -86,6 +87,7 @@ class Queue:
         self.where = database.where
         self.shelf = Shelf(database)
         self.offers = Offers(database)
+        self.claims = StoredClaims(database)
 
     def close(self) -> None:
         """Close the database."""

@@ -131,7 +131,30 @@ GAPS = {
     ),
     "batch-answered-later": Said(
         "batch answered later",
-        "A batch made at the provider itself: what its calls used is not in the book.",
+        "A batch made at the provider itself: what its calls used is booked when its results are "
+        "fetched through lichen.",
+    ),
+    "batch-line-without-usage": Said(
+        "batch answer without token counts",
+        "A line of a batch's results was answered, and tells nothing of what it used.",
+    ),
+    "batch-line-implausible": Said(
+        "batch answer not believed",
+        "A line of a batch's results tells more tokens than any call can have taken.",
+    ),
+    "batch-line-unreadable": Said(
+        "batch answer not readable", "A line of a batch's results is none; it was passed on."
+    ),
+    "batch-line-too-long": Said(
+        "batch answer too long to read",
+        "A line of a batch's results is longer than is held; it was passed on.",
+    ),
+    "batch-results-too-large": Said(
+        "batch results too large to read", "They were passed on; none of their lines is booked."
+    ),
+    "batch-results-unreadable": Said(
+        "batch results not readable",
+        "They could not be decoded and were passed on; none of their lines is booked.",
     ),
     "spared-tokens-estimated": Said(
         "spared tokens estimated",
