@@ -286,3 +286,18 @@ def test_state_that_is_lost_at_a_stop_is_told_with_the_way_out(
     assert "LICHEN_STATE" in lost["mend"]
     assert (kept["state"], beside["state"]) == ("ok", "ok")
     assert str(tmp_path / "state") in kept["says"]
+
+
+def test_what_a_program_says_in_several_lines_is_told_in_plain_characters(
+    run: Run, ledger: Path, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("scontrol", "sbatch", "squeue", "sacct", "scancel", "sinfo"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\necho 'error: no host' >&2\necho 'fatal: none' >&2\nexit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    shown = run("doctor", "--ledger", ledger, "--port", free_port).stdout
+
+    assert "error: no host fatal: none" in " ".join(shown.split())
+    assert "\N{REPLACEMENT CHARACTER}" not in shown
