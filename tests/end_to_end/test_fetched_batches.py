@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +12,13 @@ from google import genai
 from google.genai import types
 
 import lichen
+from lichen.ledger.sqlite import SqliteStore
 from lichen.ledger.tokens import Tokens
 from lichen.testing.batch_results import (
-    anthropic_failed,
-    anthropic_line,
-    gemini_batch,
-    gemini_inline,
     gemini_line,
     lines,
-    openai_failed,
-    openai_line,
 )
-from lichen.testing.provider import by_kind
-from lichen.testing.provider_answers import Reply
-from lichen.testing.upstreams import chat_answer
+from lichen.testing.provider_batches import ASKED, ERRORS, OUTPUT, ProviderBatches
 from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
@@ -36,87 +27,15 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
     from lichen.ledger.entry import Entry
-    from lichen.testing.provider import Received, ScriptedProvider
+    from lichen.testing.provider import ScriptedProvider
     from lichen.testing.service import RunningService
     from tests.end_to_end.conftest import Connect, Serve
 
-ASKED = b'{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {}}\n'
-OUTPUT = lines(
-    *(openai_line(f"n{n}", chat_answer(f"text {n}", model="gpt-4o")) for n in range(40)),
-    openai_failed("late"),
-)
-ERRORS = lines(openai_failed("late"), openai_line("bad", b'{"error": {}}', status=400))
-MESSAGES = lines(
-    *(anthropic_line(f"n{n}", model="claude-opus-5") for n in range(9)),
-    anthropic_failed("bad", "errored"),
-    anthropic_failed("late", "expired"),
-)
-TOLD = {"id": "msgbatch_1", "type": "message_batch", "processing_status": "ended"}
-TOLD |= {"created_at": "2026-11-25T00:00:00Z", "expires_at": "2026-11-26T00:00:00Z"}
-COUNTS = {"processing": 0, "succeeded": 9, "errored": 1, "canceled": 0, "expired": 1}
-BATCH = {
-    "id": "batch_1",
-    "object": "batch",
-    "endpoint": "/v1/chat/completions",
-    "input_file_id": "file-in",
-    "completion_window": "24h",
-    "status": "completed",
-    "output_file_id": "file-out",
-    "error_file_id": "file-err",
-    "created_at": 1,
-}
-
-
-class Batches:
-    """The three providers, as far as a batch of each goes."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._whole: dict[str, bytes] = {
-            "/v1/files": b'{"id": "file-in", "object": "file", "purpose": "batch", "bytes": 1,'
-            b' "created_at": 1, "filename": "in.jsonl", "status": "processed"}',
-            "/v1/batches": json.dumps({**BATCH, "status": "validating"}).encode(),
-            "/v1/batches/batch_1": json.dumps(BATCH).encode(),
-            "/v1/messages/batches": json.dumps(self._told("in_progress")).encode(),
-            "/v1/messages/batches/msgbatch_1": json.dumps(self._told("ended")).encode(),
-            "/v1/models/gemini-2.5-flash:batchGenerateContent": gemini_batch(done=False),
-            "/v1/batches/b1": gemini_batch([gemini_inline(), {"error": {"code": 3}}]),
-        }
-        self._files = {
-            "/v1/files/file-in/content": ASKED,
-            "/v1/files/file-out/content": OUTPUT,
-            "/v1/files/file-err/content": ERRORS,
-            "/v1/messages/batches/msgbatch_1/results": MESSAGES,
-            "/v1/files/f1:download": lines(gemini_line("a"), gemini_line("b")),
-        }
-
-    def _told(self, status: str) -> dict[str, Any]:
-        where = f"{self._url}/v1/messages/batches/msgbatch_1/results"
-        done = {"results_url": where} if status == "ended" else {}
-        return {**TOLD, "processing_status": status, "request_counts": COUNTS, **done}
-
-    def __call__(self, call: Received) -> Reply:
-        path = call.target.partition("?")[0].replace("/v1beta/", "/v1/")
-        if path in self._whole:
-            return Reply(chunks=(self._whole[path],))
-        if path in self._files:
-            return self._file(self._files[path], call)
-        return by_kind(call)
-
-    def _file(self, content: bytes, call: Received) -> Reply:
-        """In chunks, and compressed for whoever takes that, as the providers send them."""
-        kind = [("content-type", "application/octet-stream")]
-        if "gzip" in (call.header("accept-encoding") or ""):
-            content = gzip.compress(content)
-            kind.append(("content-encoding", "gzip"))
-        places = range(0, len(content), 1000)
-        return Reply(headers=tuple(kind), chunks=tuple(content[at : at + 1000] for at in places))
-
 
 @pytest.fixture
-def batches(upstream: ScriptedProvider) -> Batches:
+def batches(upstream: ScriptedProvider) -> ProviderBatches:
     """The upstream with batches."""
-    upstream.script = made = Batches(upstream.url)
+    upstream.script = made = ProviderBatches(upstream.url)
     return made
 
 
@@ -175,6 +94,29 @@ def test_results_booked_before_a_kill_are_not_booked_after_it(
 
     places = [e.figures.raw["batch_line"] for e in lines_of(service, "file-out", 40)]
     assert sorted(places) == list(range(1, 41))
+
+
+def test_a_kill_in_the_midst_of_booking_loses_no_line_and_doubles_none(
+    serve: Serve, connect: Connect, batches: ProviderBatches
+) -> None:
+    many = 40_000
+    batches.files["/v1/files/file-out/content"] = content = OUTPUT * (many // 40)
+    service = serve(environ={"LICHEN_BATCH_LEASE": "1s"})
+
+    assert output(connect(service)) == content
+    store = SqliteStore(service.ledger)
+    until(lambda: list(store.entries(newest=1)))
+    service.kill()
+    store.close()
+    some = len(lines_of(service, "file-out", 1))
+    service.start()
+    assert output(connect(service)) == content
+    until(lambda: len(lines_of(service, "file-out", 1)) >= many, within=90)
+    service.stop()
+
+    places = [e.figures.raw["batch_line"] for e in lines_of(service, "file-out", many)]
+    assert 0 < some < many
+    assert len(places) == len(set(places)) == many
 
 
 @pytest.mark.usefixtures("batches")

@@ -66,8 +66,8 @@ class QueueClaims:
         assert not other.claims.claim("key", _THERE).mine
 
     def test_results_of_lichens_own_calls_are_not_claimed(self, queue: Queue, other: Queue) -> None:
-        """They are booked when they come back to the queue."""
-        queue.add([sample_item(queue, "a")])
+        """They are booked when they come back to the queue; those that go alone are in no batch."""
+        queue.add([sample_item(queue, "a", way="offer"), sample_item(queue, "b")])
 
         ours = other.claims.claim("key", _THERE, ["dfr_b", "dfr_a"])
         theirs = other.claims.claim("key", _THERE, ["dfr_b"])

@@ -134,19 +134,23 @@ async def test_who_waits_for_another_process_books_when_that_has_died(
     build: Build, tmp_path: Path
 ) -> None:
     where = str(tmp_path / "book.db")
-    house = build(as_is(*parts()), ledger=where, batch={"lease": 0.2})
+    first = build(as_is(*parts()), ledger=where)
+    await fetched(first)
+    await first.gateway.layers.close()
     queue = Queue(SqliteDatabase(where))
-    await fetched(house)
-    await asyncio.sleep(0.1)
+    runs_out_us = queue.now_us() + 500_000
     with queue.claims._db.transaction() as cursor:
-        cursor.execute("UPDATE deferred_fetched SET ended_us = 0, lease_us = begun_us + 600000")
-    queue.close()
-    second = build(as_is(*parts()), ledger=where, batch={"lease": 0.2})
+        cursor.execute("UPDATE deferred_fetched SET ended_us = 0, lease_us = ?", (runs_out_us,))
+    second = build(as_is(*parts()), ledger=where)
+    [step] = [one for one in second.gateway.layers.steps if isinstance(one, BatchStep)]
+    assert step._watch is not None
 
     await fetched(second)
-    await asyncio.sleep(1.0)
+    await asyncio.gather(*step._watch._once._tasks.values())
 
+    assert queue.now_us() > runs_out_us
     assert await booked(second) == BOTH
+    queue.close()
 
 
 async def test_a_service_that_stops_waits_for_no_other(build: Build, tmp_path: Path) -> None:
@@ -204,7 +208,7 @@ async def test_lichens_own_calls_in_a_batch_are_not_booked_by_who_fetches_them(
 ) -> None:
     where, own = str(tmp_path / "book.db"), "dfr_" + "0a" * 16
     queue = Queue(SqliteDatabase(where))
-    queue.add([sample_item(queue, "x", id=own)])
+    queue.add([sample_item(queue, "x", id=own, way="offer")])
     house = build(as_is(lines(openai_line(own, chat_answer()))), ledger=where)
 
     await fetched(house)

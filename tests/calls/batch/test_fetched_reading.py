@@ -19,6 +19,7 @@ from lichen.calls.batch.fetched.reading import (
 )
 from lichen.calls.batch.fetched.said import IMPLAUSIBLE, NOT_TOLD, SAID
 from lichen.calls.batch.fetched.uses import Use
+from lichen.calls.providers.doors import NOT_MODELLED
 from lichen.ledger.tokens import Tokens
 from lichen.testing.anthropic_answers import message_usage
 from lichen.testing.batch_results import (
@@ -158,13 +159,13 @@ def test_a_batch_with_its_results_in_a_file_has_none_within() -> None:
 def test_an_answered_line_without_usage_is_a_gap() -> None:
     content = lines(
         openai_line("a", chat_answer(usage=None)),
-        openai_line("b", b'{"id": "modr-1", "model": "omni-moderation", "results": []}'),
+        openai_line("b", b'{"model": "an-image", "data": [], "usage": {"input_tokens": 9}}'),
         openai_line("c", chat_answer(usage=chat_usage(10**9, 1))),
     )
 
     assert [use.gap for _, use in used("openai", content) or ()] == [
         NOT_TOLD,
-        NOT_TOLD,
+        NOT_MODELLED,
         IMPLAUSIBLE,
     ]
 

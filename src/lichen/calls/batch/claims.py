@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from lichen.calls.batch.item import OFFERED
 from lichen.calls.batch.rows import marks
 
 if TYPE_CHECKING:
@@ -139,6 +140,9 @@ class StoredClaims:
 
 
 def _waits(cursor: Cursor, ids: Sequence[str]) -> bool:
-    """Whether a call with such an id is in the queue: it is booked when it is answered there."""
-    cursor.execute(f"SELECT count(*) FROM deferred_items WHERE id IN ({marks(ids)})", ids)
+    """Whether a call with such an id was given to a batch: it is booked when that is read here."""
+    cursor.execute(
+        f"SELECT count(*) FROM deferred_items WHERE way = '{OFFERED}' AND id IN ({marks(ids)})",
+        ids,
+    )
     return bool(cursor.fetchall()[0][0])

@@ -42,6 +42,7 @@ class Once:
         self._in_memory = InMemory()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiting: set[str] = set()
+        self._closing = False
 
     def book(self, key: str, fetch: Fetch, uses: Uses, ours: Sequence[str]) -> None:
         """Book uses in a task of its own, if nobody has booked what has that key.
@@ -66,7 +67,7 @@ class Once:
         """What became of a claim, once it stands."""
         while True:
             claim = await self._with_claims(lambda claims: claims.claim(key, self._holder, ours))
-            if claim.mine or not claim.wait_us:
+            if claim.mine or not claim.wait_us or self._closing:
                 return claim
             self._waiting.add(key)
             try:
@@ -102,6 +103,7 @@ class Once:
 
     async def close(self) -> None:
         """Let what is being booked end; what waits for another process is left to it."""
+        self._closing = True
         for key in self._waiting:
             self._tasks[key].cancel()
         tasks = list(self._tasks.values())

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.calls.batch.fetched.uses import Use
 from lichen.calls.providers.anthropic.dialect import ANTHROPIC
+from lichen.calls.providers.doors import NOT_MODELLED
 from lichen.calls.providers.gemini.dialect import GEMINI
 from lichen.calls.providers.gemini.names import object_of, value_of
 from lichen.calls.providers.openai.dialect import OPENAI
@@ -63,7 +64,9 @@ def _openai(line: Line) -> Use | None:
     body = response.get("body")
     if not isinstance(body, dict):
         return Use("other", "", gap=NOT_TOLD)
-    kind = _KINDS.get(str(body.get("object")), "other")
+    kind = _KINDS.get(str(body.get("object")))
+    if kind is None:
+        return Use("other", _named(body.get("model")), gap=NOT_MODELLED)
     return _use(OPENAI, kind, body, body.get("model"))
 
 
@@ -97,11 +100,16 @@ def _embedding(response: Line) -> Use:
 
 
 def _use(dialect: Dialect, kind: str, answer: Line, model: object) -> Use:
-    named = model[:_LONGEST] if isinstance(model, str) and model.isprintable() else ""
+    named = _named(model)
     tokens = dialect.usage(kind, answer)
     if tokens is None:
         return Use(kind, named, gap=NOT_TOLD)
     return _checked(Use(kind, named, tokens))
+
+
+def _named(model: object) -> str:
+    """A model's name; empty where it is none."""
+    return model[:_LONGEST] if isinstance(model, str) and model.isprintable() else ""
 
 
 def _checked(use: Use) -> Use:

@@ -138,7 +138,10 @@ class _Passing(Tap):
     def _over(self, uses: Uses | None, gap: str = "") -> None:
         """Read no more of it, and say how it ended."""
         self._read = None
-        self._ended(uses, gap)
+        try:
+            self._ended(uses, gap)
+        except Exception as error:  # noqa: BLE001 (the download goes on)
+            self._warn(error)
 
     def finished(self) -> None:
         if self._read is None:
