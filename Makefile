@@ -9,8 +9,12 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 demo: $(VENV)/.demo ## install, start the service, send real prompts through it, print the ledger
 	@$(BIN)/python -m lichen demo
 
+# Many tests wait for a process they started, so that more of them run at once than there are cores;
+# those of one file run one after the other. WORKERS=0 runs all in one process, for a debugger.
+WORKERS ?= 4
+
 test: $(VENV)/.test check ## install what the tests need and run them all
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile $(PYTEST)
 
 check: $(VENV)/.test ## format, lint, types, imports, docs in step with the code
 	@$(BIN)/ruff format --check .

@@ -14,10 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lichen.calls.batch.database import open_database
-from lichen.calls.batch.queue import Queue
 from lichen.meter.machine import machine
-from lichen.testing.deferring import Caller, Counted, Killed, by_many, fetch, leave
+from lichen.testing.deferring import Caller, Counted, Killed, by_many, fetch, leave, marked
 from lichen.testing.postgres import PostgresServer, find_programs
 from lichen.testing.provider import ScriptedProvider
 from lichen.testing.service import RunningService
@@ -92,7 +90,7 @@ def deferred(name: str, calls: int, folder: Path, ledger: str, kills: int) -> Ru
         leave_s=leave_s,
         whole_s=whole_s,
         cpu_ms=spent / calls * 1000,
-        marked=_marked(ledger),
+        marked=len(marked(ledger)),
     )
 
 
@@ -107,15 +105,6 @@ def _counted(
     twice = {key for key, many in sent.items() if many > 1}
     lost = len(set(keys) - sent.keys()) + len(keys) - len(answers)
     return Run(name, len(keys), 0, lost, len(twice), len(twice - told), 0, 0.0, 0.0, 0.0)
-
-
-def _marked(ledger: str) -> int:
-    """Items that say that they may have been sent twice."""
-    queue = Queue(open_database(ledger))
-    try:
-        return queue.marked()
-    finally:
-        queue.close()
 
 
 def show(runs: Sequence[Run], pass_ms: float) -> None:

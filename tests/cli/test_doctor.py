@@ -263,3 +263,41 @@ def test_a_grid_says_when_it_answered_last_and_what_was_wrong_since(
     assert "average intensity of GB" in before["says"]
     assert after["state"] == "unavailable"
     assert "answered 403" in after["says"]
+
+
+def test_state_that_is_lost_at_a_stop_is_told_with_the_way_out(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> dict[str, str]:
+        checks = json.loads(run("doctor", "--json", "--port", 1).stdout)["checks"]
+        [row] = [check for check in checks if check["what"] == "learnt state"]
+        return dict(row)
+
+    (tmp_path / "lichen.toml").write_text('[[route]]\ncompress = "lossless"\n')
+    monkeypatch.setenv("LICHEN_LEDGER", "postgresql://lichen@127.0.0.1:1/lichen")
+    lost = told()
+    monkeypatch.setenv("LICHEN_STATE", str(tmp_path / "state"))
+    kept = told()
+    monkeypatch.delenv("LICHEN_LEDGER")
+    monkeypatch.delenv("LICHEN_STATE")
+    beside = told()
+
+    assert lost["says"] == "trials of shorter prompts: in memory, and lost at each stop"
+    assert "LICHEN_STATE" in lost["mend"]
+    assert (kept["state"], beside["state"]) == ("ok", "ok")
+    assert str(tmp_path / "state") in kept["says"]
+
+
+def test_what_a_program_says_in_several_lines_is_told_in_plain_characters(
+    run: Run, ledger: Path, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("scontrol", "sbatch", "squeue", "sacct", "scancel", "sinfo"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\necho 'error: no host' >&2\necho 'fatal: none' >&2\nexit 1\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    shown = run("doctor", "--ledger", ledger, "--port", free_port).stdout
+
+    assert "error: no host fatal: none" in " ".join(shown.split())
+    assert "\N{REPLACEMENT CHARACTER}" not in shown

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lichen.cli.reading import shown
+from lichen.ledger.entry import Baseline
 from lichen.ledger.tokens import Tokens
 from lichen.ledger.window import Work
-from lichen.testing.samples import MOMENT
+from lichen.testing.samples import MOMENT, sample_footprint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,3 +224,37 @@ def test_a_name_from_outside_cannot_move_the_cursor(run: Run, make: Make, kinds:
 
 def test_the_password_of_a_database_is_not_shown() -> None:
     assert shown("postgresql://me:secret@host/book") == "postgresql://me:…@host/book"
+
+
+def test_what_was_moved_to_a_cleaner_hour_is_headed_by_carbon_and_not_by_0_wh(
+    run: Run, kinds: Kinds, make: Make
+) -> None:
+    same = sample_footprint(wh=1.0)
+    cleaner = replace(same, operational=same.operational * 0.25)
+    job = kinds.call(strategy="train.green", work=Work(1, "training run"), footprint=cleaner)
+    moved = replace(job, baseline=Baseline(same, "run-now/1", "0" * 16))
+    ledger = make([moved])
+
+    shown = run("report", "--ledger", ledger, "--entries", 1).stdout
+
+    head = shown[shown.index("without lichen") : shown.index("used by models")]
+    assert "Wh" not in head
+    assert re.search(r"without lichen .* 500 mgCO₂e\n", head)
+    assert re.search(r"with lichen .* 200 mgCO₂e +−60 %", head)
+    assert re.search(r"Newest entries.*300 mgCO₂e", shown, flags=re.DOTALL)
+
+
+def test_what_was_spared_and_what_was_moved_are_drawn_both(
+    run: Run, kinds: Kinds, make: Make
+) -> None:
+    same = sample_footprint(wh=1.0)
+    moved = kinds.call(
+        strategy="calls.batch",
+        footprint=replace(same, operational=same.operational * 0.25),
+        baseline=Baseline(same, "deferred/1", "0" * 16),
+    )
+    ledger = make([moved, kinds.hit()])
+
+    shown = run("report", "--ledger", ledger).stdout
+
+    assert shown.count("without lichen") == 2

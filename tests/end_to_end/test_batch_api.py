@@ -92,6 +92,23 @@ def test_a_file_with_a_wrong_line_fails_and_names_it(serve: Serve, connect: Conn
     ]
 
 
+def test_a_batch_that_finds_no_room_fails_and_says_how_much_there_is(
+    serve: Serve, connect: Connect
+) -> None:
+    limits = {"LICHEN_BATCH_TENANT_LIMIT": "2", "LICHEN_BATCH_FILES_LIMIT": "1kB"}
+    client = connect(serve(environ={**ON, **limits}))
+
+    batch = ended(client, begun(client, line("a"), line("b"), line("c")))
+    with pytest.raises(openai.APIStatusError) as full:
+        begun(client, *(line(f"{n}") for n in range(20)))
+
+    assert batch.status == "failed"
+    assert [e.code for e in batch.errors.data] == ["queue_full"]
+    assert "LICHEN_BATCH_TENANT_LIMIT" in batch.errors.data[0].message
+    assert full.value.status_code == 413
+    assert "LICHEN_BATCH_FILES_LIMIT" in str(full.value)
+
+
 def test_a_batch_is_cancelled_and_what_was_done_is_kept(
     serve: Serve, connect: Connect, upstream: ScriptedProvider
 ) -> None:

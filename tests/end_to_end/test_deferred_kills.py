@@ -13,7 +13,7 @@ import pytest
 from lichen.calls.batch.item import State
 from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.sqlite import SqliteDatabase
-from lichen.testing.deferring import Counted, Killed, fetch, leave
+from lichen.testing.deferring import Counted, Killed, fetch, leave, marked
 from lichen.testing.postgres import PostgresServer, find_programs
 from lichen.testing.queue_samples import sample_item
 from lichen.testing.service import RunningService
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 
 CHILD = Path(__file__).with_name("sending_child.py")
 QUICK = {"LICHEN_BATCH_LEASE": "1s"}
-
-
-def marked(ledger: Path) -> set[str]:
-    """Keys of the items that say they may have been sent twice."""
-    queue = Queue(SqliteDatabase(str(ledger)))
-    try:
-        with queue._db.transaction() as cursor:
-            cursor.execute("SELECT key FROM deferred_items WHERE twice = 1")
-            return {row[0] for row in cursor.fetchall()}
-    finally:
-        queue.close()
 
 
 def page_with(service: RunningService, words: str) -> str:
@@ -67,7 +56,7 @@ def test_a_kill_at_any_step_loses_no_call(
     assert (killed, ended) == (-9, 0)
     assert {item.state for item in states.values() if item} == {State.ANSWERED}
     assert counted.sent.keys() == {item.key for item in items}
-    assert {key for key, many in counted.sent.items() if many > 1} <= marked(ledger)
+    assert {key for key, many in counted.sent.items() if many > 1} <= marked(str(ledger))
 
 
 def test_three_hundred_calls_survive_random_kills(
@@ -90,8 +79,9 @@ def test_three_hundred_calls_survive_random_kills(
     assert set(keys) == counted.sent.keys()
     assert all(b"choices" in heard.body for heard in answers.values())
     assert twice <= told
-    assert told == marked(tmp_path / "book.db")
-    assert {left[key].rpartition("/")[2] for key in twice} & booked or not twice
+    assert told == marked(str(tmp_path / "book.db"))
+    # A kill may lose the last flush of the ledger, but what is booked as sent twice was told so.
+    assert booked <= {left[key].rpartition("/")[2] for key in told}
 
 
 @pytest.mark.postgres

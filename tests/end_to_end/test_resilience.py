@@ -64,7 +64,7 @@ def test_a_refusal_is_tried_again_before_the_client_hears_of_it(
     assert len(upstream.calls) == 3
     entry = service.booked("third-time")
     assert entry.figures.raw["attempts"] == 3
-    assert metric(service, "lichen_upstream_retries") == 2
+    assert metric(service, 'lichen_upstream_retries{provider="openai"}') == 2
 
 
 def test_a_client_s_own_retries_are_not_multiplied(
@@ -116,7 +116,7 @@ def test_an_upstream_that_is_down_is_left_alone_and_found_again_when_it_is_back(
             client.chat.completions.create(**question(temperature=1))
         codes.append(caught.value.code)
     while_down = len(upstream.calls)
-    open_now = metric(service, "lichen_upstream_breaker_open")
+    open_now = metric(service, 'lichen_upstream_breaker_open{provider="openai"}')
     upstream.script = by_kind
     time.sleep(0.4)
 
@@ -126,7 +126,7 @@ def test_an_upstream_that_is_down_is_left_alone_and_found_again_when_it_is_back(
     assert while_down < 40
     assert (codes[0], codes[-1]) == ("x", "upstream_failing")
     assert open_now == 1
-    assert metric(service, "lichen_upstream_breaker_open") == 0
+    assert metric(service, 'lichen_upstream_breaker_open{provider="openai"}') == 0
 
 
 def _answers(client: openai.OpenAI) -> bool:
@@ -301,7 +301,7 @@ def test_each_provider_has_a_fallback_of_its_own_with_its_own_key_header(
     assert call.header("x-api-key") == "sk-other"
     assert json.loads(call.body)["model"] == "claude-other"
     assert service.booked("claude-other").figures.zone == "SE-SE3"
-    assert metric(service, "lichen_upstream_fallbacks") == 1
+    assert metric(service, 'lichen_upstream_fallbacks{provider="anthropic"}') == 1
     posting.close()
 
 

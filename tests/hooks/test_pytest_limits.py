@@ -189,3 +189,26 @@ def test_a_test_without_a_limit_loads_nothing(tmp_path: Path) -> None:
     status, said = run(tmp_path, text)
 
     assert status == 0, said
+
+
+@pytest.mark.parametrize(
+    ("mark", "value"),
+    [
+        ("limit_energy", "'5 parsecs'"),
+        ("limit_energy", "5"),
+        ("limit_carbon", "'a lot'"),
+        ("limit_tokens", "'many'"),
+        ("limit_tokens", "-1"),
+    ],
+)
+def test_a_limit_that_is_none_says_so_and_how_to_write_one(
+    tmp_path: Path, mark: str, value: str
+) -> None:
+    status, said = run(
+        tmp_path, f"import pytest\n@pytest.mark.{mark}({value})\ndef test_it(): pass\n"
+    )
+
+    assert status == 1
+    assert f"@pytest.mark.{mark}: {value} is " in said
+    assert "Traceback" not in said
+    assert "amounts.py" not in said

@@ -96,7 +96,8 @@ def make_version_1(path: Path, entries: list[Entry]) -> None:
             old.execute(f"INSERT INTO baselines VALUES ({instead})", row_of_it)
         row = (to_int(entry.id), entry.start_us, entry.end_us, entry.tenant, number)
         old.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", row)
-    old.executemany(schema.ADD_TO_ROLLUPS, [(*key, *row) for key, row in roll_up(entries).items()])
+    for key, sums in roll_up(entries).items():
+        old.execute(schema.add_to_rollups(1), (*key, *sums))
     old.execute("INSERT INTO gaps VALUES ('lost', 7, 0, 1)")
     old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     old.execute("PRAGMA user_version = 1")

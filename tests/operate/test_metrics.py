@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import lichen
+from lichen.operate.watch.gauge_words import GAUGES
 from lichen.operate.watch.metrics import MODELS
 from lichen.testing.samples import sample_entry, sample_footprint
 
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from lichen.ledger.book import Book
     from lichen.operate.watch import Watch
     from tests.operate.conftest import Calls, Clock, FailingStore
+
+SOURCE = Path(lichen.__file__).parent
 
 
 def samples(watch: Watch, gauges: dict[str, float] | None = None) -> list[Sample]:
@@ -199,3 +205,47 @@ def test_a_ledger_that_cannot_be_read_is_an_error_and_not_zero(
 
     assert page.status == 503
     assert b"database is locked" in page.body
+
+
+# A gauge's whole name, as the code that counts writes it.
+IN_CODE = re.compile(r'"(lichen_[a-z]+_[a-z_]+)"')
+PARTLY = {
+    f"lichen_gate_{does}_calls" for does in ("answered", "refused", "shared", "capped", "cut")
+}
+
+
+def test_every_metric_says_what_it_counts_and_in_which_unit(calls: Calls, watch: Watch) -> None:
+    calls.asked()
+    gauges = dict.fromkeys(told_in_code(), 1.0)
+
+    families = list(text_string_to_metric_families(watch.metrics(gauges).body.decode()))
+
+    assert len(families) > len(gauges) > 50
+    assert [f.name for f in families if not re.search(r"\w .*\[[\w, ₂]+\]", f.documentation)] == []
+    assert len({family.documentation for family in families}) == len(families)
+
+
+def test_every_gauge_that_is_explained_is_told_by_some_code() -> None:
+    assert set(GAUGES) == told_in_code()
+
+
+def test_a_gauge_of_a_plug_in_is_told_by_its_name_and_as_such(watch: Watch) -> None:
+    page = watch.metrics({"lichen_moss_grown": 2.0}).body.decode()
+
+    assert "# HELP lichen_moss_grown moss grown, as the plug-in that tells it counts." in page
+
+
+def test_a_gauge_may_have_a_label(watch: Watch) -> None:
+    names = [f'lichen_upstream_retries{{provider="{name}"}}' for name in ("anthropic", "gemini")]
+
+    found = samples(watch, {names[0]: 2.0, names[1]: 3.0})
+
+    assert total(found, "lichen_upstream_retries", provider="anthropic") == 2
+    assert total(found, "lichen_upstream_retries") == 5
+
+
+def told_in_code() -> set[str]:
+    """The gauges that the code names, wherever it does."""
+    paths = [*(SOURCE / "calls").rglob("*.py"), *(SOURCE / "serve").rglob("*.py")]
+    named = {name for path in paths for name in IN_CODE.findall(path.read_text("utf-8"))}
+    return named | PARTLY | {"lichen_answers", "lichen_answer_memory_bytes"}

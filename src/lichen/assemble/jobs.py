@@ -81,6 +81,9 @@ def make_executor(name: str) -> Executor:
 
 def make_runner(settings: Settings, queue: Queue, *, shown: bool = False) -> Runner:
     """A runner of the queue's jobs; `shown` lets their commands write to this terminal."""
-    from lichen.train.green.runner import Runner  # noqa: PLC0415 (strategies are put together here)
+    from lichen.meter.job import JobMeter, has_cards  # noqa: PLC0415 (put together here)
+    from lichen.train.green.runner import Runner  # noqa: PLC0415
 
-    return Runner(queue, make_planner(settings), cache(make_executor), shown=shown)
+    # Without cards a job is settled on its CPU seconds, which its keeper counts to the end.
+    meter = JobMeter if has_cards() else None
+    return Runner(queue, make_planner(settings), cache(make_executor), shown=shown, meter=meter)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lichen.ledger.errors import MissingExtra
+from lichen.ledger.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lichen.calls.exchange import Upstream
     from lichen.calls.resilience.options import ResilienceOptions
@@ -30,29 +31,36 @@ def open_upstreams(
         InputError: one that is configured cannot be used as it is.
     """
     from lichen.calls.providers.addresses import PROVIDERS  # noqa: PLC0415 (put together here)
-    from lichen.calls.upstreams import Upstreams  # noqa: PLC0415
+    from lichen.calls.upstreams import UpstreamOptions, Upstreams  # noqa: PLC0415
 
     others = {name: partial(_of_provider, settings, name, warn) for name in PROVIDERS}
     for name, open_one in others.items():
-        if getattr(settings, name).upstream:
+        if getattr(settings, name) != UpstreamOptions():
             open_one()  # what is wrong with it is said at the start
     return Upstreams(first, others)
 
 
 def _of_provider(settings: Settings, name: str, warn: Callable[[object], None]) -> Resilient:
-    """A provider's own service, or where the settings say it is."""
+    """A provider's own service, or where the settings say it is.
+
+    Raises:
+        InputError: a URL, a key or a map of models makes no sense.
+    """
     from lichen.calls.providers.addresses import PROVIDERS  # noqa: PLC0415 (put together here)
     from lichen.calls.upstream import HttpUpstream, Key  # noqa: PLC0415
 
     at, told = PROVIDERS[name], getattr(settings, name)
-    upstream = HttpUpstream(
-        told.upstream.rstrip("/").removesuffix("/v1beta") or at.url,
-        zone=told.zone or _WORLD,
-        key=Key(told.key, at.header, f"LICHEN_{name.upper()}_UPSTREAM"),
-        **how_spoken(settings),
-    )
-    key = Key(told.fallback_key, at.header, f"LICHEN_{name.upper()}_FALLBACK")
-    standby = _standby(settings, told, key, warn)
+    variable = f"LICHEN_{name.upper()}"
+    with _naming(f"[{name}] upstream", f"{variable}_UPSTREAM"):
+        upstream = HttpUpstream(
+            told.upstream.rstrip("/").removesuffix("/v1beta") or at.url,
+            zone=told.zone or _WORLD,
+            key=Key(told.key, at.header, f"{variable}_UPSTREAM"),
+            **how_spoken(settings),
+        )
+    key = Key(told.fallback_key, at.header, f"{variable}_FALLBACK")
+    with _naming(f"[{name}] fallback", key.setting):
+        standby = _standby(settings, told, key, warn)
     return _around(settings, upstream, standby, shares_key=bool(told.key))
 
 
@@ -62,19 +70,22 @@ def open_http(settings: Settings, url: str, warn: Callable[[object], None]) -> R
     Raises:
         InputError: a URL, a key, the authorities or the map of models make no sense.
     """
-    from lichen.calls.upstream import HttpUpstream  # noqa: PLC0415 (put together here)
+    from lichen.calls.upstream import HttpUpstream, Key  # noqa: PLC0415 (put together here)
 
     zone = settings.upstream_zone or _WORLD
-    upstream = HttpUpstream(url, zone=zone, key=settings.upstream_key, **how_spoken(settings))
+    with _naming("upstream", "LICHEN_UPSTREAM"):
+        upstream = HttpUpstream(url, zone=zone, key=settings.upstream_key, **how_spoken(settings))
     told = settings.resilience
-    standby = _standby(settings, told, told.fallback_key, warn)
+    key = Key(told.fallback_key, setting="LICHEN_RESILIENCE_FALLBACK")
+    with _naming("[resilience] fallback", key.setting):
+        standby = _standby(settings, told, key, warn)
     return _around(settings, upstream, standby, shares_key=bool(settings.upstream_key))
 
 
 def _standby(
     settings: Settings,
     told: ResilienceOptions | UpstreamOptions,
-    key: Key | str,
+    key: Key,
     warn: Callable[[object], None],
 ) -> Standby | None:
     """Who is asked while an upstream fails; None where nobody is."""
@@ -87,6 +98,15 @@ def _standby(
     url = told.fallback.rstrip("/").removesuffix("/v1beta")
     other = HttpUpstream(url, zone=zone, key=key, **how_spoken(settings))
     return Standby(other, read_models(told.fallback_models), warn)
+
+
+@contextmanager
+def _naming(setting: str, variable: str) -> Iterator[None]:
+    """What is wrong with an upstream is told with the setting that says so, and its variable."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{setting} ({variable}): {error}") from error
 
 
 def how_spoken(settings: Settings) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:  # a port that is no number, a bracket that does not close
         pass
     raise InputError(
-        f"the upstream must be an http(s) URL such as https://api.openai.com/v1, got {shown(url)!r}"
+        f"it must be an http(s) URL such as https://api.openai.com/v1, got {shown(url)!r}"
     )
 
 

@@ -231,8 +231,8 @@ def _credential(key: Key) -> bytes:
     plain = key.text.strip()
     if not (plain.isascii() and plain.isprintable()) or " " in plain:
         raise InputError(
-            "LICHEN_UPSTREAM_KEY has a character that no header can carry: a key is of letters, "
-            "digits and marks, without spaces or line breaks within"
+            f"the key of {key.setting} has a character that no header can carry: a key is of "
+            "letters, digits and marks, without spaces or line breaks within"
         )
     if not plain:
         return b""

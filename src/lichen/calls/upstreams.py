@@ -5,11 +5,11 @@ Each is opened when its first call comes, so that nobody need set up what they d
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lichen.calls.option import zone
+from lichen.calls.resilience.resilient import GAUGES
 from lichen.ledger.errors import InputError, UpstreamError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Answer, Exchange, Share, Upstream
 
 _ZONE = zone()
+# Whose calls the first one answers.
+FIRST = "openai"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +107,26 @@ class Upstreams:
         return await self.of(exchange.provider).send(exchange)
 
     def gauges(self) -> Mapping[str, float]:
-        """What was done about those that failed, summed over all that were opened."""
-        summed: Counter[str] = Counter()
-        for upstream in (self.first, *self._open.values()):
-            if (gauges := getattr(upstream, "gauges", None)) is not None:
-                summed.update(gauges())
-        return summed
+        """What was done about those that failed, by provider; 0 for one not yet asked."""
+        told = {FIRST: self.first} | {name: self._open.get(name) for name in self._others}
+        return {
+            f'{name}{{provider="{provider}"}}': amount
+            for provider, upstream in told.items()
+            for name, amount in _told(upstream).items()
+        }
 
     async def close(self) -> None:
         """Release all that were opened."""
         for upstream in (*self._open.values(), self.first):
             await upstream.close()
+
+
+def _told(upstream: Upstream | None) -> Mapping[str, float]:
+    """The gauges of an upstream; those of none are 0, and one without has none."""
+    if upstream is None:
+        return dict.fromkeys(GAUGES, 0.0)
+    gauges: Callable[[], Mapping[str, float]] | None = getattr(upstream, "gauges", None)
+    return gauges() if gauges is not None else {}
 
 
 def serving(upstream: Upstream, provider: str) -> Upstream:

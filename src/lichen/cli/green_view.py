@@ -141,12 +141,10 @@ def show_jobs(
     """Draw a table of jobs, each with whether a runner drives it and what its waiting avoided."""
     from rich.text import Text
 
-    from lichen.cli.screen import clean, screen, sentence, table
+    from lichen.cli.screen import clean, fitted, screen, sentence, table
     from lichen.train.green.record import State
 
     made = table("job", "state", "starts", "finish by", "zone", "avoided", "command", "")
-    # Whatever the width: ids are what every other verb wants.
-    made.columns[0].no_wrap, made.columns[0].min_width = True, 16
     for record, driven in rows:
         starts = (
             record.stretches[0].start
@@ -171,24 +169,26 @@ def show_jobs(
             note,
         )
     console = screen()
-    console.print(made)
+    console.print(fitted(console, made))
     if rows:
         console.print(sentence(f"Times in {here()}.", "quiet"))
 
 
-def _avoided(record: Record, settlement: Settlement | None) -> Text:
+def _avoided(record: Record, settlement: Settlement | None) -> Text | str:
     """What a job avoided, best estimate, or that it is not settled; empty where it has not run."""
     from rich.text import Text
 
     from lichen.ledger.show import quantity
+    from lichen.train.green.account import ASSUMED
 
     if not record.state.ended or not record.stretches:
-        return Text("")
+        return ""
     if settlement is None or settlement.entry is None:
         return Text("not settled", style="quiet")
     saving = settlement.entry.saving
     if saving is None:
-        return Text("none claimed", style="quiet")
+        guessed = ASSUMED in settlement.entry.figures.gaps
+        return Text(f"none claimed{', power assumed' * guessed}", style="quiet")
     carbon = saving.footprint.carbon.value
     return Text(quantity(carbon), style="loss" if carbon.in_grams < 0 else "gain")
 

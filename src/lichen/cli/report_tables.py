@@ -228,7 +228,9 @@ def _entry(entry: Entry, *, model: bool) -> tuple[str | Text, ...]:
         who = f"{who} · {figures.model}"
     avoided = Text("–", style="quiet")
     if saving is not None:
-        amount = saving.footprint.energy.value
+        energy, carbon = saving.footprint.energy.value, saving.footprint.carbon.value
+        # What was moved to a cleaner hour takes the energy it takes: its carbon is what was spared.
+        amount = carbon if carbon.amount > 0 >= energy.amount else energy
         avoided = Text(quantity(amount), style="loss" if amount.amount < 0 else "gain")
     return (
         entry.id,

@@ -14,13 +14,14 @@ from lichen.cli.screen import Held, bar, clean, figure, fitted, sentence, table,
 from lichen.ledger.show import count, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from rich.console import Console, RenderableType
 
     from lichen.cli.reading import Report
-    from lichen.ledger.quantities import Energy
+    from lichen.ledger.footprint import Footprint
+    from lichen.ledger.quantities import Carbon, Energy
 
 _IN = (0, 0, 0, 2)
 # Columns beside the bars: what is set in, the words before them, and two gaps.
@@ -38,7 +39,8 @@ def draw(found: Report, by: tuple[str, ...], console: Console) -> Iterator[Rende
         return
     yield Padding(_counts(found), _IN, expand=False)
     yield ""
-    yield Padding(_picture(found, console), _IN, expand=False)
+    for of in _pictured(found):
+        yield Padding(_picture(found, console, of), _IN, expand=False)
     yield ""
     yield fitted(console, _figures(found, " "), _figures(found, "\n"))
     yield from _explained(found)
@@ -89,11 +91,27 @@ def _counts(found: Report) -> Text:
     return made.append(" tokens spared")
 
 
-def _picture(found: Report, console: Console) -> Table:
+def _energy(made: Footprint) -> Energy:
+    return made.energy.value
+
+
+def _carbon(made: Footprint) -> Carbon:
+    return made.carbon.value
+
+
+def _pictured(found: Report) -> list[Callable[[Footprint], Energy | Carbon]]:
+    """What is drawn: energy; carbon, where work was moved to a cleaner hour; both, where both."""
+    saved = [row.saved for row in found.summary.rows]
+    moved = any(_carbon(each).amount > 0 >= _energy(each).amount for each in saved)
+    spared = any(_energy(each).amount > 0 for each in saved)
+    return [*([_energy] if spared or not moved else []), *([_carbon] if moved else [])]
+
+
+def _picture(found: Report, console: Console, of: Callable[[Footprint], Energy | Carbon]) -> Table:
     """Two bars: what it would have been, and what it was, overhead in."""
     summary = found.summary
-    had = summary.work.used.energy.value + summary.work.saved.energy.value
-    used = summary.used.energy.value
+    had = of(summary.work.used + summary.work.saved)
+    used = of(summary.used)
     largest = max(abs(had.amount), abs(used.amount)) or 1.0
     change = _less(had, used)
     beside = _BESIDE + width_of(quantity(had), f"{quantity(used)}  {change}")
@@ -101,7 +119,7 @@ def _picture(found: Report, console: Console) -> Table:
     made = Table.grid(padding=(0, 2, 0, 0))
     rows = (
         ("without lichen", had, "", ""),
-        ("with lichen", used, "loss" if used > had else "gain", change),
+        ("with lichen", used, "loss" if used.amount > had.amount else "gain", change),
     )
     for name, amount, style, told in rows:
         drawn = bar(amount.amount / largest, width, encoding=console.encoding)
@@ -113,7 +131,7 @@ def _picture(found: Report, console: Console) -> Table:
     return made
 
 
-def _less(had: Energy, used: Energy) -> str:
+def _less(had: Energy | Carbon, used: Energy | Carbon) -> str:
     if not had.amount:
         return ""
     change = 100 * (used.amount - had.amount) / had.amount

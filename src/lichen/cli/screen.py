@@ -122,8 +122,11 @@ def screen(*, stderr: bool = False) -> Console:
 
 
 def clean(text: str) -> str:
-    """The text without characters that could move the cursor or change the terminal."""
-    return "".join(c if c.isprintable() else "�" for c in text)
+    """The text without characters that could move the cursor or change the terminal.
+
+    What came in several lines stands in one: a line break or a tab is a blank.
+    """
+    return "".join(c if c.isprintable() else " " if c in "\n\r\t" else "�" for c in text)
 
 
 def title(text: str, aside: str = "") -> Text:

@@ -14,6 +14,7 @@ from lichen.ledger.errors import LichenError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from lichen.ledger.entry import Entry
     from lichen.settings import Settings
     from lichen.train.green.queue import Queue
     from lichen.train.green.record import Record
@@ -86,7 +87,7 @@ def said(settlement: Settlement) -> str:
     entry = settlement.entry
     if entry is None:
         return f"is not settled yet: {settlement.why}"
-    used, saving = str(entry.figures.footprint.carbon), entry.saving
+    used, saving = f"{entry.figures.footprint.carbon}{_by_guess(entry)}", entry.saving
     if share := float(entry.figures.raw.get("booked_share", 0.0)):
         used += f" beside the {share:.0%} of its energy that its own windows booked"
     if saving is None:
@@ -95,6 +96,16 @@ def said(settlement: Settlement) -> str:
     if carbon.value.in_grams < 0:
         return f"used {used}: {carbon * -1.0} MORE than if it had run at once"
     return f"used {used}, avoided {carbon}: `lichen prove {entry.id}`"
+
+
+def _by_guess(entry: Entry) -> str:
+    """That nobody knows what a job drew, as of one whose end nobody saw; else empty."""
+    from lichen.train.green.account import ASSUMED
+    from lichen.train.green.order import POWER
+
+    if ASSUMED not in entry.figures.gaps:
+        return ""
+    return f" at an assumed power of {POWER} (say what it draws with --power)"
 
 
 def show(settlement: Settlement, shares: Worth | None) -> None:
@@ -130,7 +141,10 @@ def show(settlement: Settlement, shares: Worth | None) -> None:
 
 
 def _how(figures: Any) -> str:
-    names = {"cpu seconds": "CPU time alone: accelerators are not in it"}
+    names = {
+        "cpu seconds": "CPU time alone: accelerators are not in it",
+        "power assumed": "an assumed power: say what it draws with --power",
+    }
     how = str(figures.raw.get("energy_from", "unknown"))
     return names.get(how, how)
 

@@ -26,7 +26,7 @@ from lichen.grid.point import FORECAST_FACTOR, Point, Wanted, floor, moment, num
 from lichen.grid.regions import grid_zone
 from lichen.grid.table import rows
 from lichen.grid.trace import TRACE_FACTOR
-from lichen.ledger.errors import UnknownZone
+from lichen.ledger.errors import NotOfThisSource
 from lichen.ledger.signal import Standing
 
 if TYPE_CHECKING:
@@ -61,7 +61,12 @@ class Neso(LiveForecast):
             return code
         known = {row["zone"]: row["regionid"] for row in rows("neso_regions.csv")}
         if code not in known:
-            raise UnknownZone(zone, (_NATION,))
+            raise NotOfThisSource(
+                zone,
+                "NESO",
+                "GB (Great Britain) and its regions GB-1 to GB-17",
+                "for other zones put electricitymaps, entsoe or watttime in LICHEN_GRID",
+            )
         return known[code]
 
     def actual(self, wanted: Wanted, place: str) -> Sequence[Point]:

@@ -64,7 +64,9 @@ def _limited(item: pytest.Item) -> Generator[None, Any, Any]:
     limits = {name: _argument(item, name) for name in _MARKS if item.get_closest_marker(name)}
     if not limits:
         return (yield)
-    checks = [_CHECKS[name](given) for name, given in limits.items() if name in _CHECKS]
+    if "limit_tokens" in limits:
+        _refuse_no_count(limits["limit_tokens"])
+    checks = [_checked(name, given) for name, given in limits.items() if name in _CHECKS]
     began = datetime.now(UTC)
     with _book(item.config).measure(item.nodeid) as window:
         result = yield
@@ -114,6 +116,25 @@ def _argument(item: pytest.Item, name: str) -> Any:
     return mark.args[0]
 
 
+def _checked(name: str, given: Any) -> Callable[[pytest.Item, Footprint], None]:
+    """What holds a limit; a limit that is none fails the test, and says how one is written."""
+    from lichen.ledger.errors import InputError  # noqa: PLC0415 (on use alone)
+
+    try:
+        return _CHECKS[name](given)
+    except InputError as error:
+        pytest.fail(f"@pytest.mark.{name}: {error}; write {_MARKS[name]}", pytrace=False)
+
+
+def _refuse_no_count(given: Any) -> None:
+    if type(given) is not int or given < 0:
+        how = _MARKS["limit_tokens"]
+        pytest.fail(
+            f"@pytest.mark.limit_tokens: {given!r} is no count of tokens; write {how}",
+            pytrace=False,
+        )
+
+
 def _book(config: pytest.Config) -> Book:
     """The session's book, in memory: limits leave nothing behind."""
     book = config.stash.get(_BOOK, None)
@@ -153,7 +174,7 @@ def _limit_carbon(given: Any) -> Callable[[pytest.Item, Footprint], None]:
 _CHECKS = {"limit_energy": _limit_energy, "limit_carbon": _limit_carbon}
 
 
-def _check_tokens(item: pytest.Item, limit: Any, began: datetime) -> None:
+def _check_tokens(item: pytest.Item, limit: int, began: datetime) -> None:
     from contextlib import closing  # noqa: PLC0415 (on use alone)
 
     from lichen.assemble import open_store  # noqa: PLC0415

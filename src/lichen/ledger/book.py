@@ -14,10 +14,12 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from lichen.ledger.blind import Blind
-from lichen.ledger.errors import InputError, UnprovenSaving
+from lichen.ledger.errors import InputError, StoreUnavailable, UnprovenSaving
 from lichen.ledger.measurer import Measurer
 from lichen.ledger.measuring import UNTOLD, Measurement
 from lichen.ledger.rollup import Period
@@ -55,13 +57,21 @@ class Book:
         self.pricer = pricer
         self.writer = writer
         self.zone = zone
+        # Where a step's own evidence lies, by its name; None where there is no place for files.
+        self.file: Callable[[str], Path | None] = partial(_beside, store)
         self._provers = dict(provers or {})
         self._meter = meter
         self._measurer: Measurer | None = None
         self._measuring = threading.Lock()
+        self._is_closed = False
 
     def add(self, entry: Entry) -> None:
-        """Take an entry: at once through the writer where there is one, else straight in."""
+        """Take an entry: at once through the writer where there is one, else straight in.
+
+        Raises:
+            StoreUnavailable: the book is closed, or its store cannot be written.
+        """
+        self._refuse_closed()
         if self.writer is not None:
             self.writer.put(entry)
         else:
@@ -97,7 +107,9 @@ class Book:
 
         Raises:
             InputError: `name`, `work`, `reserved` or `sync` is of another kind.
+            StoreUnavailable: the book is closed.
         """
+        self._refuse_closed()
         for given, kind in ((work, Work), (reserved, Reserved)):
             if given is not None and not isinstance(given, kind):
                 raise InputError(f"{kind.__name__} is wanted, as {kind.__name__}(…), got {given!r}")
@@ -142,7 +154,12 @@ class Book:
         until: datetime | None = None,
         period: Period = Period.MINUTE,
     ) -> Summary:
-        """What the book says about a time, to the `period`; without limits, about all of it."""
+        """What the book says about a time, to the `period`; without limits, about all of it.
+
+        Raises:
+            StoreUnavailable: the book is closed, or its store cannot be read.
+        """
+        self._refuse_closed()
         if self._measurer is not None:
             self._measurer.flush()
         if since is None and until is None:
@@ -167,7 +184,9 @@ class Book:
         Raises:
             InputError: no such entry, or no id at all.
             UnprovenSaving: the entry claims no saving, or its evidence is gone.
+            StoreUnavailable: the book is closed, or its store cannot be read.
         """
+        self._refuse_closed()
         entry = self.store.entry(entry_id)
         if entry is None:
             raise InputError(f"no entry {entry_id} in this ledger: see `lichen report --entries`")
@@ -184,17 +203,30 @@ class Book:
         return prover(entry, self)
 
     def recompute(self, reason: str) -> Revision:
-        """Price all history again with the factors of today, and say by how much it changed."""
+        """Price all history again with the factors of today, and say by how much it changed.
+
+        Raises:
+            StoreUnavailable: the book is closed, or its store cannot be written.
+        """
+        self._refuse_closed()
         self.flush()
         return self.store.reprice(self.pricer, reason)
 
     def close(self) -> None:
-        """Write what waits and release the store."""
+        """Write what waits and release the store; a second time does nothing."""
+        self._is_closed = True
         if self._measurer is not None:
             self._measurer.shut()
         if self.writer is not None:
             self.writer.close()
         self.store.close()
+
+    def _refuse_closed(self) -> None:
+        if self._is_closed:
+            where = str(getattr(self.store, "path", "memory:"))
+            raise StoreUnavailable(
+                where, "this book was closed", "open it again with lichen.open()"
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -212,3 +244,9 @@ def _made(make: Callable[[], WindowMeter] | None) -> WindowMeter:
     except Exception:  # the measured program goes on, with a gap in every window
         logging.getLogger("lichen").warning("no meter can be read here", exc_info=True)
         return Blind()
+
+
+def _beside(store: Store, name: str) -> Path | None:
+    """A file beside a store that is one."""
+    path = getattr(store, "path", None)
+    return Path(f"{path}.{name}") if path is not None else None

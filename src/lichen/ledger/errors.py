@@ -7,6 +7,7 @@ LichenError
 │   ├── NoCommand                a job's command that is not there or cannot be run
 │   ├── NoJob                    no such job in the queue
 │   └── UnknownZone              no such grid zone; carries the nearest known ones
+│       └── NotOfThisSource      a source does not have it; says which zones it has
 ├── SourceError                  something we read from gave nothing
 │   ├── ExecutorUnavailable      jobs cannot be run there; carries why and the way out
 │   ├── MeterUnavailable         a meter cannot be read here; carries why and the way out
@@ -82,6 +83,15 @@ class UnknownZone(InputError):  # noqa: N818
         super().__init__(f"unknown grid zone {zone!r}: {known} ('WORLD' is the wide world average)")
         self.zone = zone
         self.nearest = tuple(nearest)
+
+
+class NotOfThisSource(UnknownZone):
+    """A grid zone that a source does not have, though others may."""
+
+    def __init__(self, zone: str, source: str, has: str, mend: str) -> None:
+        """Name the `zone` asked for, what zones the `source` `has`, and the way out, `mend`."""
+        InputError.__init__(self, f"{source} has no zone {zone!r}, only {has}; {mend}")
+        self.zone, self.nearest = zone, ()
 
 
 class SourceError(LichenError):

@@ -19,9 +19,9 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lichen.ledger import schema
 from lichen.ledger.entry import FORGOTTEN, FORGOTTEN_MARK, HASHES
 from lichen.ledger.rollup import BASES, SUMS
+from lichen.ledger.writing import add_to_rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -170,7 +170,7 @@ class Forgetting:
             rows = self._rows(f"SELECT {columns} FROM rollups WHERE model = ?", [model])
             self._cursor.execute("DELETE FROM rollups WHERE model = ?", [model])
             merged = [(*row[:_MODEL], FORGOTTEN, *row[_MODEL + 1 :]) for row in rows]
-            self._cursor.executemany(schema.ADD_TO_ROLLUPS, merged)
+            add_to_rollups(self._cursor, merged)
 
     def _with_repriced(self, figures: set[int]) -> set[int]:
         """These figures and those that replaced them."""

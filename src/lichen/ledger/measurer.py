@@ -16,6 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from lichen.ledger.apportion import Apportioner, Share
+from lichen.ledger.errors import LichenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +103,9 @@ class Measurer:
             entries, self._unwritten = self._unwritten, []
             try:
                 self._write(entries)
+            except LichenError as error:
+                self._unwritten = entries[:_MOST_WAITING]
+                _log.warning("%d measured windows wait: %s", len(entries), error)
             except Exception:  # noqa: BLE001 (the measured program goes on)
                 self._unwritten = entries[:_MOST_WAITING]
                 _log.warning("%d measured windows wait: no ledger", len(entries), exc_info=True)

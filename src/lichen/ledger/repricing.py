@@ -24,7 +24,7 @@ from lichen.ledger.ids import from_int
 from lichen.ledger.recompute import Balancing, Pricing, Revision
 from lichen.ledger.rollup import roll_up_counted
 from lichen.ledger.rows import from_row
-from lichen.ledger.writing import FigureRows
+from lichen.ledger.writing import FigureRows, add_to_rollups
 
 if TYPE_CHECKING:
     from lichen.ledger.entry import Figures
@@ -156,9 +156,7 @@ class Repricing:
                 if number not in said:
                     said[number] = from_row(columns)
             sums = roll_up_counted((row[0], said[row[2]], row[1]) for row in rows)
-            self._cursor.executemany(
-                schema.ADD_TO_ROLLUPS, [(*key, *row) for key, row in sums.items()]
-            )
+            add_to_rollups(self._cursor, [(*key, *row) for key, row in sums.items()])
         self._each(("DROP TABLE by_minute", "DROP TABLE priced"))
 
     def _each(self, statements: tuple[str, ...]) -> None:

@@ -98,10 +98,8 @@ _WEAKEST = [
     f"ELSE rollups.{name} END"
     for name in BASES
 ]
-ADD_TO_ROLLUPS = (
-    f"INSERT INTO rollups VALUES ({', '.join('?' * len((*_KEY, *SUMS, *BASES)))}) "
-    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {', '.join(_ADDED + _WEAKEST)}"
-)
+_ROLLUP = f"({', '.join('?' * len((*_KEY, *SUMS, *BASES)))})"
+_OR_ADD = f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET {', '.join(_ADDED + _WEAKEST)}"
 ADD_TO_GAPS = (
     "INSERT INTO gaps VALUES (?, ?, ?, ?) ON CONFLICT (what) DO UPDATE SET "
     "count = gaps.count + excluded.count, first_us = CASE WHEN gaps.first_us > excluded.first_us "
@@ -117,6 +115,11 @@ FORGOTTEN_ROWS = "SELECT number, at_us, tenant, contained, before_us FROM forgot
 FORGOTTEN_SINCE = f"{FORGOTTEN_ROWS} WHERE number > ? ORDER BY number"
 UNSEALED = f"{FORGOTTEN_ROWS} WHERE sealed = 0 AND contained = 0"
 ADD_REVISION = "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+def add_to_rollups(rows: int) -> str:
+    """The statement that adds so many rows of different keys to the roll-ups."""
+    return f"INSERT INTO rollups VALUES {', '.join([_ROLLUP] * rows)} {_OR_ADD}"
 
 
 def entry_filter(

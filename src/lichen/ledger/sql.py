@@ -19,7 +19,7 @@ from lichen.ledger.ports import Gap
 from lichen.ledger.repricing import Repricing
 from lichen.ledger.rollup import Period, RollupKey, Totals, roll_up, totals_of
 from lichen.ledger.window import from_microseconds, microseconds
-from lichen.ledger.writing import FigureRows
+from lichen.ledger.writing import FigureRows, add_to_rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ class SqlStore(ABC):
         self._insert(cursor, "entries", schema.ENTRIES_WIDTH, rows)
         # In order, so that two writers never wait for each other in a circle.
         sums = sorted(roll_up(entries).items())
-        cursor.executemany(schema.ADD_TO_ROLLUPS, [(*key, *row) for key, row in sums])
+        add_to_rollups(cursor, [(*key, *row) for key, row in sums])
 
     def _figures_key(self, figures: Figures, rows: FigureRows) -> int:
         known = self._known.get(id(figures))

@@ -145,9 +145,9 @@ class SqliteStore(SqlStore):
     _alone = _transaction
 
     def _insert(self, cursor: Cursor, table: str, width: int, values: list[Any]) -> None:
-        most = min(1024, _MOST_VALUES // width)
+        most = min(4096, _MOST_VALUES // width)
         at = 0
-        for rows in (most, 256, 64, 16, 4, 1):
+        for rows in (most, 1024, 256, 64, 16, 4, 1):
             size = rows * width
             while rows <= most and len(values) - at >= size:
                 cursor.execute(_insertion(table, width, rows), values[at : at + size])

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from lichen.ledger.entry import Figures
 
 
+# Roll-ups in one statement, below what SQLite takes as values.
+_MOST_ROLLUPS = 64
+
+
 class Cursor(Protocol):
     """Runs statements inside a transaction."""
 
@@ -59,3 +63,14 @@ class FigureRows:
         """Insert them all."""
         insert(cursor, "figures", schema.FIGURES_WIDTH, self._figures)
         insert(cursor, "baselines", schema.BASELINES_WIDTH, self._baselines)
+
+
+def add_to_rollups(cursor: Cursor, rows: Sequence[Sequence[Any]]) -> None:
+    """Add rows to the roll-ups: a key and its sums each, no two of one key.
+
+    Many by one statement, since the thread that writes waits for the interpreter after each.
+    """
+    for at in range(0, len(rows), _MOST_ROLLUPS):
+        some = rows[at : at + _MOST_ROLLUPS]
+        values = [value for row in some for value in row]
+        cursor.execute(schema.add_to_rollups(len(some)), values)

@@ -28,8 +28,6 @@ _ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 (compared with, not listened 
 _OVERHEAD_S = 5.0
 # The same warning is not said again within this time. [s]
 _QUIET_S = 60.0
-# How long one thread may keep another waiting for the interpreter. [s]
-_SWITCH_S = 0.001
 # How long calls that were broken off may take to write what they used. [s]
 _LAST_WORDS_S = 2.0
 
@@ -58,8 +56,6 @@ async def _serve(settings: Settings) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 50)
-    # The ledger's thread would else keep calls waiting for the interpreter 5 ms at a time.
-    sys.setswitchinterval(_SWITCH_S)
     asked = _listen_for_stops()
     try:
         await parts.layers.start()
@@ -150,6 +146,8 @@ def _announce(settings: Settings, port: int, parts: Parts) -> None:
         f"  upstream:   {parts.upstream_told}",
         f"  ledger:     {parts.ledger_told}",
     ]
+    if parts.state_told:
+        lines.append(f"  learnt:     {parts.state_told}")
     if settings.token:
         lines.append("  token:      clients show LICHEN_TOKEN's as their API key")
     sys.stderr.write("\n".join(lines) + "\n")

@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
+from lichen.calls.batch.database import open_database
 from lichen.testing.provider import by_kind
 
 if TYPE_CHECKING:
@@ -48,6 +49,17 @@ class Counted:
     def _script(self, call: Received) -> Reply:
         self.sent[call.header("idempotency-key") or ""] += 1
         return by_kind(call)
+
+
+def marked(ledger: str) -> set[str]:
+    """Keys of the items that say that they may have been sent twice."""
+    database = open_database(ledger)
+    try:
+        with database.transaction() as cursor:
+            cursor.execute("SELECT key FROM deferred_items WHERE twice = 1")
+            return {row[0] for row in cursor.fetchall()}
+    finally:
+        database.close()
 
 
 class Killed:

@@ -74,3 +74,17 @@ class QueueOffers:
 
         assert again.failures == 1
         assert queue.offers.due(_HERE, None, HOUR_US) == []
+
+    def test_an_offer_says_when_its_results_were_first_booked(
+        self, queue: Queue, other: Queue
+    ) -> None:
+        """So that who goes on after a kill looks what is in the ledger already."""
+        queue.add([sample_item(queue, "a", way="offer")])
+        made = queue.offers.make(_HERE, None, 9)
+        assert made is not None
+
+        first, then = queue.offers.books(made), queue.now_us()
+        again, later = other.offers.books(made), other.offers.books(made)
+
+        assert first == 0
+        assert 0 < again == later <= then

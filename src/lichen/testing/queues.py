@@ -22,6 +22,7 @@ import pytest
 from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.queue import Queue, Turn
 from lichen.calls.batch.shelf import File, Made
+from lichen.testing.queue_claims import QueueClaims
 from lichen.testing.queue_forgetting import QueueForgetting
 from lichen.testing.queue_offers import QueueOffers
 from lichen.testing.queue_samples import HOUR_US, SECOND_US, sample_batch, sample_item
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.database import Database
 
 
-class QueueContract(QueueOffers, QueueForgetting):
+class QueueContract(QueueOffers, QueueClaims, QueueForgetting):
     """Inherit it, and give a `database` that is empty, and `another`, the same one again."""
 
     @pytest.fixture
@@ -69,8 +70,28 @@ class QueueContract(QueueOffers, QueueForgetting):
         again = other.add([replace(sample_item(queue, "b"), key="key a"), sample_item(queue, "c")])
         stranger = other.add([replace(sample_item(queue, "d"), key="key a", tenant="tenant two")])
 
-        assert again == ["dfr_a", "dfr_c"]
-        assert stranger == ["dfr_d"]
+        assert [kept.id for kept in again] == ["dfr_a", "dfr_c"]
+        assert [kept.id for kept in stranger] == ["dfr_d"]
+
+    def test_the_same_key_with_another_call_is_told(self, queue: Queue) -> None:
+        """Also when the first has ended, and its body is gone."""
+        item = sample_item(queue, "a")
+        other = replace(sample_item(queue, "b"), key="key a", body=b'{"model": "another"}')
+        queue.add([item])
+        queue.cancel(item.id, item.tenant)
+
+        [same, differs] = queue.add([replace(item, id="dfr_c"), other])
+
+        assert same == ("dfr_a", True)
+        assert differs == ("dfr_a", False)
+
+    def test_what_waits_is_counted_by_tenant(self, queue: Queue) -> None:
+        """What has ended waits no more."""
+        queue.add([sample_item(queue, name) for name in "abc"])
+        queue.add([sample_item(queue, "d", tenant="tenant two")])
+        queue.cancel("dfr_a", "tenant one")
+
+        assert queue.waiting() == {"tenant one": 2, "tenant two": 1}
 
     def test_two_processes_never_take_the_same_item(self, queue: Queue, other: Queue) -> None:
         """However their turns fall."""

@@ -112,43 +112,38 @@ class FirstLook:
         """
         import numpy as np  # noqa: PLC0415 (heavy)
 
-        texts, nobody = len(self._words), array("i")
-        rows = sorted((self._having.get(word, nobody) for word in found), key=len)
+        texts = len(self._words)
+        rows = sorted((had for word in found if (had := self._having.get(word))), key=len)
         weights = [_idf(len(having), texts) for having in rows]
-        total = left = sum(weights)
+        left = sum(weights)
+        # Words that no text has weigh the most, and nobody shares them.
+        total = left + (len(found) - len(rows)) * _idf(0, texts)
         least = self._least * min(1.0, texts / _FEW)
         wanted = least * total
-        needed: list[NDArray[np.int32]] = []
-        looks = 0
-        shared = self._shared
-        looked: list[array[int]] = []
+        # A text that has none of the words so far could share no more than what is left: so many
+        # words, and of these the rows so far, have to be looked at.
+        near = looks = words_in = 0
         for having, weight in zip(rows, weights, strict=True):
-            looks += len(having)
-            if looks > _MOST_LOOKS:
+            if looks + len(having) > _MOST_LOOKS:
                 break
-            seen = np.frombuffer(having, np.int32)
-            shared[seen] += weight
-            looked.append(having)
-            # A text that has none of the words so far could share no more than what is left.
+            looks, words_in = looks + len(having), words_in + 1
             if left >= wanted:
-                needed.append(seen)
+                near = looks
             left -= weight
-        reached = [each[self._reach(each, least, left, wanted)] for each in needed]
-        for having in looked:
-            shared[np.frombuffer(having, np.int32)] = 0
         if left >= wanted and texts:
             return None
-        return np.unique(np.concatenate(reached)) if reached else np.zeros(0, np.int32)
-
-    def _reach(
-        self, rows: NDArray[np.int32], least: float, left: float, wanted: float
-    ) -> NDArray[np.bool_]:
-        """Which rows could share enough, if they had all the words that were not looked at."""
-        import numpy as np  # noqa: PLC0415 (heavy)
-
-        enough = np.maximum(least * self._weight[rows], wanted)
-        reached: NDArray[np.bool_] = self._shared[rows] + left >= enough
-        return reached
+        if not near:
+            return np.zeros(0, np.int32)
+        looked = np.concatenate([np.frombuffer(having, np.int32) for having in rows[:words_in]])
+        counts = [len(having) for having in rows[:words_in]]
+        shared = self._shared
+        np.add.at(shared, looked, np.repeat(np.array(weights[:words_in], np.float32), counts))
+        might = looked[:near]
+        # Which could share enough, if they had all the words that were not looked at.
+        enough = np.maximum(least * self._weight[might], wanted)
+        reached = might[shared[might] + left >= enough]
+        shared[looked] = 0
+        return np.unique(reached)
 
 
 def _idf(count: int, texts: int) -> float:

@@ -227,6 +227,46 @@ async def test_the_same_idempotency_key_is_the_same_call(build: Build, tmp_path:
     assert one.json["id"] == two.json["id"] != other.json["id"]
 
 
+async def test_an_idempotency_key_with_another_call_is_refused_and_the_first_stands(
+    build: Build, tmp_path: Path
+) -> None:
+    house = build(ledger=str(tmp_path / "book.db"))
+
+    one = await left(house, "6h", idempotency_key="mine")
+    two = await left(house, "6h", {**ASKED, "model": "another"}, idempotency_key="mine")
+    await house.gateway.layers.close()
+
+    assert (two.status, two.json["error"]["code"]) == (422, "idempotency_key_reused")
+    assert one.json["id"] in two.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "status"), [({"tenant_limit": 3}, 429), ({"queue_limit": 3}, 503)]
+)
+async def test_no_more_may_wait_than_the_limit_however_quickly_they_come(
+    build: Build, tmp_path: Path, limits: dict[str, int], status: int
+) -> None:
+    house = build(ledger=str(tmp_path / "book.db"), batch=limits)
+
+    heard = [await left(house, "6h", idempotency_key=f"{n}") for n in range(5)]
+    await house.gateway.layers.close()
+
+    assert [one.status for one in heard] == [202, 202, 202, status, status]
+    assert heard[-1].json["error"]["code"] == "queue_full"
+
+
+async def test_a_tenant_that_has_its_share_leaves_room_for_others(
+    build: Build, tmp_path: Path
+) -> None:
+    house = build(ledger=str(tmp_path / "book.db"), batch={"tenant_limit": 1})
+
+    mine = [await left(house, "6h", idempotency_key=f"{n}") for n in range(2)]
+    others = await left(house, "6h", key="sk-two")
+    await house.gateway.layers.close()
+
+    assert [one.status for one in (*mine, others)] == [202, 429, 202]
+
+
 async def test_a_thousand_at_once_are_all_accepted(build: Build, tmp_path: Path) -> None:
     house = build(ledger=str(tmp_path / "book.db"))
 

@@ -139,7 +139,11 @@ async def test_a_bomb_is_told_so_in_the_provider_s_shape(build: Build) -> None:
     assert house.upstream.calls == []  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-3], zlib.compress(b"{}")])
+@pytest.mark.parametrize(
+    "body",
+    [b"no gzip", gzip.compress(b"{}")[:-3], zlib.compress(b"{}")],
+    ids=["text", "cut", "zlib"],
+)
 async def test_what_is_no_gzip_is_refused(build: Build, body: bytes) -> None:
     house = build()
 

@@ -26,7 +26,7 @@ from lichen.calls.batch.pages import failure
 from lichen.calls.batch.progress import OURS, advance_all
 from lichen.calls.batch.shelf import Batch, File, Made
 from lichen.calls.batch.theirs import theirs_of
-from lichen.calls.batch.wire import batch_shown, file_shown, page
+from lichen.calls.batch.wire import batch_shown, file_shown, metadata_of, page
 from lichen.calls.exchange import CREDENTIALS, Answer
 from lichen.calls.providers.doors import door_of
 from lichen.ledger.errors import InputError, StoreUnavailable
@@ -46,7 +46,6 @@ BATCH = "batch_lichen_"
 _FILES, _BATCHES = "/v1/files", "/v1/batches"
 _PURPOSES = ("batch", "batch_output")
 _JSON = (b"content-type", b"application/json")
-_MOST_METADATA = 16
 _PAGE = 20
 # Whose clients it is for: Anthropic's and Gemini's have files and batches of other kinds.
 _SPOKEN = "openai"
@@ -127,6 +126,7 @@ class BatchApi:
         if form is None or form.get("purpose", _NONE).content != b"batch" or "file" not in form:
             return None
         now_us, part = self._sender.now_us(), form["file"]
+        await self._check_room(exchange.tenant, len(part.content))
         file = File(
             id=new_id(OURS),
             tenant=exchange.tenant,
@@ -138,6 +138,22 @@ class BatchApi:
         )
         await self._desk.work(lambda queue: queue.shelf.put_file(Made(file, part.content)))
         return _said(file_shown(file))
+
+    async def _check_room(self, tenant: str, more: int) -> None:
+        """Nothing, where a tenant may keep so many bytes more.
+
+        Raises:
+            Refused: it has its share.
+        """
+        kept, most = await self._desk.work(lambda queue: queue.shelf.size_of(tenant)), self._options
+        if kept + more > most.files_limit:
+            raise Refused(
+                f"the files of this credential have {kept} bytes, this one {more}, and "
+                f"{most.files_limit:.0f} may be kept (LICHEN_BATCH_FILES_LIMIT): delete some, or "
+                "wait until they expire",
+                "files_full",
+                413,
+            )
 
     def _kept_us(self, form: Mapping[str, Part]) -> int:
         """How long a file stays: as long as it asks for, if that is less than we keep any. [µs]"""
@@ -190,7 +206,7 @@ class BatchApi:
             deadline_us=deadline_of(window.encode(), now_us, self._options.longest),
             headers=headers_to_text([pair for pair in kept if pair[0] != b"content-type"]),
             needs_key=has_key and not self._ways.keyless(endpoint),
-            metadata=_metadata(asked.get("metadata")),
+            metadata=metadata_of(asked.get("metadata")),
             files_kept_us=int(self._options.files_kept * SECOND_US),
         )
 
@@ -270,21 +286,11 @@ class BatchApi:
     async def work(self) -> None:
         """Bring batches on: each from its lines to its answers."""
         if await self._desk.work(
-            lambda queue: advance_all(queue, self._options, self._ways.chosen)
+            lambda queue: advance_all(
+                queue, self._options, self._ways.chosen, self._sender.fullness
+            )
         ):
             self._sender.wake()
-
-
-def _metadata(given: Any) -> dict[str, str] | None:
-    if given is None:
-        return None
-    fits = isinstance(given, dict) and len(given) <= _MOST_METADATA
-    if not fits or not all(isinstance(value, str) for value in given.values()):
-        raise Refused(
-            f"metadata is at most {_MOST_METADATA} pairs of texts, got {given!r}"[:300],
-            "invalid_metadata",
-        )
-    return dict(given)
 
 
 def _said(what: dict[str, Any]) -> Answer:

@@ -58,6 +58,18 @@ CHANGES = (
         "ALTER TABLE deferred_offers ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
         "UPDATE deferred_schema SET version = 2",
     ),
+    (
+        "ALTER TABLE deferred_items ADD COLUMN asks TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE deferred_offers ADD COLUMN booked_us INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX deferred_items_tenant ON deferred_items (state, tenant)",
+        "UPDATE deferred_schema SET version = 3",
+    ),
+    (
+        """CREATE TABLE deferred_fetched (
+          id TEXT PRIMARY KEY, begun_us INTEGER NOT NULL, ended_us INTEGER NOT NULL,
+          owner TEXT NOT NULL, lease_us INTEGER NOT NULL)""",
+        "UPDATE deferred_schema SET version = 4",
+    ),
 )
 VERSION = 1 + len(CHANGES)
 

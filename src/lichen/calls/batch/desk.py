@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lichen.calls.batch.item import Item
+    from lichen.calls.batch.rows import Kept
 
 T = TypeVar("T")
 # Arrivals of one commit.
@@ -31,7 +32,7 @@ class Desk:
         self._ledger = ledger
         self._queue: Queue | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="calls that wait")
-        self._arrivals: list[tuple[Item, asyncio.Future[str]]] = []
+        self._arrivals: list[tuple[Item, asyncio.Future[Kept]]] = []
         self._adding: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -57,14 +58,14 @@ class Desk:
             self._queue = Queue(open_database(self._ledger))
         return self._queue
 
-    async def add(self, item: Item) -> str:
-        """The id under which an item is kept, once it is on disk.
+    async def add(self, item: Item) -> Kept:
+        """How an item is kept, once it is on disk.
 
         Raises:
             StoreUnavailable: it could not be written.
             InputError: the ledger is in memory.
         """
-        kept: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        kept: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
         self._arrivals.append((item, kept))
         if self._adding is None:
             self._adding = asyncio.create_task(self._add_all())
@@ -75,15 +76,15 @@ class Desk:
             some, self._arrivals = self._arrivals[:_MANY], self._arrivals[_MANY:]
             items = [item for item, _ in some]
             try:
-                ids = await self.work(lambda queue, items=items: queue.add(items))  # type: ignore[misc]
+                made = await self.work(lambda queue, items=items: queue.add(items))  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001 (told to each who waits)
                 for _, kept in some:
                     if not kept.done():
                         kept.set_exception(error)
                 continue
-            for (_, kept), item_id in zip(some, ids, strict=True):
+            for (_, kept), how in zip(some, made, strict=True):
                 if not kept.done():
-                    kept.set_result(item_id)
+                    kept.set_result(how)
         self._adding = None
 
     async def close(self) -> None:

@@ -12,21 +12,17 @@ import time
 from contextlib import aclosing
 from dataclasses import replace
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from lichen.calls import directives
 from lichen.calls.batch.choosing import Choosing
-from lichen.calls.batch.gather import with_gap
-from lichen.calls.batch.item import OFFERED, Item, Outcome, State
+from lichen.calls.batch.fetched.paths import key_of, which_of
+from lichen.calls.batch.item import OFFERED, Item
 from lichen.calls.batch.offers import MAKING
 from lichen.calls.batch.openai_batches import NoBatches
-from lichen.calls.exchange import Answer, Exchange, pipeline
-from lichen.calls.keeping import Keeping
-from lichen.calls.metered import Metered
+from lichen.calls.batch.results import Results
+from lichen.calls.exchange import Exchange
 from lichen.calls.providers.doors import door_of
-from lichen.calls.providers.prices import price_of
 from lichen.calls.upstreams import serving
 from lichen.ledger.errors import UpstreamError
 
@@ -35,9 +31,9 @@ if TYPE_CHECKING:
     from lichen.calls.batch.keyring import Keyring
     from lichen.calls.batch.late import Late
     from lichen.calls.batch.offers import Holder, Offer
-    from lichen.calls.batch.openai_batches import Ask, ProviderBatches, Result
+    from lichen.calls.batch.openai_batches import Ask, ProviderBatches
     from lichen.calls.batch.options import BatchOptions
-    from lichen.calls.exchange import Headers, Onward
+    from lichen.calls.exchange import Answer, Headers
     from lichen.calls.steps import StepParts
 
 SECOND_US = 1_000_000
@@ -50,10 +46,6 @@ _MOST = 10_000
 _OFFER_S = 600.0
 # Denials in a row of a batch that the provider took, after pauses of 1, 2, 4 … looks: about 2 h.
 _DENIALS = 8
-# A provider's batch ran some time within its hours: its grid is taken at the time it was fetched.
-TIME_UNKNOWN = "time-of-run-unknown"
-_AGAIN = frozenset((408, 409, 425, 429))
-_SERVER = 500
 
 
 class Offering:
@@ -69,9 +61,9 @@ class Offering:
         holder: Holder,
     ) -> None:
         self._parts, self._desk, self._keyring = parts, desk, keyring
-        self._late, self._options, self._holder = late, options, holder
+        self._options, self._holder = options, holder
         self.choosing = Choosing(parts.book.pricer, parts.rules, parts.warn)
-        self._booked: dict[str, tuple[_Ready, Onward]] = {}
+        self._results = Results(parts, late)
         self._refused: dict[str, float] = {}
         self._known: dict[str, ProviderBatches] = {}
         self.look_s = min(_LOOK_S, options.lease)
@@ -145,12 +137,12 @@ class Offering:
             await self._denied(offer, error)
             return
         if results is not None:
-            outcomes = [
-                await self._outcome(item, results[item.id], offer, batches.share)
-                for item in items
-                if item.id in results and _stands(results[item.id])
-            ]
-            await self._desk.work(lambda queue: queue.offers.end(offer, outcomes))
+            running = offer
+            begun_us = await self._desk.work(lambda queue: queue.offers.books(running))
+            outcomes = await self._results.outcomes(
+                offer, items, results, share=batches.share, begun_us=begun_us
+            )
+            await self._desk.work(lambda queue: queue.offers.end(running, outcomes))
 
     async def _denied(self, offer: Offer, error: NoBatches) -> None:
         """The provider took the batch and now denies it; after some time its items go alone.
@@ -198,6 +190,14 @@ class Offering:
                 await self._desk.work(lambda queue: queue.offers.mark(offer))
         return remote
 
+    async def _note_own(self, exchange: Exchange, answer: Answer) -> None:
+        """Remember results that are booked here, so that nobody books them who fetches them too."""
+        which = which_of(exchange.method, exchange.target, exchange.provider)
+        if which is not None and answer.ok:
+            url = serving(self._parts.upstream, exchange.provider).url
+            key = key_of(which, exchange, url)
+            await self._desk.work(lambda queue: queue.claims.done(key))
+
     def _asker(self, item: Item) -> Ask:
         """Asks the upstream with the item's credential and headers."""
         shared = [
@@ -217,85 +217,10 @@ class Offering:
                 provider=door_of(item.target.encode("latin-1")).provider,
             )
             answer = await self._parts.upstream.send(exchange)
+            await self._note_own(exchange, answer)
             if answer.stream is None:
                 return answer.status, answer.body
             async with aclosing(answer.stream) as chunks:
                 return answer.status, b"".join([chunk async for chunk in chunks])
 
         return ask
-
-    async def _outcome(self, item: Item, result: Result, offer: Offer, share: float) -> Outcome:
-        """What came back for an item, booked and kept."""
-        exchange = self._late.exchange(item)
-        del exchange.raw["deferred_arrived_us"]
-        exchange.raw["provider_batch"] = offer.remote
-        _priced(exchange, result, share)
-        if self._late.layers is not None:
-            self._late.layers.admit(exchange)
-        exchange.on_answer = with_gap(exchange.on_answer, TIME_UNKNOWN)
-        ready, booked = self._booking(exchange.provider)
-        ready.give(exchange, result)
-        answer = await booked(exchange)
-        state = State.ANSWERED if answer.ok else State.FAILED
-        headers = [*answer.headers, *answer.notes]
-        return Outcome(
-            id=item.id, state=state, status=answer.status, headers=headers, body=answer.body
-        )
-
-    def _booking(self, provider: str) -> tuple[_Ready, Onward]:
-        """The layers that book and keep, around answers that are at hand."""
-        if provider not in self._booked:
-            parts = self._parts
-            ready = _Ready(serving(parts.upstream, provider))
-            keeping = Keeping(parts.answers, entry_limit=parts.entry_limit)
-            booked = pipeline([keeping], Metered(ready, parts.booker, parts.warn))
-            self._booked[provider] = ready, booked
-        return self._booked[provider]
-
-
-def _priced(exchange: Exchange, result: Result, share: float) -> None:
-    """Note what a call cost in a batch, and what it would have cost alone. [USD]
-
-    Where its model has no known price, the share alone.
-    """
-    exchange.raw["price_share"] = share
-    call = exchange.call
-    try:
-        answer = orjson.loads(result.body)
-    except orjson.JSONDecodeError:
-        return
-    if call is None or not isinstance(answer, dict):
-        return
-    tokens = call.dialect.usage(call.kind, answer)
-    price = price_of(exchange.provider, call.model, tokens.input) if tokens is not None else None
-    if tokens is not None and price is not None:
-        exchange.raw["price_share"] = price.batch
-        exchange.raw["cost_usd"] = price.cost(tokens, batched=True).amount
-        exchange.raw["cost_alone_usd"] = price.cost(tokens).amount
-
-
-def _stands(result: Result) -> bool:
-    """Whether an answer is one, and not a failure that another attempt may better."""
-    return result.status not in _AGAIN and result.status < _SERVER
-
-
-class _Ready:
-    """An upstream whose answers are at hand: they came in a batch."""
-
-    def __init__(self, upstream: Any) -> None:
-        self.name, self.url, self.zone = upstream.name, upstream.url, upstream.zone
-        self.model = upstream.model
-        self.share = None
-        self._results: dict[int, Result] = {}
-
-    def give(self, exchange: Exchange, result: Result) -> None:
-        """Have a result at hand for a call."""
-        self._results[id(exchange)] = result
-
-    async def send(self, exchange: Exchange) -> Answer:
-        """The result at hand."""
-        result = self._results.pop(id(exchange))
-        return Answer(result.status, [(b"content-type", b"application/json")], result.body)
-
-    async def close(self) -> None:
-        """Nothing to release."""

@@ -167,6 +167,21 @@ class Offers:
             mine = cursor.fetchall()
         return replace(offer, remote=remote, state=RUNNING, failures=0) if mine else None
 
+    def books(self, offer: Offer) -> int:
+        """Its results are about to be booked; when that began before, 0 for never. [µs since 1970]
+
+        On disk before the first is in the ledger.
+        """
+        with self._db.transaction() as cursor:
+            cursor.execute("SELECT booked_us FROM deferred_offers WHERE id = ?", (offer.id,))
+            begun = max((int(row[0]) for row in cursor.fetchall()), default=0)
+            if not begun:
+                now = self._db.now_us(cursor)
+                cursor.execute(
+                    "UPDATE deferred_offers SET booked_us = ? WHERE id = ?", (now, offer.id)
+                )
+        return begun
+
     def mark(self, offer: Offer) -> None:
         """Its items may have been sent: whether its batch was made before a kill is not known."""
         with self._db.transaction() as cursor:

@@ -26,8 +26,12 @@ class BatchOptions:
         files_kept: how long files and undelivered answers stay.
         item_limit: the largest body that may wait.
         queue_limit: calls that may wait at once; beyond, a call is refused with a 503.
+        tenant_limit: calls of one credential that may wait at once; beyond, with a 429.
+        files_limit: bytes of files that one credential may keep.
         provider: "auto" gives what may wait a day to the provider's own batches, where it has them
             (half the price, and its own time); "always" gives it all, "never" none.
+        fetched: whether results of batches that clients made at the provider themselves are booked
+            when they are fetched through lichen.
         window: how long embeddings wait for others to go along with.
         most_items: inputs in one call to the upstream.
         most_tokens: tokens in it, by estimate.
@@ -45,7 +49,10 @@ class BatchOptions:
     files_kept: float = field(default=7 * _DAY_S, metadata=unit(TIMES, above_zero=True))
     item_limit: float = field(default=8e6, metadata=unit(SIZES, above_zero=True))
     queue_limit: int = field(default=200_000, metadata=whole(1))
+    tenant_limit: int = field(default=100_000, metadata=whole(1))
+    files_limit: float = field(default=2e9, metadata=unit(SIZES, above_zero=True))
     provider: str = field(default="never", metadata=choices("auto", "always", "never"))
+    fetched: str = field(default="on", metadata=choices("off", "on"))
     window: float = field(default=0.004, metadata=unit(MILLISECONDS))
     most_items: int = field(default=2048, metadata=whole(1))
     most_tokens: int = field(default=300_000, metadata=whole(1))

@@ -40,6 +40,13 @@ class PostgresDatabase:
         PostgresStore(ledger, schema=schema).close()
         self._link = Link(ledger, schema)
         self.where = self._link.where
+        try:
+            self._prepare(schema)
+        except BaseException:
+            self._link.close()
+            raise
+
+    def _prepare(self, schema: str) -> None:
         with self.transaction() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(?)", (_LOCK,))
             cursor.execute(

@@ -7,9 +7,9 @@ files. A process that dies between two steps leaves the earlier one, and any pro
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lichen.calls.batch.intake import new_id
+from lichen.calls.batch.intake import Refused, new_id
 from lichen.calls.batch.item import Item, State
 from lichen.calls.batch.lines import read_lines, written
 from lichen.calls.batch.shelf import Batch, File, Made
@@ -17,6 +17,7 @@ from lichen.calls.batch.shelf import Batch, File, Made
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.calls.batch.fullness import Fullness
     from lichen.calls.batch.options import BatchOptions
     from lichen.calls.batch.queue import Queue
 
@@ -24,14 +25,21 @@ SECOND_US = 1_000_000
 OURS = "file-lichen-"
 
 
-def advance_all(queue: Queue, options: BatchOptions, chosen: Callable[[Item], Item]) -> bool:
+def advance_all(
+    queue: Queue, options: BatchOptions, chosen: Callable[[Item], Item], fullness: Fullness
+) -> bool:
     """Bring each open batch one step on; whether any item came into the queue."""
     now_us = queue.now_us()
     queue.shelf.sweep(int(options.files_kept * SECOND_US))
     arrived = False
     for batch in queue.shelf.open():
         if batch.status == "validating":
-            arrived |= _validate(queue, batch, now_us, options.item_limit, chosen)
+            items, errors = _read(queue, batch, options.item_limit, fullness)
+            ways = [] if errors else [chosen(item) for item in items]
+            begun = _begin(queue, batch, ways, errors, now_us)
+            if begun:
+                fullness.came(batch.tenant, len(items))
+            arrived |= begun
         elif batch.status == "finalizing":
             _finish(queue, batch, now_us)
         elif batch.total == batch.completed + batch.failed:
@@ -39,23 +47,40 @@ def advance_all(queue: Queue, options: BatchOptions, chosen: Callable[[Item], It
     return arrived
 
 
-def _validate(
-    queue: Queue, batch: Batch, now_us: int, item_limit: float, chosen: Callable[[Item], Item]
-) -> bool:
+def _read(
+    queue: Queue, batch: Batch, item_limit: float, fullness: Fullness
+) -> tuple[list[Item], list[dict[str, Any]]]:
+    """The calls of a batch's input, and what is wrong with it."""
     content = queue.shelf.content(batch.input_file, batch.tenant)
     if content is None:
-        told = f"the input file {batch.input_file} is gone"
-        errors = [{"code": "file_not_found", "message": told, "param": None, "line": None}]
-        items: list[Item] = []
-    else:
-        items, errors = read_lines(content, batch, item_limit)
+        return [], [_wrong("file_not_found", f"the input file {batch.input_file} is gone")]
+    items, errors = read_lines(content, batch, item_limit)
+    try:
+        fullness.check(batch.tenant, len(items))
+    except Refused as refused:
+        errors = [*errors, _wrong(refused.code, str(refused))]
+    return items, errors
+
+
+def _wrong(code: str, told: str) -> dict[str, Any]:
+    return {"code": code, "message": told, "param": None, "line": None}
+
+
+def _begin(
+    queue: Queue,
+    batch: Batch,
+    items: list[Item],
+    errors: list[dict[str, Any]],
+    now_us: int,
+) -> bool:
+    """Let its calls wait, or say what is wrong; whether they wait now."""
     if errors:
         times = {**batch.times, "failed_at": now_us}
         queue.shelf.advance(replace(batch, status="failed", errors=errors, times=times))
         return False
     times = {**batch.times, "in_progress_at": now_us}
     begun = replace(batch, status="in_progress", total=len(items), times=times)
-    return queue.shelf.advance(begun, [chosen(item) for item in items])
+    return queue.shelf.advance(begun, items)
 
 
 def _finalize(queue: Queue, batch: Batch, now_us: int) -> None:

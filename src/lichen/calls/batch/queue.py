@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from lichen.calls.batch.claims import StoredClaims
 from lichen.calls.batch.erasing import erase
 from lichen.calls.batch.item import State
 from lichen.calls.batch.offers import Offers
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from lichen.calls.batch.database import Cursor, Database
     from lichen.calls.batch.item import Item, Outcome
+    from lichen.calls.batch.rows import Kept
     from lichen.calls.forget import Forget
 
 SECOND_US = 1_000_000
@@ -85,6 +87,7 @@ class Queue:
         self.where = database.where
         self.shelf = Shelf(database)
         self.offers = Offers(database)
+        self.claims = StoredClaims(database)
 
     def close(self) -> None:
         """Close the database."""
@@ -95,8 +98,8 @@ class Queue:
         with self._db.transaction() as cursor:
             return self._db.now_us(cursor)
 
-    def add(self, items: Sequence[Item]) -> list[str]:
-        """The ids under which they are kept: an older one's where its key came before."""
+    def add(self, items: Sequence[Item]) -> list[Kept]:
+        """How they are kept: as an older one where its key came before."""
         with self._db.transaction() as cursor:
             return [insert(cursor, item) for item in items]
 
@@ -231,6 +234,15 @@ class Queue:
             )
             return expired
 
+    def waiting(self) -> dict[str, int]:
+        """How many calls of each tenant wait."""
+        with self._db.transaction() as cursor:
+            cursor.execute(
+                "SELECT tenant, count(*) FROM deferred_items WHERE state = 'waiting'"
+                " GROUP BY tenant"
+            )
+            return {tenant: int(count) for tenant, count in cursor.fetchall()}
+
     def tenants(self) -> set[str]:
         """Tenants with items that need their credential."""
         with self._db.transaction() as cursor:
@@ -268,12 +280,6 @@ class Queue:
                 values,
             )
             return int(cursor.fetchall()[0][0] or 0)
-
-    def marked(self) -> int:
-        """How many items say that they may have been sent twice."""
-        with self._db.transaction() as cursor:
-            cursor.execute("SELECT count(*) FROM deferred_items WHERE twice = 1")
-            return int(cursor.fetchall()[0][0])
 
     def plans(self, most: int) -> list[tuple[str, int, int, int, int]]:
         """What waits, by reason: the reason, how many, their first and last run, last deadline."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.calls.batch.item import Item, State, headers_from_text, headers_to_text
 
@@ -20,22 +21,37 @@ EMPTY = b""
 _MANY = 500
 
 
-def insert(cursor: Cursor, item: Item) -> str:
-    """Insert an item; the id under which it stands, an older one's where its key came before."""
+class Kept(NamedTuple):
+    """The id under which an item stands, and whether what stands there asks the same."""
+
+    id: str
+    same: bool
+
+
+def insert(cursor: Cursor, item: Item) -> Kept:
+    """Insert an item; where its key came before, the older one stands."""
     values = [_plain(name, getattr(item, name)) for name in COLUMNS]
+    asks = _asks(item)
     cursor.execute(
-        f"INSERT INTO deferred_items ({ALL}, delivered_us, owner, lease_us)"
-        f" VALUES ({marks(values)}, 0, '', 0)"
+        f"INSERT INTO deferred_items ({ALL}, delivered_us, owner, lease_us, asks)"
+        f" VALUES ({marks(values)}, 0, '', 0, ?)"
         " ON CONFLICT (tenant, batch, key) DO NOTHING RETURNING id",
-        values,
+        (*values, asks),
     )
     if cursor.fetchall():
-        return item.id
+        return Kept(item.id, same=True)
     cursor.execute(
-        "SELECT id FROM deferred_items WHERE tenant = ? AND batch = ? AND key = ?",
+        "SELECT id, asks FROM deferred_items WHERE tenant = ? AND batch = ? AND key = ?",
         (item.tenant, item.batch, item.key),
     )
-    return str(cursor.fetchall()[0][0])
+    [(older, asked)] = cursor.fetchall()
+    # What an older lichen wrote does not say what it asks.
+    return Kept(str(older), same=asked in ("", asks))
+
+
+def _asks(item: Item) -> str:
+    """A hash of what an item asks: its body goes when it has ended, this stays."""
+    return blake2b(item.target.encode() + b"\0" + item.body, digest_size=16).hexdigest()
 
 
 def record(cursor: Cursor, owner: str, outcome: Outcome, now: int) -> None:

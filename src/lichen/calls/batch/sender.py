@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from lichen.calls.batch.attempt import attempt
 from lichen.calls.batch.chores import Chores
+from lichen.calls.batch.fullness import Fullness
 from lichen.calls.batch.greenest import FRESH, Room
 from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.pace import Pace
@@ -81,6 +82,7 @@ class Sender:
         self._loop: asyncio.Task[None] | None = None
         self._closing = False
         self.counts = _NOBODY
+        self.fullness = Fullness(options)
         self.trouble = ""
         # Work of others at each sweep, such as batches that have come to their end.
         self.chores = Chores(warn)
@@ -176,6 +178,7 @@ class Sender:
         await self._desk.work(lambda queue: queue.sweep(kept, unclaimed))
         self._keyring.want(await self._desk.work(lambda queue: queue.tenants()))
         self.counts = await self._desk.work(lambda queue: queue.counts(tenants))
+        self.fullness.seen(await self._desk.work(lambda queue: queue.waiting()))
         self._arrived = True
         self.chores.begin()
 

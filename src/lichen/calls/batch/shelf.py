@@ -118,6 +118,14 @@ class Shelf:
             )
             return [_file(row) for row in cursor.fetchall()]
 
+    def size_of(self, tenant: str) -> int:
+        """The bytes of a tenant's files."""
+        with self._db.transaction() as cursor:
+            cursor.execute(
+                "SELECT coalesce(sum(size), 0) FROM deferred_files WHERE tenant = ?", (tenant,)
+            )
+            return int(cursor.fetchall()[0][0])
+
     def drop_file(self, file_id: str, tenant: str) -> bool:
         """Delete a file; whether there was one."""
         with self._db.transaction() as cursor:

@@ -39,6 +39,14 @@ class SqliteDatabase:
             self._db = sqlite3.connect(
                 self.where, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
             )
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._translated():
             self._db.execute("PRAGMA synchronous = FULL")
             # What was delivered is gone, and not only forgotten: bodies are prompts.
             self._db.execute("PRAGMA secure_delete = ON")

@@ -5,7 +5,7 @@
     /v1/lichen/deferred               what callers left
     /v1/files, /v1/batches            the Batch API, where `[batch] enabled = "on"`
 
-Everything else passes.
+Everything else passes; results of the provider's own batches are metered as they pass.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from lichen.calls.batch.api import BatchApi, Ways
 from lichen.calls.batch.database import open_database
 from lichen.calls.batch.desk import Desk, trouble
+from lichen.calls.batch.fetched.step import FetchedStep
+from lichen.calls.batch.fetched.watch import Watch
 from lichen.calls.batch.forgetting import forget_waiting
 from lichen.calls.batch.gathering import Gathering
 from lichen.calls.batch.greenest import Zones
@@ -49,12 +51,12 @@ if TYPE_CHECKING:
 _EMBEDDINGS = "embeddings"
 
 
-def open_step(parts: StepParts) -> BatchStep | None:
-    """The step; None where nothing may wait and nothing is gathered."""
+def open_step(parts: StepParts) -> BatchStep | FetchedStep | None:
+    """The step; None where nothing may wait, nothing is gathered and nothing watched."""
     options: BatchOptions = parts.options("batch")
     together = parts.rules.any("batch", "off")
     if options.enabled == options.defer == "off" and not together:
-        return None
+        return FetchedStep(parts, options) if options.fetched == "on" else None
     return BatchStep(parts, options, together=together)
 
 
@@ -79,6 +81,7 @@ class BatchStep:
             if options.provider != "never"
             else None
         )
+        self._watch = Watch(parts, self.desk, options) if options.fetched == "on" else None
         self._pages = Pages(self.desk, self.sender, self._keyring)
         self._api = (
             BatchApi(
@@ -137,10 +140,12 @@ class BatchStep:
         if exchange.target.startswith(ROOT):
             return await self._pages(exchange)
         if self._api is not None and self._api.serves(exchange):
-            return await self._api(exchange, onward)
-        if wish(exchange.headers) is not None:
+            answer = await self._api(exchange, onward)
+        elif wish(exchange.headers) is not None:
             return await self._defer(exchange)
-        return await onward(exchange)
+        else:
+            answer = await onward(exchange)
+        return answer if self._watch is None else self._watch.see(exchange, answer)
 
     async def _defer(self, exchange: Exchange) -> Answer:
         dialect = door_of(exchange.target.encode("latin-1")).dialect
@@ -162,21 +167,28 @@ class BatchStep:
         if self._options.defer == "off":
             told = "calls do not wait here: leave out x-lichen-defer, or set LICHEN_BATCH_DEFER=on"
             raise Refused(told, "cannot_wait")
-        if self.sender.counts.waiting >= self._options.queue_limit:
-            raise Refused("too many calls wait already; send it later", "queue_full", 503)
+        self.sender.fullness.check(exchange.tenant)
         keyless = self._keyless(exchange.target)
         item = item_of(exchange, self.sender.now_us(), self._options, keyless=keyless)
         if not self.desk.durable:
             open_database(self._parts.place.database)
         item = self._chosen(item)
         self._keyring.take(exchange)
-        item_id = await self.desk.add(item)
+        kept = await self.desk.add(item)
         self.sender.wake()
-        if item_id == item.id:
+        if kept.id == item.id:
+            self.sender.fullness.came(item.tenant)
             return item
-        # The same Idempotency-Key came before: it is that call, wherever it stands.
-        older = await self.desk.work(lambda queue: queue.get(item_id, item.tenant))
-        return older or replace(item, id=item_id)
+        if not kept.same:
+            raise Refused(
+                f"the Idempotency-Key {item.key!r} came before with another call, {kept.id}: give "
+                "each call a key of its own",
+                "idempotency_key_reused",
+                422,
+            )
+        # It is that call, wherever it stands.
+        older = await self.desk.work(lambda queue: queue.get(kept.id, item.tenant))
+        return older or replace(item, id=kept.id)
 
     def _serving(self, target: str) -> Upstream | None:
         """Who answers the calls of a target; None where that cannot be had just now."""
@@ -217,6 +229,8 @@ class BatchStep:
         """Let what is under way end."""
         if self._gather is not None:
             await self._gather.close()
+        if self._watch is not None:
+            await self._watch.close()
         if self._running:
             await self.sender.close()
         await self.desk.close()

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lichen.calls.batch.intake import Refused
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lichen.calls.batch.shelf import Batch, File
 
 SECOND_US = 1_000_000
+_MOST_METADATA = 16
 _TIMES = (
     "in_progress_at",
     "finalizing_at",
@@ -78,3 +81,20 @@ def page(data: Sequence[dict[str, Any]], *, more: bool) -> dict[str, Any]:
 
 def _seconds(moment_us: int | None) -> int | None:
     return None if moment_us is None else moment_us // SECOND_US
+
+
+def metadata_of(given: Any) -> dict[str, str] | None:
+    """What a caller wants kept with a batch.
+
+    Raises:
+        Refused: it is not a few pairs of texts.
+    """
+    if given is None:
+        return None
+    fits = isinstance(given, dict) and len(given) <= _MOST_METADATA
+    if not fits or not all(isinstance(value, str) for value in given.values()):
+        raise Refused(
+            f"metadata is at most {_MOST_METADATA} pairs of texts, got {given!r}"[:300],
+            "invalid_metadata",
+        )
+    return dict(given)

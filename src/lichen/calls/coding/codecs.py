@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # time. Measured with benchmarks/compress.
 _GZIP_LEVEL, _BROTLI_QUALITY, _ZSTD_LEVEL = 5, 4, 3
 _GZIP = 31  # zlib's window of 15 bits, with gzip's head
-_ZSTD_WINDOW_LOG = 23
+ZSTD_WINDOW_LOG = 23
 _ALIASES = {"x-gzip": "gzip"}
 
 
@@ -45,7 +45,7 @@ def named(coding: bytes) -> str:
 @cache
 def available() -> tuple[str, ...]:
     """The codings that can be had here, those we like best first."""
-    found = [name for name, module in (("zstd", _zstd_name()), ("br", "brotli")) if _has(module)]
+    found = [name for name, module in (("zstd", zstd_name()), ("br", "brotli")) if _has(module)]
     return (*found, "gzip")
 
 
@@ -57,7 +57,7 @@ def _has(module: str) -> bool:
 
 
 @cache
-def _zstd_name() -> str:
+def zstd_name() -> str:
     """Python's own module from 3.14 on, else the one that goes back to older ones."""
     return "compression.zstd" if _has("compression.zstd") else "backports.zstd"
 
@@ -67,7 +67,7 @@ def encoded(name: str, body: bytes) -> bytes:
     if name == "gzip":
         packing = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP)
         return packing.compress(body) + packing.flush()
-    module: Any = import_module(_zstd_name() if name == "zstd" else "brotli")
+    module: Any = import_module(zstd_name() if name == "zstd" else "brotli")
     if name == "zstd":
         made: bytes = module.compress(body, level=_ZSTD_LEVEL)
     else:
@@ -117,8 +117,8 @@ def _gunzipped(body: bytes, limit: int) -> bytes:
 
 
 def _unzstd(body: bytes, limit: int) -> bytes:
-    module: Any = import_module(_zstd_name())
-    options = {module.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+    module: Any = import_module(zstd_name())
+    options = {module.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
     return _frames(lambda: module.ZstdDecompressor(options=options), body, limit)
 
 

@@ -47,6 +47,11 @@ def is_plausible(tokens: Tokens, call: Call, request: bytes, size: int) -> bool:
     return read <= shown or dialect.reads_elsewhere(fields, request)
 
 
+def is_possible(tokens: Tokens) -> bool:
+    """Whether any call can have taken these tokens, where its bytes are not at hand."""
+    return max(tokens.input, tokens.output) <= _MOST
+
+
 def estimated_usage(call: Call, request: bytes, answer: bytes, frames: int) -> Tokens:
     """Token counts where the upstream gave none: a rough guess, to be flagged as one.
 

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
 # A storm is told by fewer refusals than an outage, since each says what it is.
 _STORM = Trip(most=0.5, least=10, hold=1.0)
+# What it tells Prometheus; lichen.operate.watch.gauge_words says what each is.
+GAUGES = (
+    "lichen_upstream_retries",
+    "lichen_upstream_held_back",
+    "lichen_upstream_fallbacks",
+    "lichen_upstream_breaker_open",
+    "lichen_upstream_breaker_opened",
+    "lichen_upstream_storms",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +95,15 @@ class Resilient:
     def gauges(self) -> Mapping[str, float]:
         """What was done so far, for the metrics."""
         breaker = self._breaker
-        return {
-            "lichen_upstream_retries": self.retries,
-            "lichen_upstream_held_back": self.refused,
-            "lichen_upstream_fallbacks": self.fallbacks,
-            "lichen_upstream_breaker_open": float(breaker is not None and breaker.is_open),
-            "lichen_upstream_breaker_opened": breaker.opened if breaker is not None else 0,
-            "lichen_upstream_storms": self._storms.open,
-        }
+        told = (
+            self.retries,
+            self.refused,
+            self.fallbacks,
+            float(breaker is not None and breaker.is_open),
+            breaker.opened if breaker is not None else 0,
+            self._storms.open,
+        )
+        return dict(zip(GAUGES, told, strict=True))
 
     async def send(self, exchange: Exchange) -> Answer:
         """The upstream's answer, or the standby's.

@@ -9,6 +9,7 @@ from lichen.ledger.entry import NONE, OWN
 from lichen.ledger.show import count
 from lichen.ledger.summary import Line
 from lichen.operate.watch import words
+from lichen.operate.watch.gap_words import Said
 from lichen.operate.watch.markup import Markup, el, join
 from lichen.operate.watch.scale import Scale, plain
 
@@ -50,10 +51,10 @@ def by_model(view: View) -> Markup:
         few = {line.name for line in lines[MODELS:]}
         others = Line.of("", [row for row in rows if row.model in few])
         lines = [*lines[:MODELS], others]
-        titles = [words.Said(words.short(line.name) or "outside any call") for line in lines[:-1]]
-        titles.append(words.Said(f"{len(few)} other models"))
+        titles = [Said(words.short(line.name) or "outside any call") for line in lines[:-1]]
+        titles.append(Said(f"{len(few)} other models"))
     else:
-        titles = [words.Said(words.short(line.name) or "outside any call") for line in lines]
+        titles = [Said(words.short(line.name) or "outside any call") for line in lines]
     return _lines("Model", lines, titles)
 
 
@@ -65,7 +66,7 @@ def _weight(line: Line) -> float:
     return plain(line.used.carbon.value) + abs(plain(line.saved.carbon.value))
 
 
-def _lines(first: str, lines: Sequence[Line], said: Sequence[words.Said]) -> Markup:
+def _lines(first: str, lines: Sequence[Line], said: Sequence[Said]) -> Markup:
     scale = Scale.of([known for line in lines for known in (line.used.carbon, line.saved.carbon)])
     longest = max((_weight(line) for line in lines), default=0.0)
     heads = (first, "Calls", f"Used, {scale.unit}", f"Avoided, {scale.unit}")
@@ -77,7 +78,7 @@ def _head(title: str) -> Markup:
     return el("th", title, scope="col")
 
 
-def _row(line: Line, said: words.Said, scale: Scale, longest: float) -> Markup:
+def _row(line: Line, said: Said, scale: Scale, longest: float) -> Markup:
     name = el(
         "th",
         said.title,
@@ -169,7 +170,7 @@ def _day(moment: datetime, view: View) -> str:
     return f"{moment.astimezone(view.now.tzinfo):%-d %b %H:%M}"
 
 
-def _gap(said: words.Said, often: str) -> Markup:
+def _gap(said: Said, often: str) -> Markup:
     return el(
         "li", el("b", said.title), f" · {often}", el("small", said.meaning) if said.meaning else ""
     )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from lichen.ledger.entry import OWN
 from lichen.ledger.rollup import Period
+from lichen.operate.watch.gauge_words import GAUGES
 from lichen.operate.watch.span import floor
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ Labels = tuple[tuple[str, str], ...]
 Series = dict[Labels, float]
 
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
+_LABELLED = re.compile(r'([^{]+)\{([a-z_]+)="([^"]*)"\}')
 _TOKENS = ("prefill", "cache_read", "cache_write", "decode", "reasoning")
 _ENDS: tuple[tuple[str, str, str], ...] = (
     ("", "value", "best estimate"),
@@ -52,11 +54,6 @@ _FLOWS = (
     "above and below zero, day by day."
 )
 _SCI = "SCI is the rate of flows used and overhead over the rate of lichen_functional_units_total."
-_GAUGES = {
-    "lichen_answers": "Answers kept for the exact cache.",
-    "lichen_answer_memory_bytes": "Kept answers that are held in memory [byte].",
-    "lichen_ledger_waiting_entries": "Lines that wait to be written into the ledger.",
-}
 _HELP = {
     **{
         f"lichen_energy_joules{end}_total": f"Energy, {what} [J]; {_FLOWS}"
@@ -66,14 +63,15 @@ _HELP = {
         f"lichen_carbon_grams{end}_total": f"Carbon, {what} [gCO2e]; {_FLOWS} {_SCI}"
         for end, _, what in _ENDS
     },
-    "lichen_functional_units_total": "Work done, R, by functional unit.",
+    "lichen_functional_units_total": "Work done, R [functional unit, as labelled].",
     "lichen_tokens_total": (
-        "Tokens by class; flow spared: those of baselines, not computed again. prefill excludes "
-        "cache_read and cache_write, decode excludes reasoning."
+        "Tokens by class [token]; flow spared: those of baselines, not computed again. prefill "
+        "excludes cache_read and cache_write, decode excludes reasoning."
     ),
-    "lichen_entries_total": "Lines in the ledger, by strategy.",
+    "lichen_entries_total": "Lines in the ledger, by strategy [entry].",
     "lichen_gaps_total": (
-        f"What should be known and is not, by name; {INSIDE!r} are assumptions that lines carry."
+        f"What should be known and is not, by name [gap]; {INSIDE!r} are assumptions that lines "
+        "carry."
     ),
 }
 # Sums over the days before yesterday serve this long: a line may be written days after it began.
@@ -108,7 +106,10 @@ class Metrics:
         self._read_at: datetime | None = None
 
     def text(self, gauges: Mapping[str, float]) -> str:
-        """All metrics in the text format; `gauges` are of now, by name."""
+        """All metrics in the text format; `gauges` are of now, by name.
+
+        A name may have a label: `lichen_upstream_retries{provider="gemini"}`.
+        """
         with self._lock:
             now = self._clock()
             yesterday = floor(now, Period.DAY) - timedelta(days=1)
@@ -122,10 +123,8 @@ class Metrics:
         lines = [
             line for name in made for line in _family(name, "counter", _HELP[name], made[name])
         ]
-        for name, amount in sorted(gauges.items()):
-            made_name = _gauge_name(name)
-            meaning = _GAUGES.get(made_name, name.replace("_", " "))
-            lines += _family(made_name, "gauge", meaning, {(): amount})
+        for name, series in sorted(_by_family(gauges).items()):
+            lines += _family(name, "gauge", GAUGES.get(name, _untold(name)), series)
         return "\n".join(lines) + "\n"
 
     def _is_stale(self, now: datetime) -> bool:
@@ -190,6 +189,21 @@ def _sum(series: Iterable[tuple[Labels, float]]) -> Series:
 
 def _added(one: Series, other: Series) -> Series:
     return _sum([*one.items(), *other.items()])
+
+
+def _by_family(gauges: Mapping[str, float]) -> dict[str, Series]:
+    """The gauges by their names without labels."""
+    made: dict[str, Series] = defaultdict(dict)
+    for full, amount in gauges.items():
+        labelled = _LABELLED.fullmatch(full)
+        name = labelled[1] if labelled else full
+        labels = ((labelled[2], labelled[3]),) if labelled else ()
+        made[_gauge_name(name)][labels] = amount
+    return made
+
+
+def _untold(name: str) -> str:
+    return f"{name.removeprefix('lichen_').replace('_', ' ')}, as the plug-in that tells it counts."
 
 
 def _gauge_name(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.ledger.entry import NONE, OWN, WINDOW
 from lichen.ledger.estimate import Basis
+from lichen.operate.watch.gap_words import GAPS, Said
 
 if TYPE_CHECKING:
     from lichen.ledger.entry import Figures
@@ -19,13 +20,6 @@ _IDLE = "idle"
 _UNKNOWN = "unknown/"
 # A name from outside may be of any length; a column is not. [characters]
 LONGEST_NAME = 48
-
-
-class Said(NamedTuple):
-    """A title, and a sentence or two that explain it."""
-
-    title: str
-    meaning: str = ""
 
 
 class Method(NamedTuple):
@@ -72,116 +66,6 @@ STRATEGIES = {
 # Gaps of a call that gave no answer.
 _FAILURES = ("upstream-failed", "upstream-answered", "call-abandoned")
 
-GAPS = {
-    "energy-of-cpu-alone": Said(
-        "energy of the CPU alone",
-        "Nobody metered the job or named its power: accelerators are not in its energy.",
-    ),
-    "power-assumed": Said(
-        "power assumed", "Neither metered nor told: say what a job draws with --power."
-    ),
-    "actuals-estimated": Said(
-        "grid estimated",
-        "The grid's source publishes no actual values of that zone or time: its estimates stand.",
-    ),
-    "interval-across-zones": Said(
-        "two grids compared",
-        "It ran in another zone than it would have: how far the errors of two grids go together is "
-        "not known, so the interval of what was avoided is the widest there can be.",
-    ),
-    "embodied-unknown": Said(
-        "hardware's making unknown", "It is not known which hardware the job ran on."
-    ),
-    "model-unknown": Said(
-        "model not in the registry",
-        "Priced as wide as its family or as all known models, never as zero.",
-    ),
-    "zone-assumed": Said(
-        "grid zone not told",
-        "The wide world average stands in. Set LICHEN_ZONE to where this machine is, and "
-        "LICHEN_UPSTREAM_ZONE where the model runs elsewhere.",
-    ),
-    "intensity-unavailable": Said(
-        "grid intensity missing",
-        "No figure for that zone and time, so the wide world average stands in.",
-    ),
-    "tokens-estimated": Said(
-        "tokens not reported",
-        "The service told no token counts, so these are estimates: the input by the call's bytes, "
-        "the output by the frames of its stream or the bytes of its answer.",
-    ),
-    "baseline-estimated": Said(
-        "baseline estimated",
-        "No model was asked, so what it would have used is estimated from how long answers were.",
-    ),
-    "output-assumed": Said(
-        "length of answers assumed",
-        "Fewer than ten answers of that model had been seen since the service began: a usual, wide "
-        "length stands in.",
-    ),
-    "answers-alike-assumed": Said(
-        "answers taken as alike", "Those left out are taken to be as long as those that came."
-    ),
-    "same-tokens-assumed": Said(
-        "tokens taken as the same", "The large model is taken to use as many as the smaller one."
-    ),
-    "tokens-shared-by-estimate": Said(
-        "tokens shared by length",
-        "It went with other callers' inputs in one call: the service counted the tokens of all, "
-        "and each one's share is by the length of its input.",
-    ),
-    "time-of-run-unknown": Said(
-        "time of run not known",
-        "It came in one of the provider's own batches, which ran some time within a day: its grid "
-        "is taken at the time it was fetched.",
-    ),
-    "usage-implausible": Said(
-        "token counts not believed",
-        "More tokens than the bytes of the call allow; they were estimated instead.",
-    ),
-    "calls not booked": Said(
-        "calls not booked", "This machine's clock is before 2024, when entries begin: set it right."
-    ),
-    "stream-broken-off": Said(
-        "stream broke off", "Only what had arrived until then could be counted."
-    ),
-    "call-abandoned": Said(
-        "call given up", "The client left before the answer; what the service used is not known."
-    ),
-    "upstream-failed": Said(
-        "service not reached", "No answer came; what it used, if anything, is not known."
-    ),
-    "upstream-answered": Said(
-        "service answered with an error",
-        "It tells no tokens then: what was not measured on this machine is not known.",
-    ),
-    "not-modelled": Said(
-        "not read by lichen",
-        "A POST to a path whose answers lichen cannot read: it was passed on, and what it used is "
-        "not known.",
-    ),
-    "not-priced": Said("not priced", "The call was answered and its use could not be computed."),
-    "window-shared": Said(
-        "windows at the same time",
-        "Measured side by side, they share equally: which of them used how much is not known.",
-    ),
-    "meter-failed": Said("meter failed", "It could not be read for a part of the window."),
-    "no-meter": Said("no meter", "Nothing here reads energy: `lichen doctor` says why."),
-    "gpu-unmetered": Said(
-        "accelerator not metered", "Its making is counted, its energy is not: nothing reads it."
-    ),
-    "sync-failed": Said("device not waited for", "Work of the window may lie outside it."),
-    "still-running": Said("left running", "What the command started went on after its window."),
-    "entries dropped": Said(
-        "lines not written", "The ledger could not keep up or be written: `lichen doctor` says why."
-    ),
-    "entries lost": Said("lines lost", "A hard stop took at most the last quarter of a second."),
-    "calls under way": Said(
-        "calls broken off", "The service was killed while they ran: what they used is not known."
-    ),
-    "entries refused": Said("lines refused", "Their id was taken by another line."),
-}
-
 _WARM = "Its low end supposes that the prompt would have been in the model's prompt cache. "
 METHODS = {
     "tokens": Method("token model", "method/energy"),
@@ -189,7 +73,7 @@ METHODS = {
     "window": Method("measured window", "method/process"),
     "stored-call": Method("the stored call's own footprint", "method/savings", _WARM),
     "shared-call": Method("the shared call's own footprint", "method/savings", _WARM),
-    "gate": Method("what such calls have used, estimated", "calls"),
+    "gate": Method("what such calls have used, estimated", "calls/gate"),
     "similar-call": Method("the like question's own footprint", "method/savings", _WARM),
     "difference": Method("the call with and without the step", "method/savings"),
     "settlement": Method("settled on the grid as it was", "method/savings"),

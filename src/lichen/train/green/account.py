@@ -63,11 +63,13 @@ ESTIMATED = "actuals-estimated"
 RAN, IDLE, MOVED, NOW = "ran", "idle", "moved", "run now"
 # A process may be up before the runner saw it: so much earlier windows of the job may have begun.
 _BEFORE = timedelta(hours=1)
+# Nobody knows what a job drew: as of one whose end was not seen.
+ASSUMED = "power-assumed"
 _GAPS = {
     BY_METER: ("embodied-unknown",),
     BY_POWER: ("embodied-unknown",),
     BY_CPU: ("energy-of-cpu-alone",),
-    BY_GUESS: ("power-assumed", "embodied-unknown"),
+    BY_GUESS: (ASSUMED, "embodied-unknown"),
 }
 
 

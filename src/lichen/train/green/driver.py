@@ -11,26 +11,23 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lichen.ledger.errors import ExecutorUnavailable, MeterUnavailable
+from lichen.ledger.errors import ExecutorUnavailable
 from lichen.train.green.decide import may_pause, wants_to_run
 from lichen.train.green.ending import CANCELLED, Ended
 from lichen.train.green.executor import Ask, Phase, Sight, Task
 from lichen.train.green.order import GRACE
 from lichen.train.green.queue import Wish
 from lichen.train.green.record import Record, State, Stretch
+from lichen.train.green.stretch_meter import METER_FAILED, StretchMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from lichen.ledger.estimate import Estimate
     from lichen.ledger.ports import Meter
-    from lichen.ledger.quantities import Energy
     from lichen.train.green.executor import Executor
     from lichen.train.green.queue import Queue
 
-# A gap: the meter given for a stretch could not be read, so its energy is told by other means.
-METER_FAILED = "meter-failed"
 # Until an executor that refused is asked again.
 _AGAIN = timedelta(seconds=5)
 
@@ -50,9 +47,9 @@ class Driver:
         shown: bool = False,
         meter: Callable[[int], Meter] | None = None,
     ) -> None:
-        self._queue, self._executor, self._shown, self._meter = queue, executor, shown, meter
+        self._queue, self._executor, self._shown = queue, executor, shown
         self.record = queue.get(job)
-        self._reading: tuple[Meter, Estimate[Energy]] | None = None
+        self._metered = StretchMeter(meter, lambda: self.mark(METER_FAILED))
         self._told: datetime | None = None
         self._not_before: datetime | None = None
         self._moved = False
@@ -210,7 +207,7 @@ class Driver:
             if last and record.stretches[-1].attempt == record.attempt:
                 start = now
             made = Stretch(attempt=record.attempt, start=start, zone=record.zone)
-            self._read_from(sight.pid)
+            self._metered.begin(sight.pid)
             record = self.record
             stretches = (*record.stretches, made)
             self._keep(record.to(State.RUNNING, stretches=stretches, asked_at=None, note="running"))
@@ -218,13 +215,14 @@ class Driver:
             # An executor may keep a paused task that is not in memory: it left its checkpoint.
             pausing = record.order.pausing
             how = "frozen" if pausing and pausing.freeze else "checkpoint"
-            closed = replace(open_, end=now, how=how, energy=self._energy())
+            closed = replace(open_, end=now, how=how, energy=self._metered.end())
             record = self.record
             stretches = (*record.stretches[:-1], closed)
             self._keep(record.to(State.PAUSED, stretches=stretches, asked_at=None, note="paused"))
 
     def _running(self, sight: Sight, now: datetime, *, cancel: bool) -> None:
         record = self.record
+        self._metered.look()
         if cancel:
             self._ask_once(Ask.CANCEL, now)
         elif sight.phase is Phase.FROZEN:
@@ -274,31 +272,9 @@ class Driver:
         if sight.phase is Phase.VOID:
             self._keep(replace(self.record, handle="", handed=True))
         else:
-            energy = self._energy()
+            energy = self._metered.end()
             ended = Ended(self.record, sight, now, cancelled=cancel, energy=energy)
             self._keep(ended.record())
-
-    def _read_from(self, pid: int | None) -> None:
-        """Begin to measure a stretch; a meter that cannot be read never stops a job."""
-        if pid is None or self._meter is None:
-            return
-        try:
-            meter = self._meter(pid)
-            self._reading = (meter, meter.read())
-        except MeterUnavailable:
-            self.mark(METER_FAILED)
-
-    def _energy(self) -> Estimate[Energy] | None:
-        if self._reading is None:
-            return None
-        meter, began = self._reading
-        self._reading = None
-        try:
-            return meter.read().minus_shared(began)
-        except MeterUnavailable:
-            # As of a process's meter when the process has ended.
-            self.mark(METER_FAILED)
-            return None
 
     def _keep(self, record: Record) -> None:
         self.record = self._queue.put(record)

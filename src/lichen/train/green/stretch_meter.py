@@ -1,0 +1,67 @@
+"""Stretch meter: what one stretch of a job used, read from its first sight to its last.
+
+    energy = reading at its end − reading at its beginning        [J]
+
+A meter that cannot be read never stops a job: the stretch then has no energy of its own, which is
+a gap, and it is told by other means.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from lichen.ledger.errors import MeterUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lichen.ledger.estimate import Estimate
+    from lichen.ledger.ports import Meter
+    from lichen.ledger.quantities import Energy
+
+# A gap: the meter given for a stretch could not be read, so its energy is told by other means.
+METER_FAILED = "meter-failed"
+
+
+class StretchMeter:
+    """Reads a job's processes, a stretch at a time.
+
+    `open_meter` makes a meter of a process and all it starts, None where nothing can read one;
+    `failed` hears that a stretch could not be read.
+    """
+
+    def __init__(
+        self, open_meter: Callable[[int], Meter] | None, failed: Callable[[], None]
+    ) -> None:
+        self._open, self._failed = open_meter, failed
+        self._reading: tuple[Meter, Estimate[Energy]] | None = None
+
+    def begin(self, pid: int | None) -> None:
+        """A stretch runs as this process; None where it cannot be seen from here."""
+        if pid is None or self._open is None:
+            return
+        try:
+            meter = self._open(pid)
+            self._reading = (meter, meter.read())
+        except MeterUnavailable:
+            self._failed()
+
+    def look(self) -> None:
+        """It still runs: what it used of a card can be told only while it lives."""
+        if self._reading is not None:
+            with suppress(MeterUnavailable):
+                self._reading[0].read()
+
+    def end(self) -> Estimate[Energy] | None:
+        """What the stretch used; None where that was not read. [J]"""
+        if self._reading is None:
+            return None
+        meter, began = self._reading
+        self._reading = None
+        try:
+            return meter.read().minus_shared(began)
+        except MeterUnavailable:
+            # As of a process's meter when the process has ended.
+            self._failed()
+            return None

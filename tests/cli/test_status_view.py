@@ -1,0 +1,72 @@
+"""Jobs as `lichen status` lists them, and what it says of a job whose power nobody knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lichen.cli.green_view import show_jobs
+from lichen.cli.settling import said
+from lichen.testing.samples import sample_entry, sample_figures
+from lichen.train.green.order import Order
+from lichen.train.green.record import Record, State, Stretch
+from lichen.train.green.settle import Settlement
+
+NOW = datetime.now(UTC)
+ORDER = Order(
+    argv=("python", "train.py", "--epochs", "300", "--data", "/data/set"),
+    cwd="/",
+    release=NOW,
+    deadline=NOW + timedelta(days=1),
+    p50=timedelta(hours=2),
+    zone="SE-SE3",
+)
+WAITING = Record(id="055379a2e8d623e8", order=ORDER, submitted_at=NOW)
+LOST = replace(
+    WAITING,
+    state=State.LOST,
+    ended_at=NOW,
+    stretches=(Stretch(attempt=1, start=NOW - timedelta(hours=1), end=NOW, zone="SE-SE3"),),
+)
+GUESSED = replace(sample_figures(), gaps=("power-assumed", "embodied-unknown"))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_nothing_of_a_job_is_cut_on_a_narrow_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+
+    show_jobs([(WAITING, False), (replace(WAITING, id="055379a2e8d623e9"), True)])
+
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    assert all(any(job in line for line in shown.splitlines()) for job in IDS)
+    assert "waiting" in shown
+    assert "SE-SE3" in shown
+    assert "lichen run --adopt" in " ".join(shown.split())
+
+
+IDS = ("055379a2e8d623e8", "055379a2e8d623e9")
+
+
+def test_a_job_that_was_lost_says_that_its_power_is_assumed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    settled = Settlement(LOST, sample_entry(figures=GUESSED), "")
+
+    show_jobs([(LOST, False)], {LOST.id: settled})
+    told = said(settled)
+
+    assert "none claimed, power assumed" in capsys.readouterr().out
+    assert "at an assumed power of" in told
+    assert "--power" in told
+
+
+def test_a_job_whose_energy_was_read_says_nothing_of_the_kind() -> None:
+    told = said(Settlement(LOST, sample_entry(figures=replace(GUESSED, gaps=())), ""))
+
+    assert "assumed power" not in told

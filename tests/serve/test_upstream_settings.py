@@ -1,0 +1,67 @@
+"""Upstreams as the settings say them: what is wrong with one is told by the setting's name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lichen import assemble
+from lichen.ledger.errors import InputError
+from lichen.settings import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HERE = "http://127.0.0.1:9/v1"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("LICHEN_UPSTREAM", "foo", "upstream (LICHEN_UPSTREAM)"),
+        ("LICHEN_RESILIENCE_FALLBACK", "ftp://x", "[resilience] fallback"),
+        ("LICHEN_ANTHROPIC_UPSTREAM", "foo", "[anthropic] upstream"),
+        ("LICHEN_ANTHROPIC_FALLBACK", "http:", "[anthropic] fallback"),
+        ("LICHEN_GEMINI_FALLBACK", "nowhere", "[gemini] fallback"),
+    ],
+)
+def test_a_url_that_is_none_is_told_with_the_setting_and_its_value(
+    tmp_path: Path, variable: str, value: str, said: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        opened(tmp_path, {"LICHEN_UPSTREAM": HERE, variable: value})
+
+    assert str(caught.value).startswith(said)
+    assert variable in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+def test_a_key_that_no_header_can_carry_is_told_by_whose_it_is_and_never_shown(
+    tmp_path: Path,
+) -> None:
+    told = {"LICHEN_UPSTREAM": HERE, "LICHEN_ANTHROPIC_KEY": "two words"}
+
+    with pytest.raises(
+        InputError, match=r"\[anthropic\] upstream .*key of LICHEN_ANTHROPIC_UPSTREAM"
+    ) as caught:
+        opened(tmp_path, told)
+
+    assert "two words" not in str(caught.value)
+
+
+def test_models_of_a_provider_s_fallback_are_read_at_the_start(tmp_path: Path) -> None:
+    told = {
+        "LICHEN_UPSTREAM": HERE,
+        "LICHEN_GEMINI_FALLBACK": HERE,
+        "LICHEN_GEMINI_FALLBACK_MODELS": "zz",
+    }
+
+    with pytest.raises(InputError, match=r"\[gemini\] fallback .*'zz'.*model=model"):
+        opened(tmp_path, told)
+
+
+def opened(folder: Path, environ: dict[str, str]) -> None:
+    settings = load(folder, environ)
+    first = assemble.open_http(settings, settings.upstream, print)
+    assemble.open_upstreams(settings, first, print)
