@@ -196,3 +196,20 @@ def test_a_state_that_cannot_follow_is_a_fault() -> None:
     ends = [state for state in State if state.ended]
 
     assert {state.value for state in ends} == {"done", "failed", "cancelled", "lost"}
+
+
+@pytest.mark.parametrize(("freeze", "least"), [(False, 2 * HOUR), (True, timedelta(0))])
+def test_no_pause_is_planned_that_is_over_before_its_grace_is(
+    *, freeze: bool, least: timedelta
+) -> None:
+    now = datetime.now(UTC)
+    pausing = Pausing(grace=2 * HOUR, freeze=freeze)
+    order = Order(
+        argv=("true",), cwd="/", release=now, deadline=now + 20 * HOUR, p50=2 * HOUR, zone="DE",
+        pausing=pausing,
+    )  # fmt: skip
+
+    pause = order.job().pause
+
+    assert pause is not None
+    assert least < pause.min_pause < least + HOUR
