@@ -16,7 +16,7 @@ from lichen.ledger.signal import GridSignal, SignalKind
 from lichen.operate.watch import Watch
 from lichen.operate.watch.grid import Asked, Job, Seen
 from tests.end_to_end.dashboard.conftest import served
-from tests.end_to_end.dashboard.test_access import PHONE, is_too_wide, violations
+from tests.end_to_end.dashboard.looking import PHONE, is_too_wide, violations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
