@@ -168,15 +168,15 @@ def test_what_is_no_identity_is_none(text: str) -> None:
     assert Identity.parse(text) is None
 
 
-def week(*hours: float) -> BySecond:
+def week(now: datetime, *hours: float) -> BySecond:
     """A week whose days are these hours, each hour as one value a second, shortened to seconds."""
-    return BySecond(hours, datetime.now(UTC))
+    return BySecond(hours, now)
 
 
 def test_a_window_of_a_day_is_planned_once_and_a_week_again() -> None:
     now = datetime.now(UTC)
-    planner = Planner(source=week(*[900.0] * 60, *[50.0] * 600, 900.0))
-    later = Planner(source=week(*[900.0] * 300, *[50.0] * 600, 900.0))
+    planner = Planner(source=week(now, *[900.0] * 60, *[50.0] * 600, 900.0))
+    later = Planner(source=week(now, *[900.0] * 300, *[50.0] * 600, 900.0))
     made = {}
     for name, within in (("day", HOUR), ("week", 30 * HOUR)):
         order = Order(
