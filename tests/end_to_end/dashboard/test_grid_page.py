@@ -144,6 +144,24 @@ async def test_it_is_no_wider_than_a_phone(visit: Visit, grid_site: Site) -> Non
         assert not await is_too_wide(page)
 
 
+@pytest.mark.parametrize("width", [360, 420])
+async def test_the_id_of_a_job_stands_in_one_line_on_a_phone(
+    visit: Visit, grid_site: Site, width: int
+) -> None:
+    screen = {"width": width, "height": 900}
+    async with visit(grid_site.address + "/grid", viewport=screen) as page:
+        small = page.locator("#jobs tbody th small").first
+        await small.evaluate("each => { each.textContent = '055379a2e8d623e8' }")
+        lines = await small.evaluate("each => each.getClientRects().length")
+        tall = await small.evaluate(
+            "each => each.offsetHeight / parseFloat(getComputedStyle(each).fontSize)"
+        )
+
+        assert lines == 1
+        assert tall < 2
+        assert not await is_too_wide(page)
+
+
 async def test_before_anything_was_seen_it_says_so(visit: Visit) -> None:
     async with grid_served(Looked(blind=True)) as site, visit(site.address + "/grid") as page:
         assert await violations(page) == []
