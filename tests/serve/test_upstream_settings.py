@@ -91,3 +91,10 @@ def opened(folder: Path, environ: dict[str, str]) -> None:
     settings = load(folder, environ)
     first = assemble.open_http(settings, settings.upstream, print)
     assemble.open_upstreams(settings, first, print)
+
+
+def test_a_live_grid_source_that_is_not_there_is_refused_where_calls_are_priced(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(InputError, match=r"'foo'.*neso"):
+        assemble.make_pricer(load(tmp_path, {"LICHEN_GRID": "neso,foo"}))
