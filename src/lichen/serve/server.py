@@ -59,7 +59,7 @@ class Server:
         handle: Handler,
         *,
         failed: Callable[[Request, Exception], None],
-        refusal: Callable[[int, str], bytes],
+        refusal: Callable[[int, str, Request | None], bytes],
         limits: Limits,
     ) -> None:
         self.handle = handle
