@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -88,3 +89,16 @@ def test_a_connection_to_this_machine_is_fine() -> None:
         client.connect(server.getsockname())
 
         assert client.getpeername() == server.getsockname()
+
+
+def test_no_test_leans_on_another_test() -> None:
+    here = Path(__file__).parent
+
+    leaning = [
+        f"{path.relative_to(here)}: {line}"
+        for path in here.rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(r"\s*(?:from|import) tests\.(?:\w+\.)*test_", line)
+    ]
+
+    assert leaning == [], "what tests share belongs in lichen.testing"

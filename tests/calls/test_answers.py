@@ -10,11 +10,8 @@ import pytest
 
 from lichen.calls.answer_file import AnswerFile
 from lichen.calls.answers import AnswerStore
-from lichen.calls.stored import Origin, Stored
-from lichen.ledger.estimate import Basis, Estimate
-from lichen.ledger.ports import CallReading
-from lichen.ledger.quantities import Carbon, Energy
-from lichen.ledger.tokens import Tokens
+from lichen.calls.stored import Stored
+from lichen.testing.stored_answers import HEADERS, ORIGIN
 from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
@@ -25,31 +22,13 @@ if TYPE_CHECKING:
 
 # What an answer takes in memory beside its body, about. [byte]
 BESIDE = 3300
-READING = CallReading(
-    Estimate(Energy(0.1), Energy(0.01), Energy(1.0), Basis.MODELLED),
-    Estimate(Carbon(0.2), Carbon(0.02), Carbon(2.0), Basis.ASSUMED),
-    ("model-unknown",),
-)
-ORIGIN = Origin(
-    "0123456789abcdef",
-    "chat.completions",
-    "gpt-4o-mini",
-    "SE",
-    "tokens/1",
-    "token-factors 2026.1",
-    Tokens(prefill=12, decode=5, cache_read=3),
-    READING,
-    1.5,
-    ("tokens-estimated",),
-)
 
 
 def answer(n: int, body: bytes = b"{}", stored_us: int | None = None) -> Stored:
     """An answer; those with a higher number are newer."""
     key = n.to_bytes(32, "big")
-    headers = [(b"content-type", b"application/json"), (b"x-odd", b"\xff\x01")]
     at = n if stored_us is None else stored_us
-    return Stored(key, 200, headers, body, at, 10**15, ORIGIN)
+    return Stored(key, 200, list(HEADERS), body, at, 10**15, ORIGIN)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from lichen.calls.answer_erasing import erase_from
 from lichen.calls.answers import AnswerStore
 from lichen.calls.forget import Forget
 from lichen.ledger.errors import StoreUnavailable
-from tests.calls.test_shared_answers import answer
+from lichen.testing.stored_answers import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,27 +16,17 @@ from lichen.calls.shared.index import START
 from lichen.calls.shared.link import Away, Link
 from lichen.calls.shared.names import answer_name
 from lichen.calls.shared.redis_answers import RedisAnswers
-from lichen.calls.stored import Stored
 from lichen.ledger.errors import InputError, StoreUnavailable
 from lichen.testing.redis import RedisServer, find_redis
-from tests.calls.test_answers import ORIGIN
+from lichen.testing.stored_answers import answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from lichen.calls.stored import Stored
+
 pytestmark = pytest.mark.redis
-
-SECOND_US = 1_000_000
-
-
-def answer(n: int, body: bytes = b"{}", *, lasts_s: float = 60, tenant: str = "t1") -> Stored:
-    """An answer kept just now."""
-    now_us = time.time_ns() // 1000
-    until_us = now_us + int(lasts_s * SECOND_US)
-    key = n.to_bytes(32, "big")
-    headers = [(b"content-type", b"application/json"), (b"x-odd", b"\xff\x01")]
-    return Stored(key, 200, headers, body, now_us, until_us, ORIGIN, tenant)
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lichen.calls.similar.decision import Decider, Standing
-from lichen.calls.similar.evidence import Evidence, upper
+from lichen.calls.similar.certificate import read, run_again, written
+from lichen.calls.similar.decision import MARGIN, Decider, Standing
+from lichen.calls.similar.evidence import Certificate, Evidence, Group, upper
 from lichen.ledger.errors import InputError
 
 _PRIOR = (0.0, 1.0)
@@ -60,7 +61,48 @@ def test_what_was_learnt_survives_a_restart() -> None:
 
     assert taken
     assert again.standing == decider.standing
+    assert again.certificate == decider.certificate != ""
     assert again.state() == decider.state()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_certificate_shows_the_error_that_was_asked_and_no_smaller_one(seed: int) -> None:
+    decider, _, _ = _run(seed, 0.1)
+    threshold = decider.standing.threshold
+    assert threshold is not None
+    certified = 0.1 * (1 - MARGIN)
+
+    good, said = run_again(
+        decider.certificate, delta=certified, confidence=0.95, threshold=threshold
+    )
+    better, why = run_again(
+        decider.certificate, delta=certified, confidence=0.99999, threshold=threshold
+    )
+
+    assert good, said
+    assert "at most 8.5 % of answers given are wrong, with 95 % confidence" in said
+    assert not better
+    assert "does not show" in why
+
+
+@given(
+    st.integers(0, 2),
+    st.lists(
+        st.tuples(
+            st.floats(0.5, 1),
+            st.lists(st.tuples(*[st.integers(0, 999)] * 3), min_size=1).map(tuple),
+        ),
+        min_size=1,
+    ).map(tuple),
+)
+def test_a_certificate_is_read_as_it_was_written(
+    chain: int, steps: tuple[tuple[float, tuple[tuple[int, int, int], ...]], ...]
+) -> None:
+    made = Certificate(
+        chain, tuple((at, tuple(Group(*counts) for counts in groups)) for at, groups in steps)
+    )
+
+    assert read(written(made)) == made
 
 
 def test_a_state_of_another_shape_is_left_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ import pytest
 from lichen.calls.steps import Place
 from lichen.ledger.errors import InputError
 from lichen.ledger.panel import Panel
+from lichen.ledger.quantities import Energy
+from lichen.ledger.trial import trials
+from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +48,10 @@ class Everything:
     async def start(self) -> None:
         self.seen.append("start")
 
+    async def tend(self) -> None:
+        self.seen.append("tend")
+        raise OSError("the disk is full")
+
     async def close(self) -> None:
         self.seen.append("close")
 
@@ -74,6 +82,40 @@ async def test_what_a_step_offers_is_used(build: Build) -> None:
     assert layers.wrong() == ["nothing is wrong but this line"]
 
 
+async def test_steps_are_tended_now_and_then_though_no_call_comes_and_one_fails(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lichen.calls.steps.TEND_S", 0.001)
+    step = Everything()
+    house = build(around=[step])
+    layers = house.gateway.layers
+
+    await layers.start()
+    await asyncio.to_thread(until, lambda: step.seen.count("tend") > 2)
+    await layers.close()
+    tended = len(step.seen)
+    await asyncio.sleep(0.01)
+
+    assert len(step.seen) == tended
+    assert {str(each) for each in house.troubles} == {"the disk is full"}
+
+
+async def test_sums_of_a_holdout_are_in_the_book_though_no_more_calls_come(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lichen.calls.steps.TEND_S", 0.001)
+    monkeypatch.setattr("lichen.calls.trials._EVERY_US", 1000)
+    house = build()
+    layers = house.gateway.layers
+    await layers.start()
+
+    layers.booker.steps.trials.note({"calls.similar": True}, Energy.joules(1.0))
+    found = await asyncio.to_thread(until, lambda: trials(house.entries))
+    await layers.close()
+
+    assert found[0].held.n == 1
+
+
 def test_a_step_that_nothing_provides_is_refused_with_those_there_are(build: Build) -> None:
     with pytest.raises(InputError, match=r"'exakt' in lichen\.step: known are .*exact"):
         build(steps=("exakt", "keeping"))
@@ -92,3 +134,9 @@ def test_durable_things_lie_beside_a_ledger_that_is_a_file() -> None:
     assert Place("here/lichen.db").file("similar") == Path("here/lichen.db.similar")
     assert Place("memory:").file("similar") is None
     assert Place("postgresql://host/db").file("similar") is None
+
+
+def test_a_folder_for_state_is_the_place_of_all_files_whatever_the_ledger_is() -> None:
+    assert Place("postgresql://host/db", "st").file("gate") == Path("st/lichen.db.gate")
+    assert Place("memory:", "st").file("gate") == Path("st/lichen.db.gate")
+    assert Place("here/book.db", "st").file("gate") == Path("st/book.db.gate")

@@ -265,6 +265,29 @@ def test_a_grid_says_when_it_answered_last_and_what_was_wrong_since(
     assert "answered 403" in after["says"]
 
 
+def test_state_that_is_lost_at_a_stop_is_told_with_the_way_out(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> dict[str, str]:
+        checks = json.loads(run("doctor", "--json", "--port", 1).stdout)["checks"]
+        [row] = [check for check in checks if check["what"] == "learnt state"]
+        return dict(row)
+
+    (tmp_path / "lichen.toml").write_text('[[route]]\ncompress = "lossless"\n')
+    monkeypatch.setenv("LICHEN_LEDGER", "postgresql://lichen@127.0.0.1:1/lichen")
+    lost = told()
+    monkeypatch.setenv("LICHEN_STATE", str(tmp_path / "state"))
+    kept = told()
+    monkeypatch.delenv("LICHEN_LEDGER")
+    monkeypatch.delenv("LICHEN_STATE")
+    beside = told()
+
+    assert lost["says"] == "trials of shorter prompts: in memory, and lost at each stop"
+    assert "LICHEN_STATE" in lost["mend"]
+    assert (kept["state"], beside["state"]) == ("ok", "ok")
+    assert str(tmp_path / "state") in kept["says"]
+
+
 def test_what_a_program_says_in_several_lines_is_told_in_plain_characters(
     run: Run, ledger: Path, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from lichen.cli import lichen
 from lichen.ledger.entry import FORGOTTEN
 from lichen.ledger.sqlite import SqliteStore
 from lichen.testing.samples import MOMENT, sample_entry, sample_figures
-from tests.calls.test_shared_answers import answer
+from lichen.testing.stored_answers import answer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,7 +165,7 @@ def test_what_steps_keep_is_erased_whatever_is_configured_now(run: Run, ledger: 
 
     done = run("forget", "--contains", "ann live", "--yes", "--ledger", ledger, "--json")
 
-    assert json.loads(done.stdout)["steps"] == {"batch": 0, "similar": 1}
+    assert json.loads(done.stdout)["steps"] == {"batch": 0, "gate": 0, "similar": 1}
     content = b"".join(each.read_bytes() for each in ledger.parent.glob("book.db.similar*"))
     assert b"ann live" not in content
     assert b"bob live" in content

@@ -258,3 +258,14 @@ def test_what_was_spared_and_what_was_moved_are_drawn_both(
     shown = run("report", "--ledger", ledger).stdout
 
     assert shown.count("without lichen") == 2
+
+
+def test_a_job_of_assumed_power_is_named_among_what_could_not_be_known(
+    run: Run, kinds: Kinds, make: Make
+) -> None:
+    lost = kinds.call(strategy="train.green", work=Work(0, "training run"), gaps=("power-assumed",))
+
+    shown = run("report", "--ledger", make([lost])).stdout
+
+    assert "power assumed" in shown
+    assert "say what a job draws with --power" in " ".join(shown.split())

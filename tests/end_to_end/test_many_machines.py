@@ -14,12 +14,11 @@ from openai import AsyncOpenAI, OpenAI
 
 from lichen.assemble import open_store
 from lichen.calls.booking import COALESCE
-from lichen.testing.desks import FIRST, SECOND, VERBS, chat
+from lichen.testing.desks import FIRST, RULES, SECOND, VERBS, chat, clerk
 from lichen.testing.provider import usual
 from lichen.testing.questions import question
 from lichen.testing.service import RunningService
 from lichen.testing.waiting import until
-from tests.end_to_end.test_similar import RULES, expert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -253,7 +252,7 @@ def test_a_like_question_asked_of_one_service_is_answered_by_the_other_that_neve
         (tmp_path / name).mkdir()
         (tmp_path / name / "lichen.toml").write_text(RULES)
     one, other = serve_two()
-    upstream.script = expert
+    upstream.script = clerk
 
     def shown(name: str) -> float:
         lines = other.get("/metrics")[1].splitlines()

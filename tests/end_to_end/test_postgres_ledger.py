@@ -14,6 +14,8 @@ from lichen.testing.service import ServiceEnded
 from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from openai import OpenAI
 
     from lichen.testing.postgres import PostgresServer
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from tests.end_to_end.conftest import Connect, Serve
 
 pytestmark = pytest.mark.postgres
+PING = [{"role": "user", "content": "ping"}]
+RULE = """
+[holdout]
+share = 0
+
+[[gate.rule]]
+name = "ping"
+exact = ["ping"]
+answer = "pong"
+"""
 
 
 def ask(client: OpenAI, times: int) -> list[str]:
@@ -76,3 +88,24 @@ def test_a_server_that_is_not_there_is_refused_with_the_way_out_and_no_password(
     assert caught.value.code == 2
     assert postgres.password not in caught.value.said
     assert "Traceback" not in caught.value.said
+
+
+def test_what_is_learnt_outlives_a_restart_in_a_folder_and_is_said_to_be_lost_without_one(
+    postgres: PostgresServer, serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    (tmp_path / "lichen.toml").write_text(RULE)
+    without = serve(ledger=postgres.dsn)
+    assert without.stop() == 0
+
+    for _ in range(2):
+        service = serve(ledger=postgres.dsn, state=tmp_path / "state")
+        client = connect(service)
+        ask(client, 10)
+        client.chat.completions.create(**question(model="in-postgres", messages=PING))
+        assert service.stop() == 0
+
+    assert "in memory, lost at a stop (lengths of answers): set LICHEN_STATE" in without.said
+    assert f"learnt:     {tmp_path / 'state'}" in service.said
+    with closing(open_store(postgres.dsn)) as store:
+        answers = [e.figures.raw["answers"] for e in store.entries(strategy="calls.gate")]
+    assert answers == [10, 20]

@@ -8,35 +8,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from lichen.testing.desks import FIRST, SECOND, VERBS
-from lichen.testing.provider_answers import Reply
-from lichen.testing.upstreams import chat_answer
+from lichen.testing.desks import FIRST, RULES, SECOND, VERBS, clerk
 from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lichen.testing.provider import Received, ScriptedProvider
+    from lichen.testing.provider import ScriptedProvider
     from lichen.testing.service import RunningService
     from tests.end_to_end.conftest import Connect, Serve
-
-RULES = """
-[[route]]
-similar = "on"
-error = 0.4
-
-[holdout]
-share = 0
-
-[similar]
-explore = 0.001
-"""
-
-
-def expert(call: Received) -> Reply:
-    text = json.loads(call.body)["messages"][-1]["content"]
-    verb = next((word for word in text.split() if word in VERBS), "nothing")
-    return Reply(chunks=(chat_answer(f"Whoever wants to {verb} practises each day."),))
 
 
 def lichen(service: RunningService, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +28,7 @@ def test_answers_to_like_questions_outlive_a_kill_and_their_proof_holds(
     serve: Serve, connect: Connect, upstream: ScriptedProvider, tmp_path: Path
 ) -> None:
     (tmp_path / "lichen.toml").write_text(RULES)
-    upstream.script = expert
+    upstream.script = clerk
     service = serve()
 
     def ask(text: str) -> Any:

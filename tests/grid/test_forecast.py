@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from lichen.grid.forecast import Driver, Forecaster
+from lichen.grid.forecast_fit import fit, prior
+from lichen.grid.forecast_past import FEATURES, Past
 from lichen.grid.trace import TraceSource
 from lichen.ledger.errors import InputError, NaiveTime, SignalUnavailable
 from lichen.ledger.estimate import Basis
@@ -62,6 +64,47 @@ def test_nine_of_ten_hours_lie_inside_the_interval() -> None:
         ]
 
     assert 0.86 < sum(inside) / len(inside) < 0.95
+
+
+def test_hours_that_come_again_two_days_later_are_seen_coming() -> None:
+    draw = np.random.default_rng(7)
+    off = draw.normal(0.0, 30.0, 260 * 24)
+    for hour in range(48, len(off)):
+        off[hour] = 0.9 * off[hour - 48] + 0.4 * off[hour]
+    hours = (300.0 + off).tolist()
+    forecaster = Forecaster(recording(hours))
+    errors = []
+
+    for day in range(200, 250):
+        made = forecaster.forecast("DE", DAY, issued_at=START + day * DAY).values
+        came = hours[day * 24 : day * 24 + 24]
+        profile = np.asarray(hours[(day - 28) * 24 : day * 24]).reshape(28, 24).mean(axis=0)
+        errors.append([mean_error(rule, came) for rule in (made, profile)])
+
+    ours, flat = np.mean(errors, axis=0)
+    assert ours < 0.7 * flat
+
+
+@pytest.mark.parametrize(
+    ("feature", "index"),
+    [("last-hour-yesterday", 35 * 24 + 7 - 25), ("two-days-ago", 35 * 24 + 7 + 30 % 24 - 48)],
+)
+def test_what_was_off_is_off_the_four_weeks_before_it(feature: str, index: int) -> None:
+    hours = np.asarray(wandering(60))
+    issued, ahead = np.array([35 * 24 + 7]), np.array([30])
+
+    x = Past(hours).features(issued, ahead)[0, 0]
+
+    profile = np.mean([hours[index - 24 * day] for day in range(1, 29)])
+    assert x[FEATURES.index(feature)] == pytest.approx(hours[index] - profile)
+
+
+def test_noise_moves_the_weights_less_the_farther_ahead() -> None:
+    hours = np.random.default_rng(2).normal(300.0, 40.0, 200 * 24)
+
+    moved = np.abs(fit(Past(hours)).weights - prior(len(FEATURES))).sum(axis=1)
+
+    assert moved[-24:].mean() < 0.5 * moved[:24].mean()
 
 
 def test_a_weekend_is_known_as_one() -> None:

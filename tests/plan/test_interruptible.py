@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lichen.ledger.errors import InputError
 from lichen.ledger.quantities import Energy, Power
 from lichen.plan import Pause, Shift, cheapest_steps
+from tests.plan.conftest import make_job, make_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lichen.ledger.signal import GridSignal
     from lichen.plan import Job, Plan
@@ -156,3 +160,47 @@ def test_windows_that_cannot_be_are_named(signal: Callable[..., GridSignal]) -> 
         cheapest_steps(signal(TWO_VALLEYS), [0, 3], 5, [1, 3])
     with pytest.raises(InputError, match="cut both to the same steps"):
         cheapest_steps(signal(TWO_VALLEYS), 0, 5, 1, actual=signal((1, 2)))
+
+
+def test_a_pause_is_no_shorter_than_it_may_be(
+    signal: Callable[..., GridSignal], job: Callable[..., Job]
+) -> None:
+    pause = Pause(min_pause=1.5 * HOUR)
+    values = (500, 100, 300, 110, 500, 600, 200, 900)
+
+    plan = Shift().plan(job(2, 8, pause=pause), [signal(values)])
+
+    # The hour between the two cleanest is too short to pause in: two hours and more are not.
+    assert hours(plan) == [(1, 2), (6, 7)]
+    assert plan.expected.value.in_grams == pytest.approx(300)
+
+
+@given(
+    values=st.lists(st.integers(1, 40), min_size=3, max_size=9),
+    work=st.integers(1, 4),
+    rest=st.integers(0, 4),
+    idle=st.sampled_from([0.0, 0.25]),
+)
+def test_with_a_shortest_pause_no_choice_of_hours_is_better(
+    values: list[int], work: int, rest: int, idle: float
+) -> None:
+    work = min(work, len(values))
+    pause = Pause(min_pause=rest * HOUR, idle=Power.watts(1000 * idle))
+    job = make_job(work, len(values), pause=pause)
+
+    plan = Shift().plan(job, [make_signal(values)])
+
+    least = min(
+        cost_of(chosen, values, idle)
+        for chosen in combinations(range(len(values)), work)
+        if all(not 0 < b - a - 1 < rest for a, b in pairwise(chosen))
+    )
+    assert plan.expected.value.in_grams == pytest.approx(least)
+    assert all(b.start - a.end >= rest * HOUR for a, b in pairwise(plan.segments))
+
+
+def cost_of(chosen: Sequence[int], values: Sequence[int], idle: float) -> float:
+    """Of some hours and the pauses between them, at a kilowatt. [gCO₂e]"""
+    ran = sum(values[hour] for hour in chosen)
+    waited = sum(values[hour] for hour in range(chosen[0], chosen[-1]) if hour not in chosen)
+    return ran + idle * waited

@@ -168,15 +168,15 @@ def test_what_is_no_identity_is_none(text: str) -> None:
     assert Identity.parse(text) is None
 
 
-def week(*hours: float) -> BySecond:
+def week(now: datetime, *hours: float) -> BySecond:
     """A week whose days are these hours, each hour as one value a second, shortened to seconds."""
-    return BySecond(hours, datetime.now(UTC))
+    return BySecond(hours, now)
 
 
 def test_a_window_of_a_day_is_planned_once_and_a_week_again() -> None:
     now = datetime.now(UTC)
-    planner = Planner(source=week(*[900.0] * 60, *[50.0] * 600, 900.0))
-    later = Planner(source=week(*[900.0] * 300, *[50.0] * 600, 900.0))
+    planner = Planner(source=week(now, *[900.0] * 60, *[50.0] * 600, 900.0))
+    later = Planner(source=week(now, *[900.0] * 300, *[50.0] * 600, 900.0))
     made = {}
     for name, within in (("day", HOUR), ("week", 30 * HOUR)):
         order = Order(
@@ -196,3 +196,20 @@ def test_a_state_that_cannot_follow_is_a_fault() -> None:
     ends = [state for state in State if state.ended]
 
     assert {state.value for state in ends} == {"done", "failed", "cancelled", "lost"}
+
+
+@pytest.mark.parametrize(("freeze", "least"), [(False, 2 * HOUR), (True, timedelta(0))])
+def test_no_pause_is_planned_that_is_over_before_its_grace_is(
+    *, freeze: bool, least: timedelta
+) -> None:
+    now = datetime.now(UTC)
+    pausing = Pausing(grace=2 * HOUR, freeze=freeze)
+    order = Order(
+        argv=("true",), cwd="/", release=now, deadline=now + 20 * HOUR, p50=2 * HOUR, zone="DE",
+        pausing=pausing,
+    )  # fmt: skip
+
+    pause = order.job().pause
+
+    assert pause is not None
+    assert least < pause.min_pause < least + HOUR

@@ -24,7 +24,7 @@ from lichen.assemble.books import (
     open_book,
     open_store,
 )
-from lichen.assemble.exchanges import open_answers, open_layers, pipeline
+from lichen.assemble.exchanges import learnt_in_memory, open_answers, open_layers, pipeline
 from lichen.assemble.grids import (
     grid_names,
     make_grid,
@@ -39,6 +39,7 @@ from lichen.assemble.upstreams import open_http, open_upstreams
 __all__ = [
     "find_meters",
     "grid_names",
+    "learnt_in_memory",
     "make_call_meter",
     "make_executor",
     "make_grid",

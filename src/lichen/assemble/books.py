@@ -57,6 +57,7 @@ def open_book(
 
     `meter` makes what measured windows are read by, the best meters here by default.
     """
+    from lichen.calls.steps import Place  # noqa: PLC0415 (strategies are put together here)
     from lichen.grid.zones import default_zone  # noqa: PLC0415
 
     zone, _ = default_zone(settings.zone or None)
@@ -68,7 +69,9 @@ def open_book(
         writer = BulkWriter(store, beside=_beside(store), on_error=on_error)
     made = meter or make_window_meter
     provers = {**_installed_provers(), **settlement_provers(settings)}
-    return Book(store, pricer, writer=writer, provers=provers, zone=zone, meter=made)
+    book = Book(store, pricer, writer=writer, provers=provers, zone=zone, meter=made)
+    book.file = Place(settings.ledger, settings.state).file
+    return book
 
 
 def _installed_provers() -> dict[str, Prover]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +11,17 @@ from lichen.assemble.books import open_book
 from lichen.assemble.grids import open_forecasts
 from lichen.assemble.plugins import plugin
 from lichen.assemble.upstreams import how_spoken
-from lichen.ledger.errors import MissingExtra
+from lichen.ledger.errors import InputError, MissingExtra
 from lichen.ledger.pricing import WORLD
 from lichen.settings import load
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     from lichen.calls.answers import AnswerStore
     from lichen.calls.exchange import Step, Upstream
     from lichen.calls.pipeline import Pipeline
-    from lichen.calls.steps import Layers
+    from lichen.calls.steps import Layers, Place
     from lichen.calls.upstreams import Upstreams
     from lichen.ledger.book import Book
     from lichen.ledger.ports import Embedder
@@ -56,6 +56,46 @@ def open_answers(settings: Settings, warn: Callable[[object], None]) -> AnswerSt
     return store
 
 
+def open_place(settings: Settings) -> Place:
+    """Where steps keep their files; the folder is made where one is named.
+
+    Raises:
+        InputError: it cannot be made or written.
+    """
+    from lichen.calls.steps import Place  # noqa: PLC0415 (strategies are put together here)
+
+    place = Place(settings.ledger, settings.state)
+    path = place.file("state")
+    if settings.state and path is not None:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{path.parent} cannot be made for state: {error.strerror}") from None
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise InputError(f"{path.parent} cannot be written by this user: name another as state")
+    return place
+
+
+def learnt_in_memory(settings: Settings) -> list[str]:
+    """What steps learn and lose at a stop; empty where nothing is, or where files keep it.
+
+    With a ledger in memory nothing is kept, and nobody expects it to be.
+    """
+    from lichen.calls.rules import Rules  # noqa: PLC0415 (strategies are put together here)
+
+    if settings.state or ":" not in settings.ledger or settings.ledger == "memory:":
+        return []
+    rules, gate = Rules(settings.rules), settings.gate
+    kept = settings.similar.keep == "file" and rules.any("similar", "off")
+    learning = {
+        "what similar answers were worth": ("similar", kept),
+        "trials of shorter prompts": ("compress", rules.any("compress", "off")),
+        "trust in smaller models": ("cascade", gate.cascade),
+        "lengths of answers": ("gate", gate.rule),
+    }
+    return [what for what, (step, asked) in learning.items() if asked and step in settings.steps]
+
+
 def open_layers(
     settings: Settings,
     upstream: Upstream,
@@ -72,7 +112,7 @@ def open_layers(
     from lichen.calls.holdout import Holdout  # noqa: PLC0415
     from lichen.calls.metered import Metered  # noqa: PLC0415
     from lichen.calls.rules import Rules  # noqa: PLC0415
-    from lichen.calls.steps import Layers, Place, StepParts  # noqa: PLC0415
+    from lichen.calls.steps import Layers, StepParts  # noqa: PLC0415
 
     booker = Booker(book, on_error=warn)
     parts = StepParts(
@@ -83,7 +123,7 @@ def open_layers(
         answers=answers,
         upstream=upstream,
         holdout=Holdout(settings.holdout),
-        place=Place(settings.ledger),
+        place=open_place(settings),
         entry_limit=settings.cache_entry_limit,
         zone=book.zone,
         embedder=cache(lambda: _embedder(settings.embedder)),

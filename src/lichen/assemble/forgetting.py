@@ -87,7 +87,7 @@ class Eraser:
             erased = Erased(answers=answers.forget(which))
             if answers.remote is not None:
                 erased.shared_answers = asyncio.run(_from_others(answers.remote, which))
-        place = Place(self._settings.ledger)
+        place = Place(self._settings.ledger, self._settings.state)
         for point in entry_points(group="lichen.forget"):
             erased.steps[point.name] = point.load()(place, which)
         return erased

@@ -6,10 +6,13 @@ A step is `async step(exchange, onward) -> Answer`. It may also have
     at_once(exchange)           status, header block, body: an answer without a task, or None
     joined(layers)              all layers, once they stand: for calls that the step makes itself
     start(), close()            async: work of its own beside the calls
+    tend()                      every few seconds: book sums that wait, keep what was learnt; async
+                                where that takes long
     gauges(), panels(), wrong() what it shows: to Prometheus, on the dashboard, to /readyz
     forget(which)               erase what is meant (lichen.calls.forget), in memory and on disk;
                                 async where that takes long
-    reread()                    another process erased words from its files: drop copies of them
+    reread()                    another process erased words from its files: drop copies of them;
+                                async where that takes long
 
 and each of these is looked for once, when the steps are put in order: a step that does not have one
 costs nothing there. Steps come in by entry point, in the group "lichen.step": a function that takes
@@ -18,6 +21,7 @@ costs nothing there. Steps come in by entry point, in the group "lichen.step": a
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from inspect import isawaitable
 from pathlib import Path
@@ -41,15 +45,30 @@ if TYPE_CHECKING:
     WholeAnswer = tuple[int, bytes, bytes]
 
 
+# What files are called after where the ledger is none.
+_STEM = "lichen.db"
+# How often steps are tended. [s]
+TEND_S = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where durable things of steps lie: beside a ledger that is a file, or in its database."""
+    """Where durable things of steps lie: beside a ledger that is a file, or in its database.
+
+    `state` is a folder for the files in place of the ledger's own: with a ledger in a database
+    there is no other place for them, and none is guessed.
+    """
 
     ledger: str
+    state: str = ""
 
     def file(self, name: str) -> Path | None:
-        """A file for a step, beside the ledger's; None where the ledger is no file."""
-        return None if ":" in self.ledger else Path(f"{self.ledger}.{name}")
+        """A file for a step; None where there is no place for one."""
+        is_file = ":" not in self.ledger
+        if self.state:
+            stem = Path(self.ledger).name if is_file else _STEM
+            return Path(self.state).expanduser() / f"{stem}.{name}"
+        return Path(f"{self.ledger}.{name}") if is_file else None
 
     @property
     def database(self) -> str:
@@ -93,6 +112,7 @@ class Layers:
         self._at_once: tuple[Callable[[Exchange], WholeAnswer | None], ...] = tuple(
             self._having("at_once")
         )
+        self._tending: asyncio.Task[None] | None = None
         for joined in self._having("joined"):
             joined(self)
 
@@ -120,9 +140,26 @@ class Layers:
         """
         for start in self._having("start"):
             await start()
+        if self._tending is None:
+            self._tending = asyncio.get_running_loop().create_task(self._tend())
+
+    async def _tend(self) -> None:
+        """Tend the steps until cancelled: sums are booked though no more calls come."""
+        tends = [*self._having("tend"), self.booker.steps.trials.tend]
+        while True:
+            await asyncio.sleep(TEND_S)
+            for tend in tends:
+                try:
+                    await _done(tend())
+                except Exception as error:  # noqa: BLE001 (the others are tended all the same)
+                    self.booker.tell(error)
 
     async def close(self) -> None:
         """End the steps' own work, the innermost last."""
+        tending, self._tending = self._tending, None
+        if tending is not None:
+            tending.cancel()
+            await asyncio.wait([tending])
         for close in self._having("close"):
             await close()
         self.booker.steps.trials.book()
@@ -142,15 +179,19 @@ class Layers:
         gone: dict[str, int] = {}
         for step in self.steps:
             if (forget := getattr(step, "forget", None)) is not None:
-                erased = forget(which)
-                gone[type(step).__name__.lower()] = await erased if isawaitable(erased) else erased
+                gone[type(step).__name__.lower()] = await _done(forget(which))
         return gone
 
-    def reread(self) -> None:
+    async def reread(self) -> None:
         """Let the steps drop copies of what another process erased."""
         for reread in self._having("reread"):
-            reread()
+            await _done(reread())
 
     def wrong(self) -> list[str]:
         """What is wrong with the steps; empty where all is well."""
         return [line for wrong in self._having("wrong") for line in wrong()]
+
+
+async def _done(made: Any) -> Any:
+    """What a step's method gives, whether it is async or not."""
+    return await made if isawaitable(made) else made

@@ -41,6 +41,11 @@ class Trials:
         elif now_us >= self._due_us:
             self.book()
 
+    def tend(self) -> None:
+        """Write sums that have waited long enough, though no more calls come."""
+        if self._sums and time.time_ns() // 1000 >= self._due_us:
+            self.book()
+
     def book(self) -> None:
         """Write the sums so far as entries; what cannot be written is told and let go."""
         now_us, sums = time.time_ns() // 1000, self._sums

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lichen.cli.checkup_answering import gateway, service, upstream
-from lichen.cli.checkup_cache import cache
+from lichen.cli.checkup_cache import cache, state
 from lichen.cli.checkup_green import executors, forecasts, settlements
 from lichen.cli.reading import shown
 from lichen.cli.row import Row
@@ -31,6 +31,7 @@ def checkup(settings: Settings) -> Iterator[Row]:
     checks: tuple[Callable[[Settings], Iterator[Row]], ...] = (
         _ledger,
         cache,
+        state,
         _meters,
         _zone,
         _trace,

@@ -1,8 +1,9 @@
-"""Checkup of where answers are kept: in memory, in a file, or shared with other services."""
+"""Checkup of where answers are kept, and what steps learn: in memory, in files, or shared."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,3 +57,22 @@ def _shared(settings: Settings, where: str) -> Row:
             "see that the server runs, and that address, password and certificate are right",
         )
     return Row("cache", "ok", f"{where} · shared with other services, and answers")
+
+
+def state(settings: Settings) -> Iterator[Row]:
+    """Whether what steps learn outlives a stop."""
+    from lichen.assemble import learnt_in_memory
+    from lichen.calls.steps import Place
+
+    path = Place(settings.ledger, settings.state).file("similar")
+    lost = learnt_in_memory(settings)
+    if lost:
+        told = f"{', '.join(lost)}: in memory, and lost at each stop"
+        yield Row("learnt state", "unavailable", told, "name a folder for it: LICHEN_STATE")
+    elif path is None:
+        yield Row("learnt state", "ok", "nothing that is learnt would be lost at a stop")
+    elif settings.state and path.parent.is_dir() and not os.access(path.parent, os.W_OK):
+        mend = "give another folder with --state or LICHEN_STATE"
+        yield Row("learnt state", "broken", f"{path.parent} cannot be written by this user", mend)
+    else:
+        yield Row("learnt state", "ok", f"what steps learn is kept in {path.parent}")

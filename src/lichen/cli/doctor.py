@@ -32,7 +32,9 @@ _MARKS = {
 
 
 @click.command(short_help="Say what is measured, modelled or missing here.")
-@settings_flags("ledger", "cache", "zone", "trace", "grid", "upstream", "gguf", "host", "port")
+@settings_flags(
+    "ledger", "state", "cache", "zone", "trace", "grid", "upstream", "gguf", "host", "port"
+)
 @json_flag
 def doctor(*, as_json: bool, **flags: Any) -> int:
     """Look at everything lichen needs here and say what is wrong and how to mend it.

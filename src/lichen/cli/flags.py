@@ -102,6 +102,12 @@ FLAGS: dict[str, Flag] = {
         "Who gets a stored answer: only the credential that paid for it, or everyone.",
     ),
     "ttl": Flag("TIME", "1d", "How long a stored answer serves: 90s, 2h, 7d."),
+    "state": Flag(
+        "FOLDER",
+        "beside the ledger",
+        "Where steps keep what they learn. With a ledger in a database it is in memory, and lost "
+        "at a stop, unless a folder is named: one for each service.",
+    ),
     "cache": Flag(
         "FILE|memory:|URL",
         "beside the ledger",

@@ -49,7 +49,7 @@ NO_SHARED = (
     "--before", metavar="TIME", help="What is older: 30d, today, 2026-11-23, or with a zone."
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@settings_flags("ledger", "cache")
+@settings_flags("ledger", "state", "cache")
 @json_flag
 def forget(
     *,

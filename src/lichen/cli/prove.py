@@ -21,7 +21,7 @@ _FAILED = "NOT so"
 
 @click.command(short_help="Run the evidence of a saving again.")
 @click.argument("entry_id", metavar="ID")
-@settings_flags("ledger", "zone", "trace", "grid")
+@settings_flags("ledger", "state", "zone", "trace", "grid")
 @json_flag
 def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
     """Run the evidence of one saving again and show each step.

@@ -106,13 +106,18 @@ class Report:
         return counted
 
 
-def read(where: str, span: Span, newest: int = 0) -> Report:
+def read(where: str, span: Span, newest: int = 0, *, state: str = "") -> Report:
     """The report of a ledger over a time, with its `newest` entries.
+
+    `state` is the folder that steps keep their files in, empty for beside the ledger.
 
     Raises:
         InputError: there is no such ledger.
         StoreUnavailable: it cannot be read.
     """
+    from lichen.calls.steps import Place
+
+    kept = Place(where, state).file("similar")
     with closing(existing(where)) as store:
         rows = store.totals(span.period, since=span.since, until=span.until)
         looked = store.entries(since=span.since, until=span.until, newest=max(newest, NAMED))
@@ -128,7 +133,7 @@ def read(where: str, span: Span, newest: int = 0) -> Report:
             tuple(islice(entries, newest)),
             trials(sums),
             dry_runs(sums),
-            () if ":" in where else tuple(learnt(Path(f"{where}.similar"))),
+            () if kept is None else tuple(learnt(kept)),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Show the newest N entries too, with the ids that `lichen prove` takes.",
 )
-@settings_flags("ledger")
+@settings_flags("ledger", "state")
 @json_flag
 def report(
     *,
@@ -37,8 +37,8 @@ def report(
     until: str | None,
     by: tuple[str, ...],
     newest: int,
-    ledger: str | None,
     as_json: bool,
+    **flags: Any,
 ) -> None:
     """Show calls, hits, tokens, energy and carbon: used, avoided, net, and per request.
 
@@ -51,7 +51,8 @@ def report(
     from lichen.settings import load
 
     coarsest = Period.HOUR if "hour" in by else Period.DAY
-    found = read(load(ledger=ledger).ledger, span(since, until, coarsest=coarsest), newest)
+    settings, during = load(**flags), span(since, until, coarsest=coarsest)
+    found = read(settings.ledger, during, newest, state=settings.state)
     if as_json:
         show_json(found, by)
     else:

@@ -12,6 +12,7 @@ from lichen.cli.flags import settings_flags
 @click.command(short_help="Answer LLM calls, meter them, and keep the book.")
 @settings_flags(
     "ledger",
+    "state",
     "host",
     "port",
     "token",

@@ -1,11 +1,14 @@
 """A ridge on lags that leans on a profile with a decaying offset, one for each hour ahead.
 
-    w(h) = p(h) + argmin_v  Σ_t (y(t+h) − b − x·p(h) − x·v)² + λ Σ_f var(x_f) v_f²
+    w(h) = p(h) + argmin_v  Σ_t (y(t+h) − b − x·p(h) − x·v)² + λ(h) Σ_f var(x_f) v_f²
+
+    λ(h) = 50 + 1950 · (1 − exp(−h / 48))
 
     low, high(h) = forecast + q₀₅, q₉₅(h) · s        90 % interval
 
 p    prior: the classic forecast, profile and weekday's shape, and an offset that decays in τ hours
-λ    how many hours of evidence the prior is worth
+λ    how many hours of evidence the prior is worth: the more, the farther ahead, since errors of
+     neighbouring hours are alike for as long as weather lasts, and say less than their number
 s    spread of the target's hour of day about its profile over the last 28 days  [gCO₂e/kWh]
 q    quantiles of (y − forecast) / s over the hours that were fitted             [1]
 
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from lichen.grid.forecast_past import Floats, Past, Whole
 
 # With less than this much history before the fit, the prior stands alone: over 14 zones a fit on
-# six weeks errs more than the prior, one on nine as much. [h]
+# six, nine or twelve weeks errs as much as the prior, within 1 %. [h]
 FEWEST_HOURS = 84 * DAY
 # A profile is of four weeks, so a sample before those four is of another kind. [h]
 _WARM_UP = 28 * DAY
@@ -39,8 +42,11 @@ _MEMORY = 365 * DAY
 # Every fifth hour: neighbours say much the same, and 5 and 24 share no factor, so all hours of day
 # are seen.
 _STRIDE = 5
-# λ, set on seven zones of 2022: 300 and 1,000 lie within half a point of each other. [samples]
-_RIDGE = 300.0
+# λ of the next hour and of the far end, and in how many hours it rises: set on fourteen zones of
+# 2022, where 100 and 4,000, and 24 and 72 hours, lie within a fifth of a point. [samples, h]
+_RIDGE_NEAR, _RIDGE_FAR, _RIDGE_RISE = 50.0, 2000.0, 48.0
+# λ of what is known ahead: it says as much of a far hour as of a near one. [samples]
+_RIDGE_DRIVER = 300.0
 # Fewer errors than this give no 5 % quantile.
 _FEWEST_ERRORS = 40
 # What stands in for q where there are too few errors, in spreads: a normal distribution's 1.645
@@ -96,7 +102,7 @@ def fit(past: Past) -> Fit:
         x = past.features(at, ahead)[:, 0]
         target = past.hours[at + h] - past.profile(at, ahead)[:, 0]
         if enough:
-            weights[h] += _ridge(x, target - x @ weights[h], past.spread)
+            weights[h] += _ridge(x, target - x @ weights[h], past.spread, _evidence(h, count))
         errors = (target - x @ weights[h]) / np.maximum(past.scale(at, ahead)[:, 0], 1e-12)
         lows[h], highs[h] = np.quantile(errors, (0.05, 0.95))
     days = upto / DAY
@@ -107,24 +113,40 @@ def fit(past: Past) -> Fit:
 def prior(count: int) -> Floats:
     """p, shape (168, `count`): profile, weekday's shape, and an offset that decays.
 
-    A forecast for the next hours is the last hour's offset (0.9, and τ = 18 h); farther ahead it is
-    the profile of the last week as much as of four (0.4), a little of yesterday (0.2), and half the
-    weekday's own shape (0.5: what is known of a weekday is half noise).
+    A forecast for the next hours is the last hour's offset: most of it goes in 16 h (0.7), a little
+    stays for days (0.2), and so does that of the last three days (0.12). Farther ahead it is the
+    profile of the last week beside that of four (0.35), a little of yesterday (0.2 where that is 24
+    hours before, then 0.05), and the weekday's own shape (0.6 of the hour's, 0.2 of the day's: what
+    is known of a weekday is half noise).
     """
     ahead = np.arange(WEEK, dtype=np.float64)
     weights = np.zeros((WEEK, count))
-    weights[:, FEATURES.index("level-1")] = 0.9 * np.exp(-ahead / 18.0)
-    weights[:, FEATURES.index("week")] = 0.4 * (1.0 - np.exp(-ahead / 5.0))
-    weights[:, FEATURES.index("weekday-hour")] = 0.5 * (1.0 - np.exp(-ahead / 4.0))
-    weights[:, FEATURES.index("yesterday")] = 0.2 * (1.0 - np.exp(-ahead / 8.0))
+
+    def put(feature: str, values: Floats) -> None:
+        weights[:, FEATURES.index(feature)] = values
+
+    put("level-1", 0.7 * np.exp(-ahead / 16.0) + 0.2 * np.exp(-ahead / 120.0))
+    put("level-72", 0.12 * (1.0 - np.exp(-ahead / 24.0)))
+    put("week", 0.35 * (1.0 - np.exp(-ahead / 5.0)))
+    put("weekday-hour", 0.6 * (1.0 - np.exp(-ahead / 4.0)))
+    put("weekday-day", 0.2 * (1.0 - np.exp(-ahead / 40.0)))
+    put("yesterday", np.where(ahead < DAY, 0.2 * (1.0 - np.exp(-ahead / 8.0)), 0.05))
     return weights
 
 
-def _ridge(x: Floats, target: Floats, spread: float) -> Floats:
-    """v: what the evidence adds to the prior."""
+def _evidence(ahead: int, count: int) -> Floats:
+    """λ of each of `count` features so many hours ahead; drivers come last. [samples]"""
+    near = float(np.exp(-ahead / _RIDGE_RISE))
+    found = np.full(count, _RIDGE_FAR - (_RIDGE_FAR - _RIDGE_NEAR) * near)
+    found[len(FEATURES) :] = _RIDGE_DRIVER
+    return found
+
+
+def _ridge(x: Floats, target: Floats, spread: float, evidence: Floats) -> Floats:
+    """v: what the evidence adds to the prior, which stands for so many samples of each feature."""
     seen = x / spread
     # A feature is penalised by how much it moves; one that never does stays at its prior.
-    penalty = _RIDGE * seen.var(axis=0) + 1e-4
+    penalty = evidence * seen.var(axis=0) + 1e-4
     return np.linalg.solve(seen.T @ seen + np.diag(penalty), seen.T @ (target / spread)).astype(
         np.float64, copy=False
     )

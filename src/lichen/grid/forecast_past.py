@@ -43,6 +43,8 @@ FEATURES = (
     "weekday-hour",
     "weekday-day",
     *(f"level-{hours}" for hours in LEVELS),
+    "last-hour-yesterday",
+    "two-days-ago",
 )
 
 
@@ -69,6 +71,7 @@ class Past:
         )
         off = np.zeros(len(hours))
         off[DAY:] = hours[DAY:] - self._profile[:-DAY]
+        self._off = off.copy()
         self._offsets = _sums(off)
         # Of the first day there is no profile to lie off: it has the spread of all hours.
         off[:DAY] = self.spread
@@ -116,6 +119,10 @@ class Past:
         for hours in LEVELS:
             level = (sums[at] - sums[np.maximum(at - hours, 0)]) / hours
             rows.append(np.broadcast_to(level[:, None], base.shape))
+        # The last hour is off by level-1. A day ago it was by this much, and then came yesterday.
+        day_before = _or_zero(self._off, at - 1 - DAY)
+        rows.append(np.broadcast_to(day_before[:, None], base.shape))
+        rows.append(_or_zero(self._off, same - DAY))
         rows += [_ahead(anomaly, mean, at, ahead, lead) for anomaly, mean, lead in self._known]
         return np.stack(rows, axis=-1)
 

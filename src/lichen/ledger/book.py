@@ -14,6 +14,8 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from lichen.ledger.blind import Blind
@@ -55,6 +57,8 @@ class Book:
         self.pricer = pricer
         self.writer = writer
         self.zone = zone
+        # Where a step's own evidence lies, by its name; None where there is no place for files.
+        self.file: Callable[[str], Path | None] = partial(_beside, store)
         self._provers = dict(provers or {})
         self._meter = meter
         self._measurer: Measurer | None = None
@@ -240,3 +244,9 @@ def _made(make: Callable[[], WindowMeter] | None) -> WindowMeter:
     except Exception:  # the measured program goes on, with a gap in every window
         logging.getLogger("lichen").warning("no meter can be read here", exc_info=True)
         return Blind()
+
+
+def _beside(store: Store, name: str) -> Path | None:
+    """A file beside a store that is one."""
+    path = getattr(store, "path", None)
+    return Path(f"{path}.{name}") if path is not None else None

@@ -2,7 +2,8 @@
 
     least Σ over stretches of [ P (F(end) − F(start)) ] + Σ over resumes of [ E I(resume) ]
           + idle (energy of the pauses)
-    with  Σ (end − start) = d + restart × (number of resumes),  end − start ≥ min run
+    with  Σ (end − start) = d + restart × (number of resumes),  end − start ≥ min run,
+          pauses ≥ min pause
 
 P power [W]; d the job's work, as running time [s]; restart running time lost by each resume [s];
 E energy a resume takes besides [J]; idle power while paused [W].
@@ -24,7 +25,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lichen.plan.states import MICRO, Costs, Found, Frame, Table, joining
+from lichen.plan.lattice import joining
+from lichen.plan.states import MICRO, Costs, Found, Frame, Table
 
 if TYPE_CHECKING:
     from lichen.plan.curve import Curve

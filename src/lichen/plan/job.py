@@ -29,7 +29,8 @@ class Pause:
 
     `restart` is running time at full power that every resume loses, `energy` what it takes
     besides [J], `min_run` the shortest stretch between two pauses (a job that is shorter as a
-    whole runs in one), `idle` what a paused job goes on drawing [W].
+    whole runs in one), `min_pause` the shortest pause, `idle` what a paused job goes on drawing
+    [W].
 
     Raises:
         InputError: one of them is negative.
@@ -38,11 +39,12 @@ class Pause:
     restart: timedelta = _NONE
     energy: Energy = Energy(0.0)  # noqa: RUF009 (frozen)
     min_run: timedelta = _NONE
+    min_pause: timedelta = _NONE
     idle: Power = Power(0.0)  # noqa: RUF009 (frozen)
 
     def __post_init__(self) -> None:
         """Refuse negative costs."""
-        for name in ("restart", "min_run"):
+        for name in ("restart", "min_run", "min_pause"):
             if getattr(self, name) < _NONE:
                 raise InputError(f"{name} must be 0 or more, got {getattr(self, name)}")
         for name in ("energy", "idle"):

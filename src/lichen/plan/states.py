@@ -2,24 +2,25 @@
 
     running[t + 1, w − step]   ≤ running[t, w] + P (F(t + 1) − F(t))
     running[t + m, w + r − m]  ≤ paused[t, w]  + P (F(t + m) − F(t)) + E I(t)
-    paused[t, w]               ≤ running[t, w]
+    paused[t + p, w]           ≤ running[t, w] + idle (F(t + p) − F(t))
     paused[t + 1, w]           ≤ paused[t, w]  + idle (F(t + 1) − F(t))
 
-t bound of a step; w work left [µs]; m shortest stretch in steps; r restart [µs]; the rest as in
-`lichen.plan.interruptible`, in units of the job's power. Each line is one addition and one minimum
-over all w at once. Work left lies on a lattice: what the first stretch leaves, and multiples of
-the greatest time that divides both step and restart.
+t bound of a step; w work left [µs]; m shortest stretch, p shortest pause in steps; r restart
+[µs]; the rest as in `lichen.plan.interruptible`, in units of the job's power. Each line is one
+addition and one minimum over all w at once. Work left lies on a lattice: what the first stretch
+leaves, and multiples of the greatest time that divides both step and restart.
 
 Source: R. Bellman, Dynamic Programming, Princeton University Press, 1957.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from lichen.plan.lattice import finest, lattice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# Lattice points a step may have.
-_FINEST = 60
-# States a table may have: two tables of 8 bytes each, so 320 MB.
-_MOST_STATES = 20_000_000
 MICRO = 1_000_000
 
 
@@ -47,14 +44,15 @@ class Run(NamedTuple):
 class Costs:
     """What a plan may cost, in units of the job's power: resumes and pauses. All times in [µs].
 
-    `restart` running time lost by a resume, `min_run` the shortest stretch; `energy` a resume takes
-    as seconds of full power [s], `idle` as a share of it [1].
+    `restart` running time lost by a resume, `min_run` and `min_pause` the shortest stretch and
+    pause; `energy` a resume takes as seconds of full power [s], `idle` as a share of it [1].
     """
 
     restart: int
     min_run: int
     energy: float
     idle: float
+    min_pause: int = 0
 
     @classmethod
     def of(cls, pause: Pause, power_w: float) -> Costs:
@@ -64,6 +62,7 @@ class Costs:
         return cls(
             restart=round(pause.restart.total_seconds() * MICRO),
             min_run=round(pause.min_run.total_seconds() * MICRO),
+            min_pause=round(pause.min_pause.total_seconds() * MICRO),
             energy=pause.energy.in_joules * scale,
             idle=pause.idle.in_watts * scale,
         )
@@ -100,15 +99,16 @@ class Table:
     """Least cost by bound and work left: `paused` (pauses cost idle power) and `running`.
 
     Row t is bound t; column i is work left of `over` + i × `grain`, so that column 0 is the least
-    that is left. A stretch runs for `shortest` steps before it may pause.
+    that is left. A stretch runs for `shortest` steps at least, a pause for `rest`.
     """
 
     def __init__(self, curve: Curve, frame: Frame, costs: Costs) -> None:
         self.frame, self.costs = frame, costs
-        self.grain, self.restart = _lattice(frame.step, costs.restart, _finest(frame, costs))
+        self.grain, self.restart = lattice(frame.step, costs.restart, finest(frame, costs))
         self.points = frame.step // self.grain
         self.resume = self.restart // self.grain
         self.shortest = max(1, -(-costs.min_run // frame.step))
+        self.rest = -(-costs.min_pause // frame.step)
         # What is left falls by this much where the job resumes and runs its shortest stretch.
         self.gain = self.shortest * self.points - self.resume
         self.sums = curve.sums[0]
@@ -165,11 +165,17 @@ class Table:
             cost = self._upto(int(self.bounds[self.first])) - self._upto(self.frame.start)
             self.running[self.first, self.column] = cost
         for at in range(count):
-            np.minimum(self.paused[at], self.running[at], out=self.paused[at])
+            if at >= self.rest:
+                np.minimum(self.paused[at], self._rested(at), out=self.paused[at])
             if at + 1 < count:
                 self._wait_or_run_on(at)
             if at + self.shortest < count:
                 self._begin_or_resume(at)
+
+    def _rested(self, at: int) -> Floats:
+        """Cost of a shortest pause that ends at a bound, by work left."""
+        rested: Floats = self.running[at - self.rest] + self.rests[at]
+        return rested
 
     def _wait_or_run_on(self, at: int) -> None:
         np.add(self.paused[at], self.waits[at], out=self.paused[at + 1])
@@ -194,6 +200,7 @@ class Table:
         # The bound at the end of the signal has no step after it.
         rate = np.append(self.steps, 0.0) / (self.frame.step / MICRO)
         self.waits = self.steps * self.costs.idle
+        self.rests = (at - np.roll(at, self.rest)) * self.costs.idle
         self.begins = at[self.shortest :] - at[: -self.shortest]
         self.resume_energy = rate * self.costs.energy
         self.resumes = self.begins + self.resume_energy[: self.begins.size]
@@ -248,9 +255,9 @@ class Table:
 
     def _paused_at(self, at: int, left: int) -> int:
         """The bound at which the pause that holds at `at` began."""
-        while self.paused[at, left] != self.running[at, left]:
+        while self.paused[at, left] != self._rested(at)[left]:
             at -= 1
-        return at
+        return at - self.rest
 
     def _extends(self, at: int, left: int, cost: float) -> bool:
         """Whether the job ran through the step before."""
@@ -274,22 +281,3 @@ def _joined(runs: list[tuple[int, int]], *, touching: bool) -> tuple[Run, ...]:
         else:
             joined.append((start, end))
     return tuple(Run(start / MICRO, end / MICRO) for start, end in joined)
-
-
-def joining(steps: int, amounts: int) -> int:
-    """How many steps must be joined into one for some steps and steps of work to fit. [1]"""
-    return max(1, math.ceil(math.sqrt(steps * amounts / _MOST_STATES)))
-
-
-def _finest(frame: Frame, costs: Costs) -> int:
-    """How many points a step may have for the states to fit."""
-    amounts = (frame.work + costs.restart) // frame.step + 2
-    return max(1, min(_FINEST, _MOST_STATES // (frame.bounds.size * amounts)))
-
-
-def _lattice(step: int, restart: int, finest: int) -> tuple[int, int]:
-    """The grain of work left, and the restart as a whole number of grains. [µs]"""
-    grain = math.gcd(step, restart)
-    if step // grain > finest:
-        grain = next(step // part for part in range(finest, 0, -1) if step % part == 0)
-    return grain, -(-restart // grain) * grain

@@ -146,6 +146,8 @@ def _announce(settings: Settings, port: int, parts: Parts) -> None:
         f"  upstream:   {parts.upstream_told}",
         f"  ledger:     {parts.ledger_told}",
     ]
+    if parts.state_told:
+        lines.append(f"  learnt:     {parts.state_told}")
     if settings.token:
         lines.append("  token:      clients show LICHEN_TOKEN's as their API key")
     sys.stderr.write("\n".join(lines) + "\n")

@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lichen.assemble import open_answers, open_book, open_http, open_layers, open_upstreams
+from lichen.assemble import (
+    learnt_in_memory,
+    open_answers,
+    open_book,
+    open_http,
+    open_layers,
+    open_upstreams,
+)
 from lichen.calls.coding.choosing import Coding
 from lichen.calls.gateway import Gateway
 from lichen.calls.local import LocalModel, LocalOptions
@@ -50,6 +57,7 @@ class Parts:
     def __init__(self, settings: Settings, warn: Callable[[object], None]) -> None:
         self._settings = settings
         self.ledger_told = _told_of_ledger(settings.ledger)
+        self.state_told = told_of_state(settings)
         self.book = open_book(settings, on_error=warn)
         try:
             self._upstream = open_upstream(settings, warn)
@@ -159,6 +167,14 @@ def _told_of_ledger(where: str) -> str:
     """Which ledger, for whoever starts the service: a slip in a path begins a new one."""
     is_file = ":" not in where
     return f"{shown(where)}{' (new)' if is_file and not Path(where).exists() else ''}"
+
+
+def told_of_state(settings: Settings) -> str:
+    """Where what steps learn is kept, where that is not beside the ledger; else empty."""
+    if settings.state:
+        return settings.state
+    lost = learnt_in_memory(settings)
+    return f"in memory, lost at a stop ({', '.join(lost)}): set LICHEN_STATE" if lost else ""
 
 
 def open_upstream(

@@ -67,7 +67,7 @@ class Heeding:
         try:
             await self._answers.heed(which)
             if which is None:
-                self._layers.reread()
+                await self._layers.reread()
             else:
                 await self._layers.forget(which)
         except Exception as error:  # noqa: BLE001 (the service goes on, and says what it still holds)

@@ -57,6 +57,8 @@ class Settings:
     """Everything lichen can be told. Times in seconds, sizes in bytes. Secrets stand in no repr."""
 
     ledger: str = "lichen.db"
+    # A folder for what steps learn; beside the ledger if empty, in memory where that is no file.
+    state: str = ""
     cache: str = ""
     zone: str = field(default="", metadata=_ZONE)
     trace: str = ""

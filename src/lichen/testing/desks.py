@@ -8,6 +8,7 @@ heard = await desk.ask(chat("How could I learn to row well?"))
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,6 +16,7 @@ import orjson
 from lichen.calls.exchange import Answer
 from lichen.calls.similar.step import Similar
 from lichen.calls.similar.verify import FEATURES
+from lichen.testing.provider_answers import Reply
 from lichen.testing.upstreams import ScriptedUpstream, chat_answer
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Exchange
     from lichen.testing.callers import HeardRequest, House
+    from lichen.testing.provider import Received
 
 # Two wordings of one question about each.
 _WORDS = """
@@ -32,6 +35,19 @@ VERBS = tuple(_WORDS.split())
 # Outcomes after which any bound a test asks for is certified.
 _PLENTY = 240
 FIRST, SECOND = "How can I learn to {} well?", "How could I learn to {} well?"
+
+# What `lichen.toml` says for a service whose answers serve like questions after some evidence.
+RULES = """
+[[route]]
+similar = "on"
+error = 0.4
+
+[holdout]
+share = 0
+
+[similar]
+explore = 0.001
+"""
 
 
 def chat(text: str, **fields: Any) -> dict[str, Any]:
@@ -52,6 +68,12 @@ async def expert(exchange: Exchange) -> Answer:
     text = content if isinstance(content, str) else content[-1]["text"]
     body = chat_answer(f"Whoever wants to {topic(text)} finds a teacher and practises each day.")
     return Answer(200, [(b"content-type", b"application/json")], body)
+
+
+def clerk(call: Received) -> Reply:
+    """Answers by the topic of the last message alone, as a provider that is a server."""
+    verb = topic(json.loads(call.body)["messages"][-1]["content"])
+    return Reply(chunks=(chat_answer(f"Whoever wants to {verb} practises each day."),))
 
 
 class Desk:

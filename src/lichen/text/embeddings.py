@@ -177,10 +177,6 @@ class EmbedderThread:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._timed, work)
 
-    def do_now(self, work: Callable[[Embedder], Any]) -> Any:
-        """The same, waiting for it: for whoever is in no event loop, or may hold it up."""
-        return self._pool.submit(self._timed, work).result()[0]
-
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
         batch, self._waiting = self._waiting, []
         texts = [text for text, _ in batch]

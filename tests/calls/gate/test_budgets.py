@@ -21,6 +21,8 @@ from lichen.testing.upstreams import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lichen.testing.callers import House
     from tests.calls.gate.conftest import Gated
 
@@ -137,6 +139,29 @@ async def test_tenants_and_projects_are_counted_apart_where_asked(gated: Gated) 
 
     assert [heard.status for heard in other_key] == [200, 429]
     assert other_project.status == 200
+
+
+def written_in(folder: Path) -> bytes:
+    return b"".join(each.read_bytes() for each in folder.iterdir())
+
+
+async def test_the_name_of_a_project_is_written_nowhere_as_it_is(
+    gated: Gated, tmp_path: Path
+) -> None:
+    budget = {"name": "team", "tokens": 600, "each": "project"}
+    house = gated(gate={"budget": [budget]}, ledger=str(tmp_path / "lichen.db"))
+    await house.gateway.layers.start()
+    for key in ("sk-one", "sk-two"):
+        await house.ask(chat(), key=key, x_lichen_project="Nightingale")
+
+    buckets = [slot.bucket.split("/") for slot in gate_of(house).budgets.counts.slots()]
+    await house.gateway.layers.close()
+
+    kept = written_in(tmp_path)
+    assert b"team/" in kept
+    assert b"Nightingale" not in kept
+    # Nor can anybody see that two callers have a project of one name.
+    assert len({project for _, _, project in buckets}) == 2
 
 
 async def test_a_client_that_invents_projects_gets_one_count_for_them(gated: Gated) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -142,6 +143,12 @@ async def test_what_was_given_is_credited_against_the_large_model_and_proved(gat
     assert line.saving is not None
     assert line.saving.footprint.energy.value.amount > 0
     assert proof.holds, proof.steps
+    assert any("the bound, from the evidence" in step for step in proof.steps)
+
+    forged = replace(line.figures, raw={**line.figures.raw, "error": 0.01})
+    unproven = PROVERS["gate-cascade/1"](replace(line, figures=forged), house.book)
+    assert not unproven.holds
+    assert any(step.startswith("NOT so: its thresholds") for step in unproven.steps)
 
 
 async def test_a_small_answer_that_was_not_given_is_booked_as_a_loss(gated: Gated) -> None:

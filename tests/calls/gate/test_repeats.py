@@ -107,7 +107,7 @@ async def test_what_is_forgotten_is_given_to_nobody(gated: Gated) -> None:
     await house.ask(ASK)
     gate = next(step for step in house.gateway.layers.steps if isinstance(step, Gate))
 
-    gone = gate.forget(Forget(contains="story"))
+    gone = await gate.forget(Forget(contains="story"))
     await house.ask(ASK)
 
     assert (gone, count(house)) == (1, 2)

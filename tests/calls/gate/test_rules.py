@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +11,12 @@ from openai.types.responses import Response
 
 from lichen.calls.gate.proof import PROVERS
 from lichen.calls.gate.step import Gate
+from lichen.ledger.dry import dry_runs
 from lichen.ledger.quantities import Energy
 from lichen.ledger.trial import trials
 from lichen.testing.callers import request
 from lichen.testing.upstreams import ScriptedUpstream, chat_answer, chat_usage, whole
+from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
     from lichen.testing.callers import House
@@ -292,6 +295,21 @@ async def test_a_dry_rule_changes_nothing_and_counts_what_it_would_have_spared(
     assert (dry.strategy, dry.baseline, dry.work.amount) == ("trial.dry.calls.gate:ping", None, 0)
     assert dry.raw["joules"] == pytest.approx(used.in_joules)
     assert not house.book.summary().work.saved.energy.value.amount
+
+
+async def test_a_report_has_a_dry_run_soon_though_no_more_calls_come(
+    gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lichen.calls.steps.TEND_S", 0.001)
+    monkeypatch.setattr("lichen.calls.gate.dry._EVERY_US", 1000)
+    house = gated(gate={"rule": [{**PING, "mode": "dry"}]})
+    await house.gateway.layers.start()
+
+    await house.ask(chat("ping"))
+    found = await asyncio.to_thread(until, lambda: dry_runs(house.entries))
+    await house.gateway.layers.close()
+
+    assert {name: had.n for name, had in found.items()} == {"calls.gate:ping": 1}
 
 
 async def test_a_dry_gate_makes_every_rule_dry(gated: Gated) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sqlite3
 import stat
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from lichen.calls.forget import Forget
+from lichen.calls.similar.erasing import PAGE
 from lichen.calls.similar.index import Index
 from lichen.calls.similar.kept import Kept, Question
 from lichen.calls.similar.seen import learnt
@@ -205,7 +207,7 @@ def test_what_is_to_be_forgotten_is_gone_from_memory_file_and_log(
     index.add(question(2, owner="two"))
     index.add(question(3))
 
-    gone = index.forget(which)
+    gone = sum(index.forget(which))
 
     assert gone == 3 - len(left)
     assert {n for n in (1, 2, 3) if question(n).key in found(index, question(n))} == left
@@ -220,7 +222,7 @@ def test_what_another_process_erased_is_let_go(tmp_path: Path) -> None:
     index.add(question(1))
     other = index_of(path)
 
-    other.forget(Forget(tenant="one"))
+    assert sum(other.forget(Forget(tenant="one"))) == 1
     index.catch_up()
 
     assert len(index) == 0
@@ -232,11 +234,29 @@ async def test_a_step_forgets_what_it_is_told_to(open_desk: OpenDesk) -> None:
     await desk.ask(chat(FIRST.format("row")))
     await desk.ask(chat(SECOND.format("row")))
 
-    gone = desk.step.forget(Forget(contains="to row"))
+    gone = await desk.step.forget(Forget(contains="to row"))
     heard = await desk.ask(chat(FIRST.format("row").replace("learn", "best learn")))
 
     assert gone == 2  # the question, and what was asked at the hit
     assert cache(heard) == "miss"
+
+
+async def test_calls_go_on_between_the_pages_of_a_long_forgetting(open_desk: OpenDesk) -> None:
+    desk = await open_desk()
+    looker, thread = desk.step._looker, desk.step._thread
+    assert looker is not None
+    many = 8 * PAGE
+    kept = [question(n, text=f"Where does Jane Doe live in {n}?") for n in range(many)]
+    await thread.do(lambda _: looker.hear("one", kept, []))
+
+    forgetting = asyncio.create_task(desk.step.forget(Forget(contains="Jane Doe")))
+    turns = 0
+    while not forgetting.done():
+        await thread.do(lambda _: None)
+        turns += 1
+
+    assert await forgetting == many
+    assert turns >= many / PAGE
 
 
 async def test_a_hit_is_compared_again_while_its_questions_are_kept(
@@ -255,7 +275,7 @@ async def test_a_hit_is_compared_again_while_its_questions_are_kept(
     with sqlite3.connect(f"{ledger}.similar") as db:
         db.execute("UPDATE hits SET text = 'How could I not learn to row well?'")
     tampered = desk.house.book.prove(entry_id)
-    desk.step.forget(Forget(contains="row"))
+    await desk.step.forget(Forget(contains="row"))
     later = desk.house.book.prove(entry_id)
 
     assert proof.holds
@@ -309,7 +329,7 @@ async def test_forgetting_reaches_what_a_service_keeps_that_has_not_started(
 
     layers = build(ledger=ledger, route=({"similar": "on"},)).gateway.layers
     gone = await layers.forget(Forget(contains="to row"))
-    desk.house.gateway.layers.reread()
+    await desk.house.gateway.layers.reread()
     heard = await desk.ask(chat(SECOND.format("row")))
 
     assert gone["similar"] == 1

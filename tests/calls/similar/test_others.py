@@ -289,6 +289,6 @@ async def test_words_forgotten_elsewhere_go_from_questions_that_are_in_memory_al
     desk = await open_desk()
     await desk.ask(chat(FIRST.format("row")))
 
-    desk.step.reread()
+    await desk.step.reread()
 
     assert questions(desk) == 0

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.calls.similar.evidence import upper
+from lichen.calls.similar.proof import prove
 from lichen.calls.similar.step import Similar
 from lichen.ledger.errors import InputError, MissingExtra
 from lichen.settings import load
@@ -66,8 +69,55 @@ async def test_shadow_answers_nothing_and_measures_what_it_would_have_answered(
     assert gauges["lichen_similar_would_be_hits"] == gauges["lichen_similar_verified"] > 0
     assert gauges["lichen_similar_wrong"] == 0
     (panel,) = desk.step.panels()
-    assert panel.rows[0][0] == "gpt-4o-mini"
-    assert panel.rows[0][-1] == "answers"
+    row = dict(zip(panel.columns, panel.rows[0], strict=True))
+    assert (row["model"], row["says"]) == ("gpt-4o-mini", "answers")
+    assert (row["given"], row["held out"]) == ("0", "0")
+
+
+async def test_in_shadow_mode_an_explored_outcome_weighs_no_more_than_any_other(
+    open_desk: OpenDesk,
+) -> None:
+    # All outcomes are known there, so that one which the lot would send upstream stands for itself.
+    learnt = []
+    for explore in (0.001, 0.5):
+        desk = await open_desk(rule={"similar": "shadow", "error": 0.5}, explore=explore)
+        await desk.teach()
+        learnt.append(desk.step.learner(desk.house.last.tenant, "gpt-4o-mini", desk.error))
+
+    seldom, often = learnt
+
+    assert often.decider.standing.explored > seldom.decider.standing.explored
+    assert often.weights == pytest.approx(seldom.weights)
+
+
+async def test_what_the_holdout_left_alone_does_not_count_as_given(open_desk: OpenDesk) -> None:
+    desk = await open_desk(holdout={"share": 0.5})
+    await desk.convince()
+
+    heard = []
+    for verb in VERBS:
+        await desk.ask(chat(FIRST.format(verb)))
+        heard.append(cache(await desk.ask(chat(SECOND.format(verb)))))
+
+    (panel,) = desk.step.panels()
+    row = dict(zip(panel.columns, panel.rows[0], strict=True))
+    gauges = desk.step.gauges()
+    assert int(row["given"]) == gauges["lichen_similar_hits_total"] == heard.count("similar") > 0
+    assert int(row["held out"]) == gauges["lichen_similar_withheld"] > 0
+
+
+async def test_a_call_that_takes_no_stored_answer_is_no_evidence_for_those_that_do(
+    open_desk: OpenDesk,
+) -> None:
+    desk = await open_desk()
+    await desk.convince()
+    await desk.ask(chat(FIRST.format("row")))
+    (before,) = desk.step.panels()
+
+    await desk.ask(chat(SECOND.format("row")), cache_control="no-cache")
+
+    (after,) = desk.step.panels()
+    assert after.rows == before.rows
 
 
 async def test_shadow_counts_a_would_be_answer_that_the_upstream_contradicts(
@@ -89,7 +139,7 @@ async def test_shadow_counts_a_would_be_answer_that_the_upstream_contradicts(
     (panel,) = desk.step.panels()
     wrong = desk.step.gauges()["lichen_similar_wrong"]
     assert wrong > 0
-    assert int(panel.rows[0][5]) >= wrong
+    assert int(panel.rows[0][6]) >= wrong
 
 
 async def test_answers_that_turn_out_wrong_end_the_answering(open_desk: OpenDesk) -> None:
@@ -163,7 +213,38 @@ async def test_a_hit_is_an_entry_with_a_baseline_and_its_proof_holds(open_desk: 
     assert proof.entry.figures.strategy == "calls.similar"
     assert proof.entry.saving is not None
     assert any("verified outcomes" in line and "were wrong" in line for line in proof.steps)
+    assert any("the bound, from the evidence" in line for line in proof.steps)
     assert "the questions are no longer kept here: not compared again" in proof.steps
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        # As few were wrong as none, and yet too few were looked at to say so.
+        (
+            {"threshold": 0.731059, "certificate": "0 0.731059:9/9/0"}
+            | {"verified": 9, "wrong": 0, "bound": upper(0, 9)},
+            "NOT so: at threshold 0.731059 the evidence does not show that fewer than 25.5 %",
+        ),
+        ({"certificate": ""}, "NOT so: the evidence of its threshold cannot be read"),
+        ({"delta": 0.05}, "NOT so: its thresholds are not those of a chain in their order"),
+        ({"threshold": 0.5}, "NOT so: it was certified at threshold"),
+    ],
+)
+async def test_a_hit_whose_bound_was_not_below_what_was_asked_is_not_proved(
+    open_desk: OpenDesk, changes: dict[str, float | str], said: str
+) -> None:
+    desk = await open_desk()
+    await desk.convince()
+    await desk.ask(chat(FIRST.format("row")))
+    await desk.ask(chat(SECOND.format("row")))
+    entry = next(e for e in desk.house.entries if e.figures.strategy == "calls.similar")
+    forged = replace(entry.figures, raw={**entry.figures.raw, **changes})
+
+    proof = prove(replace(entry, figures=forged), desk.house.book)
+
+    assert not proof.holds
+    assert any(line.startswith(said) for line in proof.steps), proof.steps
 
 
 async def test_what_looking_costs_is_booked_as_used_by_it_and_not_again(

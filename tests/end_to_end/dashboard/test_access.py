@@ -6,27 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from playwright.async_api import Page
+from tests.end_to_end.dashboard.looking import PHONE, is_too_wide, violations
 
+if TYPE_CHECKING:
     from tests.end_to_end.dashboard.conftest import Site, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-
-
-PHONE = {"width": 360, "height": 740}
-
-
-async def violations(page: Page) -> list[str]:
-    """What axe finds wrong with a page."""
-    from axe_playwright_python.async_playwright import Axe
-
-    found = await Axe().run(page)
-    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found.response["violations"]]
-
-
-async def is_too_wide(page: Page) -> bool:
-    return bool(await page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -16,7 +16,7 @@ from lichen.ledger.signal import GridSignal, SignalKind
 from lichen.operate.watch import Watch
 from lichen.operate.watch.grid import Asked, Job, Seen
 from tests.end_to_end.dashboard.conftest import served
-from tests.end_to_end.dashboard.test_access import PHONE, is_too_wide, violations
+from tests.end_to_end.dashboard.looking import PHONE, is_too_wide, violations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -141,6 +141,24 @@ async def test_it_is_no_wider_than_a_phone(visit: Visit, grid_site: Site) -> Non
         for summary in await page.query_selector_all("summary"):
             await summary.click()
 
+        assert not await is_too_wide(page)
+
+
+@pytest.mark.parametrize("width", [360, 420])
+async def test_the_id_of_a_job_stands_in_one_line_on_a_phone(
+    visit: Visit, grid_site: Site, width: int
+) -> None:
+    screen = {"width": width, "height": 900}
+    async with visit(grid_site.address + "/grid", viewport=screen) as page:
+        small = page.locator("#jobs tbody th small").first
+        await small.evaluate("each => { each.textContent = '055379a2e8d623e8' }")
+        lines = await small.evaluate("each => each.getClientRects().length")
+        tall = await small.evaluate(
+            "each => each.offsetHeight / parseFloat(getComputedStyle(each).fontSize)"
+        )
+
+        assert lines == 1
+        assert tall < 2
         assert not await is_too_wide(page)
 
 

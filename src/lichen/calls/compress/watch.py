@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lichen.calls import learnt_file
 from lichen.calls.compress.trial import Trial
 
 if TYPE_CHECKING:
@@ -131,11 +132,8 @@ class Watch:
             "closed": self.closed,
             "trials": {route: trial.kept() for route, trial in self.trials.items()},
         }
-        beside = self._path.with_name(f"{self._path.name}.new")
         try:
-            beside.touch(mode=0o600)
-            beside.write_text(json.dumps(said), encoding="utf-8")
-            beside.replace(self._path)
+            learnt_file.write(self._path, said)
         except OSError as error:
             self._warn(error)
 

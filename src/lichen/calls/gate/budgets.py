@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from lichen.calls.gate.counts import Slot
-from lichen.calls.gate.fits import project_of
+from lichen.calls.gate.fits import project_hash, project_of
 from lichen.calls.gate.period import Period, period_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Purse:
             return budget.name
         key = exchange.payer or exchange.tenant
         if budget.each == "project":
-            key = f"{key}/{project_of(exchange)}"
+            key = f"{key}/{project_hash(key, project_of(exchange))}"
         if key not in self.keys and len(self.keys) >= budget.most:
             key = _OTHERS
         return f"{budget.name}/{key}"

@@ -119,6 +119,7 @@ class CascadeStep:
         self, little: Little, exchange: Exchange, call: Call, small: Small, verdict: Verdict
     ) -> Answer:
         little.given += 1
+        little.trust.decider.gave()
         standing, large = little.trust.decider.standing, self._parts.upstream
         clone, record = small.exchange, small.record
         if exchange.noted is not None:
@@ -136,6 +137,7 @@ class CascadeStep:
                     "verified": standing.verified,
                     "wrong": standing.wrong,
                     "error": little.table.error,
+                    "certificate": little.trust.decider.certificate,
                 },
                 ("same-tokens-assumed",),
             )
@@ -205,6 +207,10 @@ class CascadeStep:
             if fnmatchcase(call.kind, table.route) and fnmatchcase(call.model, table.model):
                 return little if call.model != table.small else None
         return None
+
+    def tend(self) -> None:
+        """Book what shadow mode saw."""
+        self._dry.tend()
 
     async def close(self) -> None:
         """End comparisons under way, and keep what was learnt."""

@@ -1,4 +1,7 @@
-"""Count tables: SQLite beside the ledger's file, or a table in the ledger's own PostgreSQL."""
+"""Count tables: SQLite beside the ledger's file, or a table in the ledger's own PostgreSQL.
+
+A bucket is a budget's name, as the settings have it, with the hashes of who is counted apart.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,7 @@ class SqliteCounts:
         self._db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA secure_delete = ON")
         self._db.execute(
             f"CREATE TABLE IF NOT EXISTS charged ({_COLUMNS}, PRIMARY KEY (bucket, start))"
         )

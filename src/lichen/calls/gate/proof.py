@@ -6,7 +6,7 @@ in the ledger are as long as claimed, by its roll-ups; and the price. What canno
 matched a question nobody kept, and what the model would have said. A line says so.
 
 Acts of the gate (a cap on n, a cut, a smaller model) are proved as all acts are, and by what they
-claim of themselves.
+claim of themselves; of a smaller model also the evidence on which it was trusted, run again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from lichen.calls import acts
 from lichen.calls.gate.price import METHOD, tokens_of
 from lichen.calls.proof import prove_reuse
+from lichen.calls.similar.certificate import run_again
+from lichen.calls.similar.decision import CONFIDENCE, MARGIN
 from lichen.ledger.entry import NONE
 from lichen.ledger.proof import Proof, Prover
 from lichen.ledger.rollup import Period
@@ -89,7 +91,7 @@ def _as_long(figures: Figures, entry: Entry, book: Book) -> tuple[bool, str]:
     calls, written = sum(row.work.amount for row in rows), sum(row.tokens.output for row in rows)
     low, high = float(figures.raw["written_low"]), float(figures.raw["written_high"])
     if not float(figures.raw["answers"]):
-        # Fewer than ten had been seen since the service began: a usual length stood in.
+        # Fewer than ten had been seen: a usual length stood in.
         told = f"a usual length is assumed, {figures.raw['written']} tokens ({low:g} to {high:g})"
         if not calls:
             return True, told
@@ -132,10 +134,24 @@ def prove_act(entry: Entry, book: Book) -> Proof:
             f"answers differed; the bound asked is {raw.get('error')}"
         ),
     }
-    more = tuple(line for name, line in said.items() if name in raw)
+    more = [line for name, line in said.items() if name in raw]
     sure = float(raw.get("score", 1)) >= float(raw.get("threshold", 0))
+    if "score" in raw:
+        good, line = _certified(raw)
+        more.append(line if good else f"NOT so: {line}")
+        sure = sure and good
     holds = proof.holds and sure
     return Proof(proof.entry, proof.claimed, proof.found, (*proof.steps, *more), holds)
+
+
+def _certified(raw: Mapping[str, float | str]) -> tuple[bool, str]:
+    """Whether the smaller model was shown to differ seldom enough, when it answered."""
+    return run_again(
+        str(raw.get("certificate", "")),
+        delta=float(raw["error"]) * (1 - MARGIN),
+        confidence=CONFIDENCE,
+        threshold=float(raw["threshold"]),
+    )
 
 
 PROVERS: Mapping[str, Prover] = {

@@ -9,6 +9,7 @@ Budgets are looked at only for calls that neither a rule nor the exact store ans
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from lichen.calls.gate.counts import Counts
 from lichen.calls.gate.dry import DryRuns
 from lichen.calls.gate.entries import GATE, Entries
 from lichen.calls.gate.fits import fits
+from lichen.calls.gate.lengths import LengthFile
 from lichen.calls.gate.outputs import Outputs
 from lichen.calls.gate.refusal import by_rule, over_budget, warning
 from lichen.calls.gate.repeat import Repeats
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 # Sources of answers that were computed for this call.
 _ANSWERED = frozenset(("upstream", "cascade"))
+# How often lengths of answers are kept. [s]
+_KEPT_EVERY_S = 30.0
 # Failures of an upstream after which nothing was computed for the call.
 _NEVER_SENT = frozenset(("upstream_unreachable", "upstream_busy", "only_if_cached"))
 
@@ -54,6 +58,9 @@ class Gate:
     def __init__(
         self, parts: StepParts, rulebook: Rulebook, budgets: Budgets, out: Outputs
     ) -> None:
+        self._file = LengthFile(parts.place.file("lengths"), parts.warn)
+        self._file.load(out.lengths)
+        self._saved = time.monotonic()
         self._parts = parts
         self.rulebook = rulebook
         self.budgets = budgets
@@ -172,18 +179,40 @@ class Gate:
         if self.budgets.purses:
             self.budgets.counts.start()
 
+    async def tend(self) -> None:
+        """Book what dry rules saw, and keep how long answers were."""
+        self.dry.tend()
+        if time.monotonic() - self._saved >= _KEPT_EVERY_S:
+            await self._keep()
+
+    async def _keep(self) -> None:
+        """Keep how long answers were, in a thread."""
+        self._outputs.learn()
+        had, self._saved = self._outputs.lengths, time.monotonic()
+        if had.changed:
+            had.changed = False
+            await asyncio.to_thread(self._file.save, had.state())
+
     async def close(self) -> None:
-        """Keep what budgets were charged, and what dry rules saw."""
+        """Keep what budgets were charged, what dry rules saw, and how long answers were."""
         self.budgets.counts.close()
         self.dry.book()
+        await self._keep()
 
-    def forget(self, _which: Forget) -> int:
-        """Let go of the answers held for repeated calls; how many.
+    async def forget(self, which: Forget) -> int:
+        """Let go of the answers held for repeated calls, and of lengths that are meant; how many.
 
-        They are few and live for seconds, so that all go. Budgets keep their counts, which hold a
-        hash and a number: who could erase them could spend anew.
+        Answers held are few and live for seconds, so that all go. Budgets keep their counts, which
+        hold a hash and a number: who could erase them could spend anew.
         """
-        return self._repeats.clear()
+        gone = self._repeats.clear() + self._outputs.lengths.forget(which)
+        await self._keep()
+        return gone
+
+    async def reread(self) -> None:
+        """Words were erased that are told to nobody, and models' names may hold them."""
+        self._outputs.lengths.clear()
+        await self._keep()
 
     def gauges(self) -> Mapping[str, float]:
         """Calls that rules met and budgets refused, and what is left of budgets."""

@@ -11,11 +11,12 @@ given. What it learnt is kept beside the ledger's file, so that a restart does n
 from __future__ import annotations
 
 import hashlib
-import json
 import re
+from contextlib import suppress
 from math import log1p
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lichen.calls import learnt_file
 from lichen.calls.similar.decision import Decider
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Trust:
         self.decider.learn(verdict, correct=same, weight=weight)
 
     def _restore(self) -> None:
-        state = _read(self._file).get(self._name)
+        state = learnt_file.read(self._file).get(self._name)
         if state:
             self.decider.restore(state)
 
@@ -107,24 +108,9 @@ class Trust:
         """Keep what was learnt; what cannot be written is learnt again."""
         if self._file is None:
             return
-        held = {**_read(self._file), self._name: self.decider.state()}
-        beside = self._file.with_name(f"{self._file.name}.new")
-        try:
-            beside.write_text(json.dumps(held), encoding="utf-8")
-            beside.chmod(0o600)
-            beside.replace(self._file)
-        except OSError:
-            beside.unlink(missing_ok=True)
-
-
-def _read(file: Path | None) -> Mapping[str, Any]:
-    if file is None or not file.is_file():
-        return {}
-    try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return held if type(held) is dict else {}
+        held = {**learnt_file.read(self._file), self._name: self.decider.state()}
+        with suppress(OSError):
+            learnt_file.write(self._file, held)
 
 
 def mean_logprob(answer: Mapping[str, Any]) -> float | None:

@@ -17,6 +17,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lichen.calls.similar import certificate
 from lichen.calls.similar.combine import Combiner
 from lichen.calls.similar.evidence import Evidence, upper
 from lichen.ledger.errors import InputError
@@ -24,12 +25,15 @@ from lichen.ledger.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The version of a decider's state; a state of another version is not taken up."""
 
 MARGIN: Final = 0.15
 """What is certified is below δ by this part of it, so that an audit of the hits alone, which has
 an error of its own, finds them within δ too. [1]"""
+
+CONFIDENCE: Final = 0.95
+"""The confidence of a bound where nobody says otherwise. [1]"""
 
 _ALARM: Final = math.log(1000)
 
@@ -58,8 +62,8 @@ class Standing:
 
     `threshold` is the certified score, or None where it abstains; `verified` and `wrong` are
     outcomes above that threshold, or above the one that is nearest to being certified; `bound` is
-    the upper bound of the share of wrong ones that they alone give, at one look [1]. `hits` were
-    given, `explored` were verified by lot instead.
+    the upper bound of the share of wrong ones that they alone give, at one look [1].
+    `explored` were verified by lot instead of given.
     """
 
     delta: float
@@ -68,7 +72,6 @@ class Standing:
     verified: int
     wrong: int
     bound: float
-    hits: int
     explored: int
     alarms: int
 
@@ -99,7 +102,7 @@ class Decider:
         delta: float,
         *,
         prior: Sequence[float],
-        confidence: float = 0.95,
+        confidence: float = CONFIDENCE,
         share: float = 0.05,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -126,8 +129,16 @@ class Decider:
             return Verdict(False, False, "score", score, 1.0, values)  # noqa: FBT003
         if self._draw() < self._share:
             return Verdict(False, True, "explored", score, 1 / self._share, values)  # noqa: FBT003
-        self._hits += 1
         return Verdict(True, False, "served", score, 1.0, values)  # noqa: FBT003
+
+    @property
+    def hits(self) -> int:
+        """Answers that were given."""
+        return self._hits
+
+    def gave(self) -> None:
+        """Count an accepted answer that was given: acceptance alone gives nothing."""
+        self._hits += 1
 
     def learn(self, verdict: Verdict, *, correct: bool, weight: float | None = None) -> None:
         """Take in the outcome of a verdict that was verified: whether the stored answer served.
@@ -165,6 +176,15 @@ class Decider:
         return self._place is not None
 
     @property
+    def certificate(self) -> str:
+        """The evidence on which its threshold was certified, as an entry has it; empty where none.
+
+        `lichen.calls.similar.certificate` runs it again.
+        """
+        made = None if self._place is None else self._evidence.certificate(self._place)
+        return "" if made is None else certificate.written(made)
+
+    @property
     def standing(self) -> Standing:
         """Where it stands now."""
         evidence = self._evidence
@@ -177,7 +197,6 @@ class Decider:
             verified,
             wrong,
             upper(wrong, verified, 1 - evidence.alpha),
-            self._hits,
             self._explored,
             self._alarms,
         )

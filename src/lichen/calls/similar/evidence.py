@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +35,62 @@ _BETS: Final = (0.05, 0.12, 0.25, 0.4, 0.6, 0.95)
 
 _CHAINS: Final = ((1.0, 0.5), (0.5, 0.25), (0.25, 0.25))
 """Where chains start, as a score of 1 − δ times this, and the part of α each has."""
+
+
+class Group(NamedTuple):
+    """Would-be hits of a band, with those of stricter ones of which nothing was verified.
+
+    Each that was verified stands for ω = seen / verified.
+    """
+
+    seen: int
+    verified: int
+    wrong: int
+
+
+class Certificate(NamedTuple):
+    """The chain that certified a threshold, and its thresholds up to that one, strict to loose.
+
+    Each has the counts at the moment at which its bet reached the chain's level.
+    """
+
+    chain: int
+    steps: tuple[tuple[float, tuple[Group, ...]], ...]
+
+
+def chain_level(chain: int, alpha: float) -> float:
+    """What the logarithm of a bet has to reach in a chain, where α is left to chance in all."""
+    return math.log(1 / (alpha * _CHAINS[chain][1]))
+
+
+def chain_start(
+    chain: int, delta: float, thresholds: Sequence[float] = THRESHOLDS
+) -> tuple[float, tuple[float, ...]]:
+    """The threshold at which a chain starts, and those after it, strict to loose."""
+    wanted = 1 - delta * _CHAINS[chain][0]
+    place = min(bisect_left([-each for each in thresholds], -wanted), len(thresholds) - 1)
+    return thresholds[place], tuple(thresholds[place + 1 :])
+
+
+def log_bet(groups: Sequence[Group], delta: float) -> float:
+    """The logarithm of the bet against "δ or more are wrong"; far below 0 where nothing is known.
+
+    Each group has something verified in it.
+    """
+    if not groups:
+        return -math.inf
+    weights = [max(1.0, seen / verified) for seen, verified, _ in groups]
+    total = sum(weight * group[1] for weight, group in zip(weights, groups, strict=True))
+    most = 1 / max(weights)
+    # What is right wins alike in all groups; only where something was wrong it matters which.
+    lost = [(weight, group[2]) for weight, group in zip(weights, groups, strict=True) if group[2]]
+    logs = [
+        bet * most * total * delta
+        + sum(wrong * math.log1p(-bet * most * weight) for weight, wrong in lost)
+        for bet in _BETS
+    ]
+    top = max(logs)
+    return top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))
 
 
 class Evidence:
@@ -70,7 +126,8 @@ class Evidence:
         self.seen = [0] * count
         self.verified = [0] * count
         self.wrong = [0] * count
-        self._certified: set[tuple[int, int]] = set()
+        # By chain and place: the counts when its bet reached the level.
+        self._certified: dict[tuple[int, int], tuple[Group, ...]] = {}
 
     def band(self, score: float) -> int:
         """The band of a score; the number of bands where it is below all."""
@@ -95,61 +152,61 @@ class Evidence:
         What was certified stays so until its bet has lost all it won, or the evidence is cleared.
         """
         found: int | None = None
-        for chain, (part, share) in enumerate(_CHAINS):
-            level = math.log(1 / (self.alpha * share))
-            place = min(self.band(1 - self.delta * part), len(self.thresholds) - 1)
+        for chain in range(len(_CHAINS)):
+            level = chain_level(chain, self.alpha)
+            place = self._start(chain)
             while place < len(self.thresholds) and self._holds(chain, place, level):
                 found = place if found is None else max(found, place)
                 place += 1
         return found
 
+    def _start(self, chain: int) -> int:
+        return self.band(chain_start(chain, self.delta, self.thresholds)[0])
+
+    def certificate(self, place: int) -> Certificate | None:
+        """What certified a threshold; None where nothing did."""
+        for chain in range(len(_CHAINS)):
+            places = range(self._start(chain), place + 1)
+            steps = [(p, self._certified.get((chain, p))) for p in places]
+            if steps and all(groups is not None for _, groups in steps):
+                made = tuple((self.thresholds[p], groups or ()) for p, groups in steps)
+                return Certificate(chain, made)
+        return None
+
     def _holds(self, chain: int, place: int, level: float) -> bool:
         """Whether a threshold is certified in a chain: its bet reached the level, and stands."""
         known = (chain, place) in self._certified
-        stands = self.bet(place) >= (0.0 if known else level)
-        if stands:
-            self._certified.add((chain, place))
-        else:
-            self._certified.discard((chain, place))
+        groups = self._groups(place)
+        stands = log_bet(groups, self.delta) >= (0.0 if known else level)
+        if stands and not known:
+            self._certified[chain, place] = groups
+        elif not stands:
+            self._certified.pop((chain, place), None)
         return stands
 
     def bet(self, place: int) -> float:
         """The logarithm of the bet at a threshold; far below 0 where nothing was verified."""
-        bands = list(self._weighed(place))
-        if not bands:
-            return -math.inf
-        total = sum(weight * verified for weight, verified, _ in bands)
-        most = 1 / max(weight for weight, _, _ in bands)
-        logs = [
-            bet * most * total * self.delta
-            + sum(wrong * math.log1p(-bet * most * weight) for weight, _, wrong in bands)
-            for bet in _BETS
-        ]
-        top = max(logs)
-        return top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))
+        return log_bet(self._groups(place), self.delta)
 
     def counted(self, place: int) -> tuple[int, int]:
         """Would-be hits above a threshold that were verified, and those that were wrong."""
         return sum(self.verified[: place + 1]), sum(self.wrong[: place + 1])
 
-    def _weighed(self, place: int) -> list[tuple[float, int, int]]:
-        """For each band above a threshold: how many each verified one stands for, verified, wrong.
+    def _groups(self, place: int) -> tuple[Group, ...]:
+        """The bands above a threshold; one of which nothing was verified goes with the next looser.
 
-        A band of which nothing was verified is counted with the next looser one.
+        Those at the loose end go with the group before them.
         """
-        found: list[tuple[float, int, int]] = []
+        found: list[Group] = []
         seen = 0
         for band in range(place + 1):
             seen += self.seen[band]
             if self.verified[band]:
-                found.append(
-                    (max(1.0, seen / self.verified[band]), self.verified[band], self.wrong[band])
-                )
+                found.append(Group(seen, self.verified[band], self.wrong[band]))
                 seen = 0
         if seen and found:
-            weight, verified, wrong = found[-1]
-            found[-1] = (weight + seen / verified, verified, wrong)
-        return found
+            found[-1] = found[-1]._replace(seen=found[-1].seen + seen)
+        return tuple(found)
 
     def state(self) -> dict[str, Any]:
         """All of it as plain values, for JSON."""
@@ -158,7 +215,10 @@ class Evidence:
             "seen": list(self.seen),
             "verified": list(self.verified),
             "wrong": list(self.wrong),
-            "certified": sorted(map(list, self._certified)),
+            "certified": [
+                [chain, place, [list(group) for group in groups]]
+                for (chain, place), groups in sorted(self._certified.items())
+            ],
         }
 
     def restore(self, state: Mapping[str, Any]) -> bool:
@@ -168,7 +228,10 @@ class Evidence:
         self.seen = [int(value) for value in state["seen"]]
         self.verified = [int(value) for value in state["verified"]]
         self.wrong = [int(value) for value in state["wrong"]]
-        self._certified = {(int(chain), int(place)) for chain, place in state["certified"]}
+        self._certified = {
+            (int(chain), int(place)): tuple(Group(*map(int, group)) for group in groups)
+            for chain, place, groups in state["certified"]
+        }
         return True
 
 

@@ -31,12 +31,16 @@ SIMILAR_CALL = "similar-call/1"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """All that a hit stands on: the match, the verdict, the evidence, the weights of the score."""
+    """All that a hit stands on: the match, the verdict, the evidence, the weights of the score.
+
+    `certificate` is what the threshold was certified on (`lichen.calls.similar.certificate`).
+    """
 
     match: Match
     verdict: Verdict
     standing: Standing
     weights: tuple[float, ...]
+    certificate: str
 
     def raw(self) -> dict[str, float | str]:
         """It as raw quantities of an entry."""
@@ -55,6 +59,7 @@ class Decision:
             "verified": standing.verified,
             "wrong": standing.wrong,
             "bound": standing.bound,
+            "certificate": self.certificate,
         }
 
 

@@ -17,7 +17,7 @@ from lichen.text.nearest import Nearest, small
 from lichen.text.shingles import FirstLook, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -207,21 +207,9 @@ class Index:
         self.groups.add(rows[row])
         self._kept.put(rows[row])
 
-    def forget(self, which: Forget) -> int:
-        """Erase what is meant, questions and hits; how many."""
-        keys, hits = self._kept.matching(meant(which))
-        for key in keys:
-            self._unplace(key)
-        self._kept.erase(keys, hits)
-        return len(keys) + len(hits)
-
-
-def meant(which: Forget) -> Callable[[str, int, str], bool]:
-    """Whether a text of an owner, kept at a time [µs since 1970], is to be forgotten."""
-
-    def is_meant(owner: str, at_us: int, text: str) -> bool:
-        # What a route shares is anybody's.
-        tenant = "" if owner == "*" else owner
-        return which.covers(tenant=tenant, at_us=at_us, texts=(text,))
-
-    return is_meant
+    def forget(self, which: Forget) -> Iterator[int]:
+        """Erase what is meant, questions and hits, page by page; how many, of each page."""
+        for page in self._kept.erase(which):
+            for key in page.keys:
+                self._unplace(key)
+            yield len(page.keys) + len(page.hits)

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from lichen.calls.similar import erasing
 from lichen.text.nearest import Small
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from lichen.calls.forget import Forget
+    from lichen.calls.similar.erasing import Meant
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS questions (
@@ -157,18 +161,18 @@ class Kept:
         """The keys of all questions."""
         return {key for (key,) in self._db.execute("SELECT key FROM questions")}
 
-    def matching(self, meant: Callable[[str, int, str], bool]) -> tuple[list[bytes], list[str]]:
-        """Keys of questions and entries of hits of which `meant(owner, at_us, text)` is true."""
-        asked = self._db.execute("SELECT key, owner, stored_us, text FROM questions")
-        keys = [key for key, *about in asked if meant(*about)]
-        given = self._db.execute("SELECT entry, owner, at_us, text FROM hits")
-        return keys, [entry for entry, *about in given if meant(*about)]
+    def erase(self, which: Forget) -> Iterator[Meant]:
+        """Erase questions and hits that are meant: each page is gone when it is given.
 
-    def erase(self, keys: Sequence[bytes], hits: Sequence[str]) -> None:
-        """Erase questions and hits so that their bytes are gone from the file and its log, too."""
-        self.drop(keys)
-        for entry in hits:
-            self._do("DELETE FROM hits WHERE entry = ?", entry)
+        At the end their bytes are gone from the file and its log, too.
+        """
+        for page in erasing.pages(self._db, which):
+            self.drop(page.keys)
+            for entry in page.hits:
+                self._do("DELETE FROM hits WHERE entry = ?", entry)
+            for name in page.learners:
+                self._do("DELETE FROM learners WHERE name = ?", name)
+            yield page
         self._do("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lichen.calls.similar.decision import Decider
+from lichen.calls.similar.erasing import is_meant
 from lichen.calls.similar.verify import PRIOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from lichen.calls.forget import Forget
     from lichen.calls.similar.decision import Standing, Verdict
 
 # Deciders in memory; the one that was not used for longest goes, and begins anew.
@@ -26,8 +28,10 @@ _MOST = 1024
 class Learner:
     """A decider for the calls of `owner` to `model` on a bound `delta`, and what it has seen.
 
-    In shadow mode `would` counts the answers it would have given; `checked` of those that a rule
-    or lot accepted were compared with the upstream's own, `wrong` of them said something else.
+    In shadow mode `would` counts the answers it would have given. Otherwise its decider counts
+    those given, and `withheld` those that it accepted and that the holdout left alone. `checked` of
+    those that score or lot accepted were compared with the upstream's own, `wrong` of them said
+    something else.
     `spared_j` is what would-be hits that were right would have spared. [J]
     """
 
@@ -36,6 +40,7 @@ class Learner:
     delta: float
     decider: Decider
     would: int = 0
+    withheld: int = 0
     checked: int = 0
     wrong: int = 0
     spared_j: float = 0.0
@@ -59,6 +64,21 @@ class Learner:
         """The weights of the decider's score."""
         return tuple(self.decider.state()["combiner"]["weights"])
 
+    @property
+    def given(self) -> int:
+        """Answers that were given."""
+        return self.decider.hits
+
+    def gave(self) -> None:
+        """Count an answer that was given."""
+        self.decider.gave()
+        self.dirty = True
+
+    def withhold(self) -> None:
+        """Count an answer that was accepted and that the holdout left alone."""
+        self.withheld += 1
+        self.dirty = True
+
     def learn(
         self, verdict: Verdict, *, correct: bool, spared_j: float, weight: float | None = None
     ) -> None:
@@ -78,7 +98,8 @@ class Learner:
         """All of it as plain values, for JSON; `standing` is for whoever only shows it."""
         return {
             "decider": self.decider.state(),
-            "counts": [self.would, self.checked, self.wrong, self.spared_j],
+            "counts": [self.would, self.checked, self.wrong, self.withheld],
+            "spared_j": self.spared_j,
             "standing": str(self.standing),
         }
 
@@ -86,8 +107,9 @@ class Learner:
         """Take up a state; begin anew where it cannot be read."""
         try:
             if self.decider.restore(state["decider"]):
-                self.would, self.checked, self.wrong = (int(n) for n in state["counts"][:3])
-                self.spared_j = float(state["counts"][3])
+                counts = (int(n) for n in state["counts"])
+                self.would, self.checked, self.wrong, self.withheld = counts
+                self.spared_j = float(state["spared_j"])
                 self._standing = None
         except (KeyError, TypeError, ValueError, IndexError):
             return
@@ -119,6 +141,16 @@ class Learners:
         if len(self._learners) > _MOST:
             self._learners.popitem(last=False)
         return made
+
+    def forget(self, which: Forget) -> None:
+        """Let go of deciders that are meant: they begin anew."""
+        for key in [key for key in self._learners if is_meant(which, *key[:2])]:
+            del self._learners[key]
+        self._kept = {
+            name: state
+            for name, state in self._kept.items()
+            if not is_meant(which, *name.split("\n")[:2])
+        }
 
     @property
     def all(self) -> list[Learner]:

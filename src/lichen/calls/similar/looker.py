@@ -23,7 +23,7 @@ from lichen.calls.similar.verify import Verifier
 from lichen.text.nearest import small
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -192,10 +192,14 @@ class Looker:
         if self._index.catch_up():
             self._facts.cache_clear()
 
-    def forget(self, which: Forget) -> int:
-        """Erase questions and hits that are meant; how many."""
+    def forget(self, which: Forget) -> Iterator[int]:
+        """Erase questions and hits that are meant, page by page; how many, of each page.
+
+        What is looked for between two pages may still be what goes with a later one, so that what
+        was read is let go at the end.
+        """
+        yield from self._index.forget(which)
         self._facts.cache_clear()
-        return self._index.forget(which)
 
     def size(self) -> tuple[int, int]:
         """Questions and scopes."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from lichen.calls.forget import Forget
 from lichen.calls.shared.index import START
+from lichen.calls.similar.forgetting import forget_looked
 from lichen.calls.similar.told import UNREADABLE, maker, read, written
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Others:
         until = _EPOCH + timedelta(microseconds=which.before_us)
         meant, looker = Forget(tenant=which.tenant, before=until), self.looker
         if looker is not None:
-            await self._thread.do(lambda _: looker.forget(meant))
+            await forget_looked(self._thread, looker, meant)
 
     def gauges(self) -> Mapping[str, float]:
         """What it tells Prometheus."""

@@ -1,20 +1,21 @@
 """Proof of a similar hit: the call it stands on, and the decision made again.
 
 What is checked of the decision, from the entry alone: the score is what its features and weights
-give; it reached the certified threshold; the bound is what the evidence counts give, at the error
-and confidence asked for. While question and like question are kept, the guards and the features are
-made again from the texts; once they have expired or were forgotten, the proof says so.
+give; it reached the certified threshold; the evidence on which that was certified shows, worked out
+again, an error among hits below what was asked; the bound at one look is what the counts give.
+While question and like question are kept, the guards and the features are made again from the
+texts; once they have expired or were forgotten, the proof says so.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lichen.calls.proof import prove_given
 from lichen.calls.similar import seen
+from lichen.calls.similar.certificate import run_again
 from lichen.calls.similar.combine import Combiner
-from lichen.calls.similar.decision import VERSION
+from lichen.calls.similar.decision import MARGIN, VERSION
 from lichen.calls.similar.evidence import upper
 from lichen.calls.similar.hit import SIMILAR_CALL
 from lichen.calls.similar.looker import apart
@@ -53,7 +54,13 @@ def _decided(raw: Mapping[str, float | str]) -> list[tuple[bool, str]]:
     verified, wrong = int(raw["verified"]), int(raw["wrong"])
     delta, bound = float(raw["delta"]), float(raw["bound"])
     confidence, threshold = float(raw["confidence"]), float(raw["threshold"])
-    told = f"at most {100 * bound:.2f} % are, with {100 * confidence:g} % confidence"
+    told = f"at one look at most {100 * bound:.2f} % are, with {100 * confidence:g} % confidence"
+    certified = run_again(
+        str(raw.get("certificate", "")),
+        delta=delta * (1 - MARGIN),
+        confidence=confidence,
+        threshold=threshold,
+    )
     return [
         (
             abs(score - float(raw["score"])) < _TOLERANCE,
@@ -64,6 +71,7 @@ def _decided(raw: Mapping[str, float | str]) -> list[tuple[bool, str]]:
             abs(upper(wrong, verified, confidence) - bound) < _TOLERANCE,
             f"{wrong} of {verified} verified outcomes at that threshold were wrong: {told}",
         ),
+        certified,
         (
             verified > 0 and wrong / verified <= delta,
             f"the share seen is within the {100 * delta:g} % asked for",
@@ -77,8 +85,8 @@ def _numbers(written: float | str) -> tuple[float, ...]:
 
 def _compared(entry: Entry, book: Book) -> list[tuple[bool, str]]:
     """The two questions, compared again where they are still kept."""
-    path = getattr(book.store, "path", None)
-    hit = seen.hit(Path(f"{path}.similar"), entry.id) if path is not None else None
+    path = book.file("similar")
+    hit = seen.hit(path, entry.id) if path is not None else None
     if hit is None:
         return [(True, "the questions are no longer kept here: not compared again")]
     guard = apart(hit.question.text, hit.given.text)

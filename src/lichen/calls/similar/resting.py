@@ -6,6 +6,7 @@ when its time is over.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,6 @@ class Resting:
         kept.expire(time.time_ns() // 1000)
         kept.close()
 
-    def forget(self, which: Forget) -> int:
-        """Erase questions and hits that are meant; how many."""
-        return seen.erase(self._path, which, self._warn)
+    async def forget(self, which: Forget) -> int:
+        """Erase questions and hits that are meant, in a thread; how many."""
+        return await asyncio.to_thread(seen.erase, self._path, which, self._warn)

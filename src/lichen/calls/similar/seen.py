@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from lichen.calls.similar.index import meant
 from lichen.calls.similar.kept import Given, Kept, Question, question_of
 
 if TYPE_CHECKING:
@@ -33,14 +32,16 @@ class Hit(NamedTuple):
 class Learnt(NamedTuple):
     """What one decider knows: the model, the error asked for, and what came of its verdicts.
 
-    `would` counts answers it would have given in shadow mode, `given` those it gave; of those that
-    were compared with the upstream's own, `checked`, so many were `wrong`. `says` is its standing.
+    `would` counts answers it would have given in shadow mode, `given` those it gave, `withheld`
+    those that the holdout left alone; of those that were compared with the upstream's own,
+    `checked`, so many were `wrong`. `says` is its standing.
     """
 
     model: str
     delta: float
     would: int
     given: int
+    withheld: int
     checked: int
     wrong: int
     says: str
@@ -95,19 +96,14 @@ def _learnt(name: str, state: dict[str, object]) -> Learnt:
     counts, decider = state["counts"], state["decider"]
     assert isinstance(counts, list)
     assert isinstance(decider, dict)
-    would, checked, wrong = (int(n) for n in counts[:3])
-    given = int(decider["counts"][0]) if not would else 0
-    return Learnt(model, float(delta), would, given, checked, wrong, str(state["standing"]))
+    would, checked, wrong, withheld = (int(n) for n in counts)
+    given, says = int(decider["counts"][0]), str(state["standing"])
+    return Learnt(model, float(delta), would, given, withheld, checked, wrong, says)
 
 
 def erase(path: Path | None, which: Forget, warn: Callable[[object], None]) -> int:
-    """Erase questions and hits that are meant; how many."""
+    """Erase questions and hits that are meant; how many. It takes time: not for an event loop."""
     if path is None or not path.is_file():
         return 0
-    kept = Kept(path, None, warn)
-    try:
-        keys, hits = kept.matching(meant(which))
-        kept.erase(keys, hits)
-    finally:
-        kept.close()
-    return len(keys) + len(hits)
+    with closing(Kept(path, None, warn)) as kept:
+        return sum(len(page.keys) + len(page.hits) for page in kept.erase(which))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from lichen.calls.step_book import OF_CPU
+from lichen.ledger.errors import LichenError
 from lichen.ledger.panel import Panel
 
 if TYPE_CHECKING:
@@ -12,10 +15,21 @@ if TYPE_CHECKING:
     from lichen.calls.similar.learners import Learner, Learners
     from lichen.calls.similar.looker import Looker
     from lichen.calls.similar.worth import Worth
+    from lichen.calls.steps import StepParts
     from lichen.text.embeddings import EmbedderThread
 
 _ROWS = 20
-_COLUMNS = ("model", "asked error", "would answer", "given", "verified", "wrong", "error ≤", "says")
+_COLUMNS = (
+    "model",
+    "asked error",
+    "would answer",
+    "given",
+    "held out",
+    "verified",
+    "wrong",
+    "error ≤",
+    "says",
+)
 _NOTE = (
     "A wrong one is an answer that differs from the upstream's own: the share among those verified "
     "is the measured error, with its upper bound at 95 %."
@@ -47,6 +61,7 @@ class Shown:
             "lichen_similar_looks_without_embedding_total": counts.get("nothing like it", 0),
             "lichen_similar_looks_left_out_total": self.busy,
             "lichen_similar_hits_total": self.hits,
+            "lichen_similar_withheld": sum(learner.withheld for learner in learners),
             "lichen_similar_would_be_hits": sum(learner.would for learner in learners),
             "lichen_similar_verified": sum(learner.checked for learner in learners),
             "lichen_similar_wrong": sum(learner.wrong for learner in learners),
@@ -74,9 +89,19 @@ def _row(learner: Learner) -> tuple[str, ...]:
         learner.model or "any",
         f"{100 * learner.delta:g} %",
         f"{learner.would:,}",
-        f"{now.hits:,}",
+        f"{learner.given:,}",
+        f"{learner.withheld:,}",
         f"{now.verified:,}",
         f"{now.wrong:,}",
         f"{100 * now.bound:.1f} %",
         "answers" if now.threshold is not None else "no safe threshold yet",
     )
+
+
+def busy_watts(parts: StepParts) -> float:
+    """What a second of CPU time takes here. [W]"""
+    with suppress(LichenError):
+        reading = parts.book.pricer.reading(OF_CPU, {"cpu_seconds": 1.0})
+        if reading is not None:
+            return reading.energy.value.in_joules
+    return 0.0

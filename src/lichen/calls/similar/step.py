@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,17 +21,16 @@ from lichen.calls.exchange import Answer
 from lichen.calls.forget import Forget
 from lichen.calls.similar import hit, seen
 from lichen.calls.similar.after import After, Case
+from lichen.calls.similar.forgetting import forget_looked
 from lichen.calls.similar.hit import SIMILAR, Decision
 from lichen.calls.similar.kept import Given
 from lichen.calls.similar.learners import Learners
 from lichen.calls.similar.looker import Looker
 from lichen.calls.similar.others import others
 from lichen.calls.similar.scope import asked
-from lichen.calls.similar.show import Shown
+from lichen.calls.similar.show import Shown, busy_watts
 from lichen.calls.similar.worth import Worth
-from lichen.calls.step_book import OF_CPU
 from lichen.calls.upstreams import serving
-from lichen.ledger.errors import LichenError
 from lichen.ledger.quantities import Energy
 from lichen.text.embeddings import EmbedderThread
 
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Exchange, Onward
     from lichen.calls.similar.decision import Verdict
+    from lichen.calls.similar.index import Match
     from lichen.calls.similar.kept import Question
     from lichen.calls.similar.learners import Learner
     from lichen.calls.similar.looker import Look
@@ -75,7 +74,7 @@ class Similar:
         self._starting: asyncio.Task[None] | None = None
         self._waiting = 0
         self._fault = ""
-        self._shown = Shown(self._learners, self._worth, self._thread, _busy_watts(parts))
+        self._shown = Shown(self._learners, self._worth, self._thread, busy_watts(parts))
         self._after.watts = self._shown.watts
 
     # The step's life.
@@ -138,24 +137,24 @@ class Similar:
         """What keeps it from looking, if anything."""
         return [self._fault] if self._fault else []
 
-    def forget(self, which: Forget) -> int:
-        """Erase questions and hits that are meant; how many."""
+    async def forget(self, which: Forget) -> int:
+        """Erase questions and hits that are meant, beside the calls; how many."""
         looker = self._looker
+        self._learners.forget(which)
         if looker is None:
-            return seen.erase(self._path, which, self._parts.warn)
-        return int(self._thread.do_now(lambda _: looker.forget(which)))
+            return await asyncio.to_thread(seen.erase, self._path, which, self._parts.warn)
+        return await forget_looked(self._thread, looker, which)
 
-    def reread(self) -> None:
-        """Let go of what another process erased."""
+    async def reread(self) -> None:
+        """Let go of what another process erased, beside the calls."""
         looker = self._looker
         if looker is None:
             return
         if self._path is not None:
-            self._thread.do_now(lambda _: looker.catch_up())
+            await self._thread.do(lambda _: looker.catch_up())
             return
         # What the words were is told to nobody, and no file says what was erased: all may be it.
-        everything = Forget(before=datetime.now(UTC))
-        self._thread.do_now(lambda _: looker.forget(everything))
+        await forget_looked(self._thread, looker, Forget(before=datetime.now(UTC)))
 
     def learner(self, owner: str, model: str, delta: float) -> Learner:
         """What was learnt of a tenant's calls to a model, on a bound that was asked for."""
@@ -216,7 +215,7 @@ class Similar:
         stored = await self._there(match.question)
         if stored is None:
             self._after.later(self._lost(match.question))
-        if stored is None or not _is_young(exchange, stored):
+        if stored is None or not _may_serve(exchange, stored):
             return None
         learner = self._learners.of(case.asked.owner, self._model_of(exchange), rule.error)
         case.stored, case.learner = stored, learner
@@ -225,11 +224,12 @@ class Similar:
             learner.would += verdict.accept or verdict.explore
             self._shadow(exchange, verdict)
             return None
-        if not verdict.accept or exchange.directives.no_cache:
+        if not verdict.accept:
             return None
         if self._parts.holdout.keeps(SIMILAR, exchange):
+            learner.withhold()
             return None
-        return self._given(case, Decision(match, verdict, learner.standing, learner.weights))
+        return self._given(case, _decision(match, verdict, learner))
 
     async def _there(self, question: Question) -> Stored | None:
         """The answer to a like question, here or where services share theirs."""
@@ -262,12 +262,14 @@ class Similar:
         exchange, stored, looker = case.exchange, case.stored, self._looker
         assert stored is not None
         assert looker is not None
+        assert case.learner is not None
         parts = self._parts
         entry_id, notes, figures = hit.book((parts.book, parts.booker), exchange, stored, decision)
         parts.booker.steps.trials.note(exchange.held, Energy.joules(0))
         if figures.baseline is not None:
             self._worth.spared(figures.baseline.footprint.energy.value.in_joules)
         self._shown.hits += 1
+        case.learner.gave()
         if entry_id is not None:
             given = Given(case.asked.question, decision.match.question.key)
             owner, until = case.asked.owner, stored.expires_us
@@ -282,16 +284,16 @@ class Similar:
         return answers or (call.model if call is not None else "")
 
 
-def _is_young(exchange: Exchange, stored: Stored) -> bool:
-    """Whether an answer is no older than the caller wants it."""
+def _may_serve(exchange: Exchange, stored: Stored) -> bool:
+    """Whether the caller takes stored answers, and so old ones.
+
+    One that may be given nothing is no evidence for those that may: callers choose it, and no lot.
+    """
     most = exchange.directives.max_age
+    if exchange.directives.no_cache:
+        return False
     return most is None or time.time_ns() // 1000 - stored.stored_us <= most * _SECOND_US
 
 
-def _busy_watts(parts: StepParts) -> float:
-    """What a second of CPU time takes here. [W]"""
-    with suppress(LichenError):
-        reading = parts.book.pricer.reading(OF_CPU, {"cpu_seconds": 1.0})
-        if reading is not None:
-            return reading.energy.value.in_joules
-    return 0.0
+def _decision(match: Match, verdict: Verdict, learner: Learner) -> Decision:
+    return Decision(match, verdict, learner.standing, learner.weights, learner.decider.certificate)

@@ -60,8 +60,7 @@ GAPS = {
     ),
     "output-assumed": Said(
         "length of answers assumed",
-        "Fewer than ten answers of that model had been seen since the service began: a usual, wide "
-        "length stands in.",
+        "Fewer than ten answers of that model had been seen yet: a usual, wide length stands in.",
     ),
     "answers-alike-assumed": Said(
         "answers taken as alike", "Those left out are taken to be as long as those that came."

@@ -90,6 +90,7 @@ GAUGES = {
         f"Looks left out, since too many waited, {_SINCE} [look]."
     ),
     "lichen_similar_hits_total": f"Answers of like questions that were given, {_SINCE} [answer].",
+    "lichen_similar_withheld": "Answers it would have given, but for the holdout [answer].",
     "lichen_similar_would_be_hits": "Answers that would have been given in the shadow [answer].",
     "lichen_similar_verified": "Stored answers compared with the upstream's own [answer].",
     "lichen_similar_wrong": "Stored answers compared that said something else [answer].",

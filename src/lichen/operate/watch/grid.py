@@ -106,8 +106,13 @@ def _mean(
     return None
 
 
-def cleanest(shown: list[Hour], count: int) -> tuple[datetime, datetime, float] | None:
-    """The cleanest hours after each other that are to come: start, end, mean [gCO₂e/kWh]."""
+def cleanest(
+    shown: list[Hour], count: int, now: datetime
+) -> tuple[datetime, datetime, float] | None:
+    """The cleanest hours after each other that are to come: start, end, mean [gCO₂e/kWh].
+
+    Of the hour that runs only what is left counts, so none begins before now.
+    """
     ahead = [hour for hour in shown if hour.ahead]
     best = None
     for first in range(len(ahead) - count + 1):
@@ -115,5 +120,5 @@ def cleanest(shown: list[Hour], count: int) -> tuple[datetime, datetime, float] 
         known = [each.value.in_g_per_kwh for each in some if each]
         if len(known) == count and (best is None or sum(known) / count < best[2]):
             start = ahead[first].start
-            best = start, start + HOUR * count, sum(known) / count
+            best = max(start, now), start + HOUR * count, sum(known) / count
     return best

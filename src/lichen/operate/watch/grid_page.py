@@ -55,9 +55,10 @@ def _head(seen: Seen, shown: Sequence[Hour], now: datetime) -> list[Markup]:
     made = [el("h1", f"The grid of {seen.zone} emits ", value, " now.")]
     interval = f"90 % interval {this.low.in_g_per_kwh:.0f} to {this.high.in_g_per_kwh:.0f}"
     made.append(el("p", f"{interval}, {this.basis.name.lower()}.", class_="s"))
-    best = cleanest(list(shown), _CLEAN_HOURS)
+    best = cleanest(list(shown), _CLEAN_HOURS, now)
     if best and _varies(shown):
-        span = f"{clock(best[0], now)} to {clock(best[1], now)}"
+        begins = "now" if best[0] == now else clock(best[0], now)
+        span = f"{begins} to {clock(best[1], now)}"
         words = f"Cleanest {_CLEAN_HOURS} hours ahead: {span}, {best[2]:.0f} gCO₂e/kWh."
         made.append(el("p", words))
     elif best:
@@ -97,7 +98,10 @@ def _jobs(jobs: Sequence[Job], now: datetime) -> Markup:
         id="jobs",
         aria_label="Jobs, and what their waiting avoids",
     )
-    meaning = strategy("train.green").meaning
+    meaning = (
+        f"{strategy('train.green').meaning} Expected is what the last plan was to avoid, by the "
+        "forecast; avoided is what came of it, by the grid as it was."
+    )
     return el("section", title, el("p", meaning, class_="s"), table)
 
 

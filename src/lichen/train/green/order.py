@@ -118,8 +118,14 @@ class Order:
 
         pause = None
         if self.pausing:
-            idle = self.pausing.idle if self.pausing.freeze else Power(0.0)
-            pause = Pause(restart=self.pausing.restart, min_run=self.pausing.min_run, idle=idle)
+            freeze = self.pausing.freeze
+            pause = Pause(
+                restart=self.pausing.restart,
+                min_run=self.pausing.min_run,
+                # A pause that is over before the command has to have left is not worth asking for.
+                min_pause=ROOM + (_NONE if freeze else self.pausing.grace),
+                idle=self.pausing.idle if freeze else Power(0.0),
+            )
         return Job(
             power=self.power,
             p50=self.p50,

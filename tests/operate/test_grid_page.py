@@ -1,0 +1,65 @@
+"""The page of the grid: which hours it names, and what its columns mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lichen.ledger.estimate import Basis, Estimate
+from lichen.ledger.quantities import Carbon
+from lichen.ledger.signal import GridSignal, SignalKind
+from lichen.operate.watch.grid import Job, Seen, cleanest, hours
+from lichen.operate.watch.grid_page import grid_page
+
+HOUR = timedelta(hours=1)
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+# The four hours from noon are the cleanest of two days.
+VALUES = (100.0,) * 4 + (400.0,) * 44
+AHEAD = GridSignal(
+    zone="DE",
+    kind=SignalKind.AVERAGE,
+    basis=Basis.MODELLED,
+    source="a forecast",
+    issued_at=NOON,
+    start=NOON,
+    step=HOUR,
+    values=VALUES,
+    lows=VALUES,
+    highs=VALUES,
+)
+SEEN = Seen("DE", NOON, ahead=AHEAD)
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 20, 59])
+def test_the_cleanest_hours_never_begin_in_the_past(minutes: int) -> None:
+    now = NOON + timedelta(minutes=minutes)
+
+    found = cleanest(hours(SEEN, now), 4, now)
+
+    assert found is not None
+    assert (found[0], found[1]) == (now, NOON + 4 * HOUR)
+
+
+def test_hours_that_run_already_are_named_as_now() -> None:
+    body = grid_page(SEEN, NOON + timedelta(minutes=20), ()).body.decode()
+
+    assert "Cleanest 4 hours ahead: now to Mon 16:00" in body
+
+
+def test_hours_to_come_are_named_by_their_clock() -> None:
+    later = replace(AHEAD, values=VALUES[::-1], lows=VALUES[::-1], highs=VALUES[::-1])
+
+    body = grid_page(replace(SEEN, ahead=later), NOON, ()).body.decode()
+
+    assert "Cleanest 4 hours ahead: Wed 08:00 to Wed 12:00" in body
+
+
+def test_it_says_what_was_expected_of_a_job_and_by_whom() -> None:
+    grams = Estimate.around(Carbon.grams(900.0))
+    job = Job("055379a2e8d623e8", "train", "waiting", ((NOON, NOON + HOUR),), grams, None)
+
+    body = grid_page(replace(SEEN, jobs=(job,)), NOON, ()).body.decode()
+
+    assert "Expected is what the last plan was to avoid, by the forecast" in body
