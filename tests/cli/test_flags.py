@@ -12,7 +12,17 @@ from lichen.settings import CREDENTIALS, UNFLAGGED, Settings
 
 SETTINGS = {field.name: field.default for field in fields(Settings) if field.name != "routes"}
 # Defaults that are told in words, since they are found out and not written down.
-TOLD = {"token", "upstream", "upstream_key", "zone", "upstream_zone", "trace", "gguf", "cache"} | {
+TOLD = {
+    "token",
+    "upstream",
+    "upstream_key",
+    "zone",
+    "upstream_zone",
+    "trace",
+    "gguf",
+    "cache",
+    "state",
+} | {
     "grid",
     "grid_cache",
     "grid_urls",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 
 from lichen.ledger.entry import OWN
-from lichen.ledger.tally import BROKEN_AT_STOP, LOST_AT_STOP
+from lichen.ledger.tally import BROKEN_AT_STOP, LOST_AT_STOP, OWN_AT_STOP
 from lichen.testing.provider import usual
 from lichen.testing.questions import question
 from lichen.testing.waiting import until
@@ -124,7 +124,7 @@ def test_kill_9_loses_at_most_the_last_flush_and_what_it_loses_is_counted(
     assert early <= written < early + late
     # An entry of the service's own use may have been among them.
     assert written + lost in (early + late, early + late + 1)
-    assert service.gaps() == {LOST_AT_STOP: lost}
+    assert service.gaps() == {LOST_AT_STOP: lost, OWN_AT_STOP: 1}
 
 
 def test_kill_9_in_the_middle_of_calls_counts_them(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,25 @@ def test_a_reading_is_priced_on_the_grid_of_its_zone() -> None:
     assert made.operational.high == Carbon.grams(400)
     assert made.embodied.value == Carbon.grams(100)
     assert gaps == ()
+
+
+def test_a_region_with_a_published_pue_takes_the_place_of_the_one_assumed() -> None:
+    def pue_of(zone: str) -> tuple[float, float, float] | None:
+        return (1.5, 1.4, 1.6) if zone == "cloud:region" else None
+
+    price = Pricer(WattHourPerToken(), FlatGrid(100.0), pue_of=pue_of)
+    modelled = replace(WattHourPerToken().read("small", Tokens(prefill=1000)), pue=1.2)
+    metered = replace(modelled, pue=0.0)
+
+    here, _ = price.footprint(modelled, "cloud:region", NOW)
+    there, _ = price.footprint(modelled, "SE-SE3", NOW)
+    plug, _ = price.footprint(metered, "cloud:region", NOW)
+
+    assert here.energy.value.in_kwh == pytest.approx(1.5 / 1.2)
+    assert here.energy.low.in_kwh == pytest.approx(there.energy.low.in_kwh * 1.4 / 1.2)
+    assert here.energy.high.in_kwh == pytest.approx(there.energy.high.in_kwh * 1.6 / 1.2)
+    assert here.operational.value.in_grams == pytest.approx(125)
+    assert there.energy == plug.energy == modelled.energy
 
 
 def test_a_zone_without_intensity_gets_the_world_and_a_counted_gap() -> None:

@@ -158,3 +158,8 @@ def test_a_model_of_no_family_is_as_wide_as_the_whole_registry(name: str) -> Non
     assert found.gaps == (UNKNOWN,)
     assert found.size.active_low == min(size.active_low for size in sizes)
     assert found.size.total_high == max(size.total_high for size in sizes)
+
+
+@pytest.mark.parametrize(("name", "gaps"), [("gpt-4o-0613", 0), ("gpt-4o-9000", 1)])
+def test_four_digits_that_are_no_date_name_another_model(name: str, gaps: int) -> None:
+    assert len(registry().find(name).gaps) == gaps

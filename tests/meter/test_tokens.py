@@ -209,3 +209,10 @@ def test_the_meter_forgets_names_rather_than_grow_without_end(
         meter.read(f"some-{number + 1}b", Tokens(decode=1))
 
     assert len(meter._rates) <= 2
+
+
+def test_a_reading_says_which_pue_was_assumed() -> None:
+    asked = Tokens(prefill=100, decode=50)
+
+    assert TokenMeter().read("gpt-4o", asked).pue == pytest.approx((1.08 * 1.3) ** 0.5)
+    assert TokenMeter(pue=Fixed(1.1)).read("gpt-4o", asked).pue == 1.1

@@ -247,6 +247,11 @@ def test_a_zone_is_taken_in_any_case(tmp_path: Path) -> None:
     assert (found.zone, found.upstream_zone) == ("SE-SE3", "aws:eu-north-1")
 
 
+def test_more_threads_than_any_machine_has_cores_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"LICHEN_THREADS: .* from 0 to"):
+        load(tmp_path, {"LICHEN_THREADS": "9999"})
+
+
 def test_text_without_quotes_is_refused_with_the_quotes(tmp_path: Path) -> None:
     (tmp_path / "lichen.toml").write_text("zone = SE\n")
 

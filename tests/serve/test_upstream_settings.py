@@ -61,7 +61,40 @@ def test_models_of_a_provider_s_fallback_are_read_at_the_start(tmp_path: Path) -
         opened(tmp_path, told)
 
 
+@pytest.mark.parametrize(
+    ("variable", "named"),
+    [
+        ("LICHEN_UPSTREAM_ZONE", "upstream_zone"),
+        ("LICHEN_RESILIENCE_FALLBACK_ZONE", r"\[resilience\] fallback_zone"),
+        ("LICHEN_ANTHROPIC_ZONE", r"\[anthropic\] zone"),
+        ("LICHEN_GEMINI_FALLBACK_ZONE", r"\[gemini\] fallback_zone"),
+    ],
+)
+def test_a_zone_that_is_none_is_refused_with_its_setting_and_those_near_it(
+    tmp_path: Path, variable: str, named: str
+) -> None:
+    with pytest.raises(InputError, match=rf"{named} \({variable}\): .*SE-SE9.*SE-SE"):
+        opened(tmp_path, {"LICHEN_UPSTREAM": HERE, variable: "SE-SE9"})
+
+
+def test_a_zone_of_a_smaller_model_s_upstream_is_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / "lichen.toml").write_text(
+        '[[gate.cascade]]\nname = "small"\nmodel = "big"\nsmall = "little"\n'
+        f'upstream = "{HERE}"\nupstream_zone = "QQ"\n'
+    )
+
+    with pytest.raises(InputError, match=r"\[\[gate.cascade\]\] small .*QQ"):
+        opened(tmp_path, {"LICHEN_UPSTREAM": HERE})
+
+
 def opened(folder: Path, environ: dict[str, str]) -> None:
     settings = load(folder, environ)
     first = assemble.open_http(settings, settings.upstream, print)
     assemble.open_upstreams(settings, first, print)
+
+
+def test_a_live_grid_source_that_is_not_there_is_refused_where_calls_are_priced(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(InputError, match=r"'foo'.*neso"):
+        assemble.make_pricer(load(tmp_path, {"LICHEN_GRID": "neso,foo"}))

@@ -127,6 +127,7 @@ def make_pricer(settings: Settings) -> Pricer:
     """Today's prices: the token meter, the process meter's power, the grid."""
     from lichen.calls import acts  # noqa: PLC0415 (put together here)
     from lichen.calls.gate import price as of_gate  # noqa: PLC0415
+    from lichen.grid.regions import pue_of  # noqa: PLC0415
     from lichen.meter.host import factors, reading_of_cpu  # noqa: PLC0415
     from lichen.meter.windows import reading_of_window  # noqa: PLC0415
     from lichen.train.green.account import reprice  # noqa: PLC0415
@@ -148,7 +149,9 @@ def make_pricer(settings: Settings) -> Pricer:
         "difference": again,
         "gate": lambda figures, entry: of_gate.reprice(figures, entry, pricer=pricer),
     }
-    pricer = Pricer(calls, make_grid(settings), readers, spans=("window",), whole=whole)
+    pricer = Pricer(
+        calls, make_grid(settings), readers, spans=("window",), whole=whole, pue_of=pue_of
+    )
     return pricer
 
 

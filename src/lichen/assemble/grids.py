@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lichen.assemble.plugins import plugin
+from lichen.assemble.plugins import found, plugin
 from lichen.ledger.errors import InputError, MissingExtra, SignalUnavailable, SourceError
 
 if TYPE_CHECKING:
@@ -27,8 +27,14 @@ def make_grid(settings: Settings) -> IntensitySource:
     """The recorded trace where one is configured, then the static zones.
 
     It prices entries as they are written, so nothing in it waits for a network.
+
+    Raises:
+        InputError: a setting names a live source that is not there; plans would miss it later.
     """
     from lichen.grid.chain import Chain  # noqa: PLC0415 (put together here)
+
+    for name in grid_names(settings):
+        found("lichen.grid", name)
 
     return Chain([*_traces(settings), plugin("lichen.grid", "zones")()])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from lichen.ledger.errors import InputError
@@ -14,9 +14,18 @@ def plugin(group: str, name: str) -> Any:
     Raises:
         InputError: none does; with the names there are.
     """
+    return found(group, name).load()
+
+
+def found(group: str, name: str) -> EntryPoint:
+    """The same, not loaded yet.
+
+    Raises:
+        InputError: as `plugin`.
+    """
     known = {point.name: point for point in entry_points(group=group)}
     if name not in known:
         raise InputError(
             f"nothing installed provides {name!r} in {group}: known are {', '.join(sorted(known))}"
         )
-    return known[name].load()
+    return known[name]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lichen.ledger.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from lichen.calls.exchange import Upstream
     from lichen.calls.resilience.options import ResilienceOptions
@@ -33,11 +33,38 @@ def open_upstreams(
     from lichen.calls.providers.addresses import PROVIDERS  # noqa: PLC0415 (put together here)
     from lichen.calls.upstreams import UpstreamOptions, Upstreams  # noqa: PLC0415
 
+    _check_zones(settings, PROVIDERS)
     others = {name: partial(_of_provider, settings, name, warn) for name in PROVIDERS}
     for name, open_one in others.items():
         if getattr(settings, name) != UpstreamOptions():
             open_one()  # what is wrong with it is said at the start
     return Upstreams(first, others)
+
+
+def _check_zones(settings: Settings, providers: Iterable[str]) -> None:
+    """See that every zone that calls may be booked under is one.
+
+    Raises:
+        InputError: one is not; names the setting, and the nearest known zones.
+    """
+    from lichen.grid.zones import default_zone  # noqa: PLC0415 (put together here)
+
+    told = {
+        ("upstream_zone", "LICHEN_UPSTREAM_ZONE"): settings.upstream_zone,
+        (
+            "[resilience] fallback_zone",
+            "LICHEN_RESILIENCE_FALLBACK_ZONE",
+        ): settings.resilience.fallback_zone,
+    }
+    for name in providers:
+        of_it, variable = getattr(settings, name), f"LICHEN_{name.upper()}"
+        told[f"[{name}] zone", f"{variable}_ZONE"] = of_it.zone
+        told[f"[{name}] fallback_zone", f"{variable}_FALLBACK_ZONE"] = of_it.fallback_zone
+    for table in settings.gate.cascade:
+        told[f"[[gate.cascade]] {table.name}", "upstream_zone"] = table.upstream_zone
+    for (setting, variable), zone in told.items():
+        with _naming(setting, variable):
+            default_zone(zone or None)
 
 
 def _of_provider(settings: Settings, name: str, warn: Callable[[object], None]) -> Resilient:

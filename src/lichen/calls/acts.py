@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from lichen.ledger.entry import ACROSS_ZONES, Baseline, Figures
 from lichen.ledger.errors import UnprovenSaving
 from lichen.ledger.footprint import Footprint
-from lichen.ledger.ports import CallReading
 from lichen.ledger.proof import Proof
 from lichen.ledger.tokens import Tokens
 from lichen.ledger.window import Work
@@ -197,8 +196,7 @@ def _priced(pricer: Pricer, use: Use, scale: float) -> tuple[Footprint, tuple[st
     if not use.tokens.total:
         return _NOTHING, ()
     read = pricer.calls.read(use.model, use.tokens)
-    scaled = CallReading(read.energy * scale, read.embodied * scale, read.gaps)
-    return pricer.footprint(scaled, use.zone, use.at_us)
+    return pricer.footprint(read.times(scale), use.zone, use.at_us)
 
 
 def _spared(before: Tokens, after: Tokens) -> Tokens:

@@ -50,6 +50,7 @@ def description(stored: Stored) -> dict[str, Any]:
         "embodied": _numbers(reading.embodied),
         "cpu_seconds": origin.cpu_seconds,
         "gaps": [list(origin.gaps), list(reading.gaps)],
+        "pue": reading.pue,
     }
 
 
@@ -63,7 +64,11 @@ def described(
     """
     gaps, reading_gaps = said["gaps"]
     reading = CallReading(
-        _estimate(Energy, said["energy"]), _estimate(Carbon, said["embodied"]), tuple(reading_gaps)
+        _estimate(Energy, said["energy"]),
+        _estimate(Carbon, said["embodied"]),
+        tuple(reading_gaps),
+        # One kept by an older lichen does not say it.
+        pue=float(said.get("pue", 0.0)),
     )
     origin = Origin(
         said["entry"],

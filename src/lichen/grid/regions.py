@@ -53,6 +53,12 @@ def grid_zone(name: str) -> str:
     return name if region is None else region.zone
 
 
+def pue_of(name: str) -> tuple[float, float, float] | None:
+    """The PUE of a cloud region and the ends of its interval [1]; None where `name` is a zone."""
+    region = regions().get(name)
+    return None if region is None else (region.pue, region.pue_low, region.pue_high)
+
+
 def _region(row: Mapping[str, str]) -> Region:
     return Region(
         name=row["region"],

@@ -82,6 +82,11 @@ class Book:
         if self.writer is not None:
             self.writer.under_way(change)
 
+    def reads_own(self) -> None:
+        """This process books its own use from here on, to be counted as a gap if it is killed."""
+        if self.writer is not None:
+            self.writer.reads_own()
+
     def note_gap(self, what: str) -> None:
         """Count something that should be in the book and is not, by the same way."""
         if self.writer is not None:

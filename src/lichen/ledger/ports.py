@@ -6,7 +6,7 @@ implementation needs only to keep a protocol and pass its contract in `lichen.te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -69,13 +69,19 @@ class CallReading:
     """What one call to a model used, by model: energy at the wall, and embodied carbon.
 
     `gaps` name what had to be assumed, such as "model-unknown". `factors` are the version of the
-    tables, where the method's own do not say it.
+    tables, where the method's own do not say it. `pue` is the PUE that the energy holds where a
+    data centre was assumed; 0 where none was. [1]
     """
 
     energy: Estimate[Energy]
     embodied: Estimate[Carbon]
     gaps: tuple[str, ...] = ()
     factors: str = ""
+    pue: float = 0.0
+
+    def times(self, scale: float) -> CallReading:
+        """So many times as much."""
+        return replace(self, energy=self.energy * scale, embodied=self.embodied * scale)
 
 
 class CallMeter(Protocol):

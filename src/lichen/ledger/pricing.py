@@ -3,6 +3,7 @@
     operational = E × I(zone, time)      E from tokens ("tokens/1") or CPU time ("process/1"), or of
                                          a measured window ("window/1"), with I over all of it
     embodied    = M, the hardware's share
+    E in a cloud region with a published PUE = E × PUE of the region / PUE assumed
 
 Where a zone's intensity cannot be had for a time, the wide world average stands in and the entry
 says so: accounting never breaks a call, and a gap is counted, not hidden.
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from lichen.ledger.entry import Entry, Figures
     from lichen.ledger.ports import CallMeter, IntensitySource
-    from lichen.ledger.quantities import CarbonIntensity
+    from lichen.ledger.quantities import CarbonIntensity, Energy
 
 WORLD = "WORLD"
 _MINUTE_US = 60_000_000
@@ -49,6 +50,7 @@ class Pricer:
     `readers` give energy and embodied carbon by method ("tokens", "process"), from raw quantities.
     Entries of the methods in `spans` last, and are priced over their whole window.
     `whole` prices all of an entry by method, where its raw quantities say more than one time.
+    `pue_of` tells the PUE of a cloud region with its ends, None where a zone is none. [1]
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class Pricer:
         *,
         spans: Collection[str] = (),
         whole: Mapping[str, Callable[[Figures, Entry], Figures]] | None = None,
+        pue_of: Callable[[str], tuple[float, float, float] | None] = lambda _zone: None,
     ) -> None:
         self.calls = calls
         self._spans = frozenset(spans)
         self._grid = grid
         self._readers = {"tokens": self._from_tokens, **(readers or {})}
         self._whole = dict(whole or {})
+        self._pue_of = pue_of
         self._minute: dict[str, tuple[int, Estimate[CarbonIntensity], tuple[str, ...]]] = {}
         self._last: tuple[Figures, Estimate[CarbonIntensity], tuple[str, ...], Figures] | None = (
             None
@@ -109,8 +113,17 @@ class Pricer:
     ) -> tuple[Footprint, tuple[str, ...]]:
         """A reading priced on a grid at a time, and what had to be assumed."""
         intensity, gaps = self.intensity(zone, at_us)
-        made = Footprint(reading.energy, price(reading.energy, intensity), reading.embodied)
+        energy = self._in_region(reading, zone)
+        made = Footprint(energy, price(energy, intensity), reading.embodied)
         return made, reading.gaps + gaps
+
+    def _in_region(self, reading: CallReading, zone: str) -> Estimate[Energy]:
+        """The energy with the PUE of a region, where one is published, in place of the assumed."""
+        if not reading.pue or (pue := self._pue_of(zone)) is None:
+            return reading.energy
+        had = reading.energy
+        value, low, high = (each / reading.pue for each in pue)
+        return replace(had, value=had.value * value, low=had.low * low, high=had.high * high)
 
     def reading(self, method: str, raw: Mapping[str, float | str]) -> CallReading | None:
         """What raw quantities come to by a method; None where nobody here can read them."""
@@ -131,6 +144,7 @@ class Pricer:
             _with_low(reading.energy, cached.energy.low / cold.energy.low),
             _with_low(reading.embodied, cached.embodied.low / cold.embodied.low),
             reading.gaps,
+            pue=reading.pue,
         )
 
     def __call__(self, figures: Figures, sample: Entry) -> Figures:
@@ -187,7 +201,8 @@ class Pricer:
 
     def _priced(self, reading: CallReading, window: Window) -> tuple[Footprint, tuple[str, ...]]:
         intensity, gaps = self.over(window)
-        made = Footprint(reading.energy, price(reading.energy, intensity), reading.embodied)
+        energy = self._in_region(reading, window.zone)
+        made = Footprint(energy, price(energy, intensity), reading.embodied)
         return made, reading.gaps + gaps
 
     def _factors(self, figures: Figures) -> str:

@@ -2,11 +2,12 @@
 
     lost = put − written        written counts the chunk in flight if its last entry is in the book
 
-Five numbers in a small memory-mapped file beside the ledger, or in the user's state folder where
+Six numbers in a small memory-mapped file beside the ledger, or in the user's state folder where
 the ledger is a database elsewhere: entries put, entries written, what written will be once the
-chunk in flight is, the id of that chunk's last entry, and how many pieces of work are under way,
-whose entries are to come. A chunk goes in whole or not at all, so one id tells of all of it. A
-living writer holds the file's lock; the kernel drops a dead one's.
+chunk in flight is, the id of that chunk's last entry, how many pieces of work are under way, whose
+entries are to come, and whether the process books its own use as it goes. A chunk goes in whole or
+not at all, so one id tells of all of it. A living writer holds the file's lock; the kernel drops a
+dead one's.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ if TYPE_CHECKING:
 
 LOST_AT_STOP = "entries lost at a hard stop (at most one flush)"
 BROKEN_AT_STOP = "calls under way at a hard stop"
+OWN_AT_STOP = "readings of lichen's own energy lost at a hard stop (at most 5 s each)"
 # Native layout: each number is stored in one piece, so a kill never leaves half of one.
 _NUMBER = struct.Struct("@Q")
-_ALL = struct.Struct("@QQQQQ")
-_PUT, _WRITTEN, _IN_FLIGHT, _LAST_ID, _UNDER_WAY = (place * _NUMBER.size for place in range(5))
+_ALL = struct.Struct("@QQQQQQ")
+_PUT, _WRITTEN, _IN_FLIGHT, _LAST_ID, _UNDER_WAY, _OWN = (n * _NUMBER.size for n in range(6))
 
 
 class Tally:
-    """The five numbers of one writer.
+    """The six numbers of one writer.
 
     Raises:
         StoreUnavailable: the file cannot be made.
@@ -82,8 +84,13 @@ class Tally:
         """So many pieces of work have begun and are not booked yet."""
         _NUMBER.pack_into(self._map, _UNDER_WAY, count)
 
+    def reads_own(self) -> None:
+        """The process books its own use from here on; a hard stop loses what it had not read."""
+        _NUMBER.pack_into(self._map, _OWN, 1)
+
     def close(self) -> None:
-        """Release the file."""
+        """Release the file: no hard stop, so its own use was read to the end."""
+        _NUMBER.pack_into(self._map, _OWN, 0)
         self._map.close()
         self._file.close()
 
@@ -114,10 +121,16 @@ def count_lost(store: Store, ledger: Path) -> int:
 
 
 def _lost(store: Store, content: bytes) -> dict[str, int]:
-    if len(content) != _ALL.size:
+    # One that an older lichen left ends before the last number.
+    if len(content) not in (_ALL.size, _ALL.size - _NUMBER.size):
         return {}
-    numbers: tuple[int, int, int, int, int] = _ALL.unpack(content)
-    put, written, in_flight, last_id, under_way = numbers
+    content = content.ljust(_ALL.size, b"\0")
+    numbers: tuple[int, int, int, int, int, int] = _ALL.unpack(content)
+    put, written, in_flight, last_id, under_way, own = numbers
     if in_flight > written and store.entry(from_int(last_id)) is not None:
         written = in_flight
-    return {LOST_AT_STOP: max(0, put - written), BROKEN_AT_STOP: under_way}
+    return {
+        LOST_AT_STOP: max(0, put - written),
+        BROKEN_AT_STOP: under_way,
+        OWN_AT_STOP: own,
+    }

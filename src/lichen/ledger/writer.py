@@ -120,6 +120,11 @@ class BulkWriter:
         if self._tally is not None:
             self._tally.under_way(self._under_way)
 
+    def reads_own(self) -> None:
+        """This process books its own use from here on: what a kill -9 loses of it is a gap."""
+        if self._tally is not None:
+            self._tally.reads_own()
+
     def note_gap(self, what: str) -> None:
         """Count something that should be in the book and is not; never waits and never raises."""
         with self._lock:

@@ -24,7 +24,10 @@ UNKNOWN = "model-unknown"
 
 # What a name may end in without naming another model: dates, snapshots, quantisations, formats.
 ENDINGS = re.compile(
-    r"(?:[-@:_.](?:20\d\d-?\d\d-?\d\d|\d\d-\d\d|\d{4}|v\d+(?:[.:]\d+)*|latest|preview|exp|free"
+    r"(?:[-@:_.](?:20\d\d-?\d\d-?\d\d|\d\d-\d\d"
+    # Month and day; year and month.
+    r"|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|2[2-9](?:0[1-9]|1[0-2])"
+    r"|v\d+(?:[.:]\d+)*|latest|preview|exp|free"
     r"|instruct|chat|it|gguf|awq|gptq|fp8|fp16|bf16|f16|f32|i?q\d(?:_[a-z0-9]+)*|int[48]|[48]bit"
     r"|thinking|online)|\[[^\]]*\])$"
 )

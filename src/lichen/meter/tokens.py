@@ -23,7 +23,7 @@ from lichen.ledger.ports import CallReading
 from lichen.ledger.quantities import Carbon, Energy
 from lichen.meter.models import Model, Registry, Size, registry
 from lichen.meter.token_coefficients import PARTS, Interval, bills, spread_of
-from lichen.meter.token_factors import VERSION, Draw, draws
+from lichen.meter.token_factors import VERSION, Draw, draws, published
 from lichen.meter.token_spread import Fixed, LogNormal, LogUniform, Spread, Uniform
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class TokenMeter:
         """Take the published factors, those in `changed` put in their place."""
         self._registry: Registry = registry()
         self._draws: tuple[Draw, ...] = draws(changed)
+        self._pue = (changed.get("pue") or published()["pue"]).at(0.5)
         self._rates: dict[str, Rates] = {}
         self._prices: dict[tuple[Size, bool], Prices] = {}
         self.factors = "; ".join(
@@ -107,6 +108,7 @@ class TokenMeter:
             Estimate(Energy(value), Energy(low), Energy(high), Basis.MODELLED),
             Estimate(Carbon(middle), Carbon(light), Carbon(heavy), Basis.MODELLED),
             rates.gaps,
+            pue=self._pue,
         )
 
     def parts(self, model: str, tokens: Tokens) -> dict[str, Estimate[Energy]]:

@@ -129,6 +129,7 @@ async def _last_words() -> None:
 
 async def _keep_books(parts: Parts) -> None:
     """Book lichen's own use now and then."""
+    parts.book.reads_own()
     while True:
         await asyncio.sleep(_OVERHEAD_S)
         parts.book_overhead()

@@ -49,6 +49,8 @@ _ALIKE = 0.75
 _ZONE = zone()
 _TIME = unit(TIMES)
 _TIME_ABOVE_0 = unit(TIMES, above_zero=True)
+# More than a machine has cores wait for one another, and thousands for the whole machine.
+_MOST_THREADS = max(16, os.cpu_count() or 1)
 _SIZE = unit(SIZES)
 
 
@@ -80,7 +82,7 @@ class Settings:
     upstream_key: str = field(default="", repr=False)
     upstream_zone: str = field(default="", metadata=_ZONE)
     gguf: str = ""
-    threads: int = 0
+    threads: int = field(default=0, metadata=whole(0, _MOST_THREADS))
     # 2**20 tokens is more than any open model reads.
     context: int = field(default=2048, metadata=whole(1, 2**20))
     # With a time or a size of 0 no call could ever be answered.

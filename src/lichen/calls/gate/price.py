@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from lichen.ledger.estimate import Basis, Estimate, Q
 from lichen.ledger.footprint import Footprint
-from lichen.ledger.ports import CallReading
 from lichen.ledger.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -48,8 +47,7 @@ def instead(
     gaps: tuple[str, ...] = ()
     for tokens in answers:
         reading = pricer.calls.read(model, tokens)
-        scaled = CallReading(reading.energy * scale, reading.embodied * scale, reading.gaps)
-        footprint, gaps = pricer.footprint(scaled, zone, at_us)
+        footprint, gaps = pricer.footprint(reading.times(scale), zone, at_us)
         made.append(footprint)
     low, value, high = made
     basis = Basis.MODELLED if float(raw["answers"]) else Basis.ASSUMED

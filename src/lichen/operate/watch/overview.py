@@ -42,7 +42,7 @@ def own(view: View) -> Markup:
     """What lichen itself used."""
     overhead = view.summary.overhead
     if not overhead.entries:
-        return join(("Nothing was booked yet: the process meter reads once a minute.",))
+        return join(("Nothing was booked yet: lichen reads its own use every five seconds.",))
     used, avoided = overhead.used, view.summary.work.saved.carbon.value.in_grams
     share = 100 * used.carbon.value.in_grams / avoided if avoided > 0 else 0.0
     part = f", {share:.2g} % of what it avoided" if share else ""
