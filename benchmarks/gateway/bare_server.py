@@ -37,7 +37,7 @@ class BareServer:
         """Answer one call from the dictionary; a new key gets the one answer there is."""
         body = await whole_body(receive)
         canonical = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
-        key = hashlib.blake2b(canonical, digest_size=32).digest()
+        key = hashlib.sha256(canonical).digest()
         stored = self._answers.get(key)
         if stored is None:
             stored = (_EVENTS, _STREAM) if wants_stream(body) else (_JSON, ANSWER)

@@ -101,7 +101,7 @@ async def _serve(port: int) -> None:
         if not request.started:
             request.respond(500, b"", b"")
 
-    def refusal(status: int, _why: str) -> bytes:
+    def refusal(status: int, _why: str, _request: Request | None) -> bytes:
         return b"HTTP/1.1 %d No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status
 
     server = Server(handle, failed=failed, refusal=refusal, limits=Limits())

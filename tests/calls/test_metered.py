@@ -163,6 +163,7 @@ async def test_an_upstream_that_fails_is_named_in_the_gap(build: Build) -> None:
 
     assert (heard.status, heard.json["error"]["code"]) == (504, "upstream_timeout")
     assert house.last.figures.gaps == ("upstream-failed:upstream_timeout",)
+    assert heard.answer_headers["x-lichen-id"] == house.last.id
 
 
 async def test_a_stream_that_breaks_off_is_booked_with_what_came_and_a_gap(build: Build) -> None:

@@ -96,7 +96,7 @@ async def test_an_answer_that_is_too_long_is_not_shared(
         await kept(answers, answer(1, b"x" * 101))
 
         assert await answers.fetch(answer(1).key) is None
-        assert answers.gauges()["lichen_shared_cache_unshared"] == 1
+        assert answers.gauges()["lichen_shared_cache_unshared_total"] == 1
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ async def test_a_server_that_is_full_takes_no_more_and_is_not_lost(warned: list[
 
     assert first is not None
     assert gauges["lichen_shared_cache_up"] == 1
-    assert gauges["lichen_shared_cache_unshared"] > 0
+    assert gauges["lichen_shared_cache_unshared_total"] > 0
     assert "refuses" in warned[0]
 
 
@@ -318,7 +318,7 @@ def test_a_link_begins_anew_in_another_event_loop(
     found = [asyncio.run(find()) for _ in range(2)]
 
     assert found == [stored, stored]
-    assert answers.gauges()["lichen_shared_cache_unshared"] == 1
+    assert answers.gauges()["lichen_shared_cache_unshared_total"] == 1
     assert warned == []
 
 

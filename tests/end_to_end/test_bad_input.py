@@ -70,6 +70,15 @@ def test_a_body_that_is_no_json_object_is_a_bad_request(
     assert upstream.calls == []
 
 
+@pytest.mark.parametrize("probe", ["/healthz", "/healthz?x=1", "/readyz?probe=1&at=2"])
+def test_a_probe_is_answered_without_a_token_whatever_its_query_says(
+    guarded: RunningService, probe: str
+) -> None:
+    status, _ = guarded.get(probe)
+
+    assert status == 200
+
+
 def test_a_body_over_the_limit_is_refused_with_the_way_to_raise_it(
     client: OpenAI, upstream: ScriptedProvider
 ) -> None:
@@ -77,7 +86,7 @@ def test_a_body_over_the_limit_is_refused_with_the_way_to_raise_it(
         client.chat.completions.create(**question(user="x" * 200_000))
 
     assert caught.value.status_code == 413
-    assert_in_the_provider_s_shape(caught.value, "bad_request")
+    assert_in_the_provider_s_shape(caught.value, "body_too_large")
     assert upstream.calls == []
 
 

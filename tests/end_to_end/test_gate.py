@@ -188,5 +188,5 @@ def test_the_dashboard_and_the_metrics_show_rules_and_budgets(
         _, metrics = service.get("/metrics")
 
     assert "400 tokens a month (UTC)" in page
-    assert "lichen_gate_answered_calls 1" in metrics
+    assert "lichen_gate_answered_calls_total 1" in metrics
     assert "Lund" not in page + metrics

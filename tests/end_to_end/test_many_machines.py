@@ -264,13 +264,13 @@ def test_a_like_question_asked_of_one_service_is_answered_by_the_other_that_neve
         if len(upstream.calls) > count:
             until(lambda: shown("lichen_similar_questions") > before, within=30)
 
-    until(lambda: shown("lichen_similar_looks") or not ask(other, question()))
+    until(lambda: shown("lichen_similar_looks_total") or not ask(other, question()))
     for verb in VERBS[:-1]:
         teach(FIRST.format(verb))
         teach(SECOND.format(verb))
     until(lambda: shown("lichen_similar_certified") == 1)
     paid = ask(one, chat(FIRST.format("row")))
-    until(lambda: shown("lichen_similar_heard") >= 1)
+    until(lambda: shown("lichen_similar_heard_total") >= 1)
     asked = len(upstream.calls)
 
     source, body = ask(other, chat(SECOND.format("row")))

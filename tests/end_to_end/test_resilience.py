@@ -64,7 +64,7 @@ def test_a_refusal_is_tried_again_before_the_client_hears_of_it(
     assert len(upstream.calls) == 3
     entry = service.booked("third-time")
     assert entry.figures.raw["attempts"] == 3
-    assert metric(service, 'lichen_upstream_retries{provider="openai"}') == 2
+    assert metric(service, 'lichen_upstream_retries_total{provider="openai"}') == 2
 
 
 def test_a_client_s_own_retries_are_not_multiplied(
@@ -301,7 +301,7 @@ def test_each_provider_has_a_fallback_of_its_own_with_its_own_key_header(
     assert call.header("x-api-key") == "sk-other"
     assert json.loads(call.body)["model"] == "claude-other"
     assert service.booked("claude-other").figures.zone == "SE-SE3"
-    assert metric(service, 'lichen_upstream_fallbacks{provider="anthropic"}') == 1
+    assert metric(service, 'lichen_upstream_fallbacks_total{provider="anthropic"}') == 1
     posting.close()
 
 

@@ -51,7 +51,7 @@ def test_answers_to_like_questions_outlive_a_kill_and_their_proof_holds(
             until(lambda: shown("lichen_similar_questions") > before, within=30)
         return source
 
-    until(lambda: shown("lichen_similar_looks") or not ask("Are you there?"), within=30)
+    until(lambda: shown("lichen_similar_looks_total") or not ask("Are you there?"), within=30)
     for verb in VERBS:
         ask_and_learn(FIRST.format(verb))
         ask_and_learn(SECOND.format(verb))

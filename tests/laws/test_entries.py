@@ -12,7 +12,6 @@ from lichen.ledger.ids import first_of, from_int, new_id, to_int
 from lichen.ledger.rows import (
     BASELINE_COLUMNS,
     FIGURE_COLUMNS,
-    NO_BASELINE,
     baseline_row,
     figures_row,
     from_row,
@@ -24,8 +23,11 @@ if TYPE_CHECKING:
     from lichen.ledger.entry import Figures
 
 
+_NO_BASELINE = (None,) * len(BASELINE_COLUMNS)
+
+
 def row_of(said: Figures) -> tuple[Any, ...]:
-    return figures_row(said) + (baseline_row(said.baseline) if said.baseline else NO_BASELINE)
+    return figures_row(said) + (baseline_row(said.baseline) if said.baseline else _NO_BASELINE)
 
 
 @given(figures())

@@ -40,6 +40,11 @@ def test_unlike_quantities_never_add(kinds: list[type[Quantity]], one: int, othe
         kinds[0](one) + kinds[1](other)
 
 
+def test_what_does_not_add_is_told_in_plain_words() -> None:
+    with pytest.raises(UnitError, match=r"cannot add .*: Energy goes only with Energy$"):
+        Energy(1.0) + Carbon(1.0)  # type: ignore[operator]
+
+
 @given(quantities(Energy), st.integers(-1000, 1000), st.integers(-1000, 1000))
 def test_scaling_spreads_over_sums(energy: Energy, one: int, other: int) -> None:
     assert energy * (one + other) == energy * one + energy * other

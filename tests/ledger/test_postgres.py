@@ -69,6 +69,13 @@ def test_the_book_stays_when_the_store_is_opened_again(
     again.close()
 
 
+def test_a_server_that_is_away_at_the_start_is_not_said_to_be_tried_again() -> None:
+    with pytest.raises(StoreUnavailable, match="start again when it answers") as caught:
+        PostgresStore("postgresql://127.0.0.1:1/none?connect_timeout=2")
+
+    assert "tried again" not in str(caught.value)
+
+
 def test_two_schemas_are_two_books(postgres: PostgresServer, store: PostgresStore) -> None:
     other = PostgresStore(postgres.dsn, schema=f"other_{secrets.token_hex(4)}")
     store.append(sample_entries(5))

@@ -210,7 +210,7 @@ def test_a_ledger_that_cannot_be_read_is_an_error_and_not_zero(
 # A gauge's whole name, as the code that counts writes it.
 IN_CODE = re.compile(r'"(lichen_[a-z]+_[a-z_]+)"')
 PARTLY = {
-    f"lichen_gate_{does}_calls" for does in ("answered", "refused", "shared", "capped", "cut")
+    f"lichen_gate_{does}_calls_total" for does in ("answered", "refused", "shared", "capped", "cut")
 }
 
 
@@ -225,6 +225,19 @@ def test_every_metric_says_what_it_counts_and_in_which_unit(calls: Calls, watch:
     assert len({family.documentation for family in families}) == len(families)
 
 
+def test_what_is_counted_since_the_start_is_a_counter_and_all_else_a_gauge(watch: Watch) -> None:
+    page = watch.metrics(dict.fromkeys(GAUGES, 1.0)).body.decode()
+
+    families = {
+        f"{f.name}_total" if f.type == "counter" else f.name: f
+        for f in text_string_to_metric_families(page)
+    }
+    for name, words in GAUGES.items():
+        kind = "counter" if "since the start" in words else "gauge"
+        assert (name, families[name].type) == (name, kind)
+        assert name.endswith("_total") == (kind == "counter")
+
+
 def test_every_gauge_that_is_explained_is_told_by_some_code() -> None:
     assert set(GAUGES) == told_in_code()
 
@@ -236,12 +249,14 @@ def test_a_gauge_of_a_plug_in_is_told_by_its_name_and_as_such(watch: Watch) -> N
 
 
 def test_a_gauge_may_have_a_label(watch: Watch) -> None:
-    names = [f'lichen_upstream_retries{{provider="{name}"}}' for name in ("anthropic", "gemini")]
+    names = [
+        f'lichen_upstream_retries_total{{provider="{name}"}}' for name in ("anthropic", "gemini")
+    ]
 
     found = samples(watch, {names[0]: 2.0, names[1]: 3.0})
 
-    assert total(found, "lichen_upstream_retries", provider="anthropic") == 2
-    assert total(found, "lichen_upstream_retries") == 5
+    assert total(found, "lichen_upstream_retries_total", provider="anthropic") == 2
+    assert total(found, "lichen_upstream_retries_total") == 5
 
 
 def told_in_code() -> set[str]:

@@ -92,7 +92,7 @@ def test_a_connection_too_many_is_told_to_come_again(serve: Serve, dial: Dial) -
 
     assert refused.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert b"retry-after: 1\r\n" in refused
-    assert server.server.gauges()["lichen_client_connections_refused"] == 1
+    assert server.server.gauges()["lichen_client_connections_refused_total"] == 1
     for wire in busy:
         assert wire.send(b"Host: x\r\n\r\n").answer().status == 200
 
@@ -132,7 +132,7 @@ def test_a_client_that_reads_a_trickle_is_left(serve: Serve, dial: Dial) -> None
             wire._exactly(10_000)
             time.sleep(0.01)
 
-    assert server.server.gauges()["lichen_client_slow_readers"] == 1
+    assert server.server.gauges()["lichen_client_slow_readers_total"] == 1
     wire.close()
 
 

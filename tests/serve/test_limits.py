@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -82,6 +83,29 @@ def test_a_client_that_sends_all_of_a_body_too_large_still_reads_why(
 
     assert heard.status == 413
     assert wire.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("target", "shape"),
+    [
+        (b"/v1/chat/completions", {"error": {"code": "body_too_large"}}),
+        (b"/v1/messages", {"type": "error", "error": {"type": "request_too_large"}}),
+        (
+            b"/v1beta/models/x:generateContent",
+            {"error": {"code": 413, "status": "INVALID_ARGUMENT"}},
+        ),
+    ],
+)
+def test_a_body_too_large_is_refused_in_the_shape_of_the_provider_asked(
+    serve: Serve, dial: Dial, target: bytes, shape: dict[str, Any]
+) -> None:
+    wire = dial(serve(size, body=1000))
+
+    wire.send(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n" % target)
+
+    told = json.loads(wire.answer().body)
+    assert told | {"error": {}} == shape | {"error": {}}
+    assert told["error"] | shape["error"] == told["error"]
 
 
 def test_a_body_at_the_limit_is_taken(serve: Serve, dial: Dial) -> None:

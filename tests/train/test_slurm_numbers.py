@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.ledger.errors import ExecutorUnavailable
 from lichen.testing.executors import shell_task
 from lichen.train.green.executor import Ask, Phase
 from lichen.train.green.slurm import Slurm
@@ -20,6 +21,17 @@ _PROGRAMS = {
     "scontrol": "echo JobId=7 JobName=theirs JobState=RUNNING StartTime=2026-11-25T01:00:00",
     "scancel": 'echo "$@" >> {folder}/signals',
 }
+
+# As scontrol of Slurm 22.05 says it, where there is no slurm.conf.
+_NO_CLUSTER = """#!/bin/sh
+cat >&2 <<END
+scontrol: error: resolve_ctls_from_dns_srv: res_nsearch error: Unknown host
+scontrol: error: fetch_config: DNS SRV lookup failed
+scontrol: error: _establish_config_source: failed to fetch config
+scontrol: fatal: Could not establish a configuration source
+END
+exit 1
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +62,18 @@ def test_a_task_that_never_was_is_not_found_however_often_it_is_looked_for(tmp_p
     found = [Slurm().find(task), Slurm().find(task)]
 
     assert found == [None, None]
+
+
+def test_a_machine_that_knows_no_cluster_says_why_in_one_line(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bin" / "scontrol").write_text(_NO_CLUSTER)
+
+    with pytest.raises(ExecutorUnavailable) as caught:
+        Slurm().check(shell_task(tmp_path, "true"))
+
+    assert caught.value.why == ("it knows no cluster: Could not establish a configuration source")
+    assert "/etc/slurm/slurm.conf" in caught.value.mend
 
 
 def test_a_number_that_another_job_has_now_is_not_believed_and_not_told(tmp_path: Path) -> None:

@@ -192,9 +192,11 @@ class Seat:
 
 def _failure(error: BaseException | None) -> UpstreamError:
     if isinstance(error, UpstreamError):
-        return UpstreamError(
+        made = UpstreamError(
             str(error), status=error.status, code=error.code, wait_s=error.wait_s, sent=error.sent
         )
+        made.entry_id = error.entry_id
+        return made
     return UpstreamError(
         f"the call failed ({type(error).__name__}); send it again", code="shared_call_failed"
     )

@@ -231,6 +231,8 @@ def refuse_failed(request: HttpRequest, error: UpstreamError, dialect: Dialect) 
     head = [_JSON]
     if error.wait_s is not None:
         head.append((b"retry-after", told(error.wait_s)))
+    if error.entry_id:
+        head.append((b"x-lichen-id", error.entry_id.encode()))
     body = dialect.error_body(error.status, str(error), error.code)
     request.respond(error.status, block(head), body)
 

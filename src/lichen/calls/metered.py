@@ -73,6 +73,8 @@ class Metered:
                 answer.body = await whole_of(answer)
         except BaseException as error:
             running.failed(error)
+            if call is not None and isinstance(error, UpstreamError):
+                error.entry_id = "" if isinstance(error, NotAsked) else running.record.entry_id
             raise
         running.learn_who(answer.served)
         if exchange.on_answer is not None and forbids_keeping(exchange, answer):

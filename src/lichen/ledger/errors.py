@@ -129,8 +129,11 @@ class UpstreamError(SourceError):
     """The model's service could not be reached, timed out or broke off.
 
     `sent` says whether any of the call may have reached it: what was not sent can safely be sent
-    again. `wait_s` is when to come again, where that is known. [s]
+    again. `wait_s` is when to come again, where that is known. [s] `entry_id` is the line of the
+    book that tells of it; empty where there is none.
     """
+
+    entry_id = ""
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _START = "it refused or could not be reached"
 _MEND = "see that the server runs and that the address and the user's rights are right"
 _WAIT = "it is tried again at the next call; entries wait in memory until then"
+_AT_START = "nothing was started and nothing written: start again when it answers"
 
 
 class PostgresStore(SqlStore):
@@ -56,7 +57,7 @@ class PostgresStore(SqlStore):
                 f"a schema's name is small letters, digits and underscores, got {schema!r}"
             )
         self._schema = schema
-        self._writing = Link(dsn, schema)
+        self._writing = Link(dsn, schema, wait=_AT_START)
         self._reading = Link(dsn, schema)
         try:
             with self._lock:
@@ -64,6 +65,7 @@ class PostgresStore(SqlStore):
         except BaseException:
             self.close()
             raise
+        self._writing.wait = _WAIT
 
     @property
     def address(self) -> str:
@@ -144,9 +146,13 @@ class PostgresStore(SqlStore):
 
 
 class Link:
-    """One connection, made when it is first needed and again after it was lost."""
+    """One connection, made when it is first needed and again after it was lost.
 
-    def __init__(self, dsn: str, schema: str) -> None:
+    `wait` is what an error says of whether it is tried again.
+    """
+
+    def __init__(self, dsn: str, schema: str, *, wait: str = _WAIT) -> None:
+        self.wait = wait
         self._driver = _driver()
         self._dsn = dsn
         self._schema = schema
@@ -204,7 +210,9 @@ class Link:
             if lost:
                 self._drop()
             raise StoreUnavailable(
-                self.where, self._said(error) or _START, f"{_MEND}; {_WAIT}" if lost else _WAIT
+                self.where,
+                self._said(error) or _START,
+                f"{_MEND}; {self.wait}" if lost else self.wait,
             ) from None
 
     def _said(self, error: Exception) -> str:

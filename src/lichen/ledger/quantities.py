@@ -55,7 +55,7 @@ class Quantity:
     def _same(self, other: object, verb: str) -> float:
         if type(other) is not type(self):
             raise UnitError(
-                f"cannot {verb} {self!r} and {other!r}: a {type(self).__name__} goes only with a "
+                f"cannot {verb} {self!r} and {other!r}: {type(self).__name__} goes only with "
                 f"{type(self).__name__}"
             )
         return other.amount

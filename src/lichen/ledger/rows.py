@@ -49,7 +49,6 @@ FIGURE_COLUMNS: tuple[tuple[str, str], ...] = (
     *_USE,
 )
 BASELINE_COLUMNS: tuple[tuple[str, str], ...] = (("method", "TEXT"), ("evidence", "TEXT"), *_USE)
-NO_BASELINE = (None,) * len(BASELINE_COLUMNS)
 _BASIS = "".join(str(int(basis)) for basis in Basis)
 
 

@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
             why = (
                 "too many connections are open: come again in a moment, or raise limits.connections"
             )
-            transport.write(self._server.refusal(503, why))  # type: ignore[attr-defined]
+            transport.write(self._server.refusal(503, why, None))  # type: ignore[attr-defined]
             self.close()
         self._server.connections.add(self)
 
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
     def refuse(self, status: int, why: str) -> None:
         """What came cannot be taken."""
         if not self.is_over:
-            self.say_last(self._server.refusal(status, why))
+            self.say_last(self._server.refusal(status, why, self._inbound.request))
 
     def say_last(self, word: bytes) -> None:
         """Take no more requests; say this after the answers that are owed, and leave."""

@@ -59,7 +59,7 @@ class Server:
         handle: Handler,
         *,
         failed: Callable[[Request, Exception], None],
-        refusal: Callable[[int, str], bytes],
+        refusal: Callable[[int, str, Request | None], bytes],
         limits: Limits,
     ) -> None:
         self.handle = handle
@@ -110,8 +110,8 @@ class Server:
         """What is now, for the metrics."""
         return {
             "lichen_client_connections": len(self.connections),
-            "lichen_client_connections_refused": self.turned_away,
-            "lichen_client_slow_readers": self.put_off,
+            "lichen_client_connections_refused_total": self.turned_away,
+            "lichen_client_slow_readers_total": self.put_off,
             "lichen_requests_held_bytes": self.held,
         }
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from lichen.serve.guard import Guard
     from lichen.serve.http import Request
 
+# Why a request is not read to its end.
+_REFUSED = {413: "body_too_large", 503: "too_busy"}
 _TEXT = block([(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")])
 # A path that climbs, which HTTP clients resolve before they send it on.
 # Source: WHATWG URL Standard, "double-dot path segment" and "single-dot path segment".
@@ -70,12 +72,7 @@ class Service:
                 _in_origin_form(request)
             door = enter(request)
             target = request.target
-        if target == b"/healthz":
-            _say(request, 200, "ok")
-            return None
-        if target == b"/readyz":
-            wrong = self._health()
-            _say(request, 503 if wrong else 200, "; ".join(wrong) or "ready")
+        if door is None and self._probed(request):
             return None
         refused = self._guard.refusal(request)
         if refused is not None:
@@ -85,6 +82,18 @@ class Service:
             return self._asked(request, door)
         path, _, query = target.decode("latin-1").partition("?")
         return self._own(request, path, query)
+
+    def _probed(self, request: Request) -> bool:
+        """Answer a probe, whatever its query says; whether it was one."""
+        path = request.target.partition(b"?")[0]
+        if path == b"/healthz":
+            _say(request, 200, "ok")
+        elif path == b"/readyz":
+            wrong = self._health()
+            _say(request, 503 if wrong else 200, "; ".join(wrong) or "ready")
+        else:
+            return False
+        return True
 
     def _asked(self, request: Request, door: Door) -> Coroutine[None, None, None] | None:
         if request.target not in DOORS and _CLIMBING.search(request.target):
@@ -194,10 +203,12 @@ def failed(request: Request, error: Exception) -> None:
     refuse(request, 500, message, "lichen_fault")
 
 
-def refusal(status: int, why: str) -> bytes:
-    """A whole HTTP answer for a request that could not be read."""
+def refusal(status: int, why: str, request: Request | None = None) -> bytes:
+    """A whole HTTP answer for a request that could not be read, as far as it was read."""
+    door = enter(request) if request is not None else None
+    dialect = door.dialect if door is not None else OPENAI
+    body = dialect.error_body(status, why, _REFUSED.get(status, "bad_request"))
     is_busy = status == HTTPStatus.SERVICE_UNAVAILABLE
-    body = OPENAI.error_body(status, why, "too_busy" if is_busy else "bad_request")
     return (
         b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
         b"%bconnection: close\r\n\r\n%b"

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lichen.calls.compress.blocks import Said, resolved
+from lichen.calls.compress.blocks import Said
 
 WORDS = st.lists(st.sampled_from(["lichen", "moss", "bark", "stone", "rain"]), min_size=45)
 PARAGRAPHS = st.lists(WORDS.map(" ".join), min_size=1, max_size=4)
 
 
+_REFERENCE = re.compile(r'<same as text (\d+)(?:, characters (\d+) to (\d+))?, "(?:[^"\\]|\\.)*">')
+
+
 def referring(texts: list[str]) -> list[str]:
     said = Said()
     return [said.referring(text) for text in texts]
+
+
+def resolved(texts: list[str]) -> list[str]:
+    """The texts as one who reads them by their references would: each replaced by what it names."""
+    made: list[str] = []
+    for text in texts:
+        made.append(_REFERENCE.sub(lambda mark: _named(mark, made), text))
+    return made
+
+
+def _named(reference: re.Match[str], texts: list[str]) -> str:
+    text = texts[int(reference[1]) - 1]
+    return text if reference[2] is None else text[int(reference[2]) : int(reference[3])]
 
 
 @settings(max_examples=150, deadline=None)

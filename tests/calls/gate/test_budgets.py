@@ -226,8 +226,8 @@ async def test_a_dry_budget_refuses_nobody_and_counts(gated: Gated) -> None:
     gauges = house.gateway.layers.gauges()
 
     assert heard.status == 200
-    assert gauges["lichen_gate_dry_over_budget_calls"] == 1
-    assert gauges["lichen_gate_over_budget_calls"] == 0
+    assert gauges["lichen_gate_dry_over_budget_calls_total"] == 1
+    assert gauges["lichen_gate_over_budget_calls_total"] == 0
 
 
 async def test_a_call_larger_than_the_whole_budget_is_told_so(gated: Gated) -> None:

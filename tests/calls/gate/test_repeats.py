@@ -129,5 +129,5 @@ async def test_a_dry_rule_counts_repeats_and_sends_them(gated: Gated) -> None:
     gauges = house.gateway.layers.gauges()
 
     assert count(house) == 2
-    assert gauges["lichen_gate_dry_calls"] == 1
-    assert gauges["lichen_gate_dry_energy_joules"] > 0
+    assert gauges["lichen_gate_dry_calls_total"] == 1
+    assert gauges["lichen_gate_dry_energy_joules_total"] > 0

@@ -289,8 +289,8 @@ async def test_a_dry_rule_changes_nothing_and_counts_what_it_would_have_spared(
     await gate.close()
 
     assert heard.json["choices"][0]["message"]["content"] == "Hello."
-    assert gate.gauges()["lichen_gate_dry_calls"] == 1
-    assert gate.gauges()["lichen_gate_dry_energy_joules"] == pytest.approx(used.in_joules)
+    assert gate.gauges()["lichen_gate_dry_calls_total"] == 1
+    assert gate.gauges()["lichen_gate_dry_energy_joules_total"] == pytest.approx(used.in_joules)
     dry = house.last.figures
     assert (dry.strategy, dry.baseline, dry.work.amount) == ("trial.dry.calls.gate:ping", None, 0)
     assert dry.raw["joules"] == pytest.approx(used.in_joules)

@@ -55,7 +55,7 @@ def test_beyond_the_most_nobody_gets_in_and_the_way_out_is_named() -> None:
         admission.enter("two")
 
     assert (caught.value.status, caught.value.code, caught.value.wait_s) == (503, "too_busy", 1.0)
-    assert admission.gauges()["lichen_calls_refused"] == 1
+    assert admission.gauges()["lichen_calls_refused_total"] == 1
 
 
 def test_while_answers_wait_for_slow_readers_no_new_call_is_taken() -> None:

@@ -34,8 +34,8 @@ async def test_what_was_done_is_told_for_each_provider_apart() -> None:
     await upstreams.send(a_call("anthropic"))
 
     told = upstreams.gauges()
-    assert told['lichen_upstream_retries{provider="openai"}'] == 0
-    assert told['lichen_upstream_retries{provider="anthropic"}'] == 2
+    assert told['lichen_upstream_retries_total{provider="openai"}'] == 0
+    assert told['lichen_upstream_retries_total{provider="anthropic"}'] == 2
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])

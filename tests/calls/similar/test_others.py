@@ -60,7 +60,7 @@ def questions(desk: Desk) -> float:
 
 def heard(desk: Desk) -> float:
     """How many it took in from others."""
-    return desk.step.gauges()["lichen_similar_heard"]
+    return desk.step.gauges()["lichen_similar_heard_total"]
 
 
 async def test_a_service_answers_a_question_like_one_that_another_was_asked(
@@ -255,7 +255,7 @@ async def test_a_line_that_is_none_of_ours_is_left_out_and_told_once(
 
     await until(lambda: heard(other))
 
-    assert other.step.gauges()["lichen_similar_unreadable"] == 2
+    assert other.step.gauges()["lichen_similar_unreadable_total"] == 2
     assert sum("cannot be used" in str(each) for each in other.house.troubles) == 1
     assert cache(await other.ask(chat(SECOND.format("row")))) == "similar"
 
@@ -267,7 +267,7 @@ async def test_questions_that_stay_in_memory_leave_no_process(
 
     await one.ask(chat(FIRST.format("row")))
 
-    assert "lichen_similar_told" not in one.step.gauges()
+    assert "lichen_similar_told_total" not in one.step.gauges()
     with redis.Redis.from_url(redis_server.url) as raw:
         assert not list(raw.scan_iter(INDEXES + b"*"))
 
@@ -278,7 +278,7 @@ async def test_where_no_cache_is_shared_nobody_follows_anything(open_desk: OpenD
 
     await desk.ask(chat(FIRST.format("row")))
 
-    assert "lichen_similar_heard" not in desk.step.gauges()
+    assert "lichen_similar_heard_total" not in desk.step.gauges()
     assert len(asyncio.all_tasks()) == before
     assert desk.house.answers.remote is None
 

@@ -102,7 +102,7 @@ async def test_what_the_holdout_left_alone_does_not_count_as_given(open_desk: Op
     (panel,) = desk.step.panels()
     row = dict(zip(panel.columns, panel.rows[0], strict=True))
     gauges = desk.step.gauges()
-    assert int(row["given"]) == gauges["lichen_similar_hits"] == heard.count("similar") > 0
+    assert int(row["given"]) == gauges["lichen_similar_hits_total"] == heard.count("similar") > 0
     assert int(row["held out"]) == gauges["lichen_similar_withheld"] > 0
 
 
@@ -260,7 +260,7 @@ async def test_what_looking_costs_is_booked_as_used_by_it_and_not_again(
     spent = sum(float(e.figures.raw["cpu_seconds"]) for e in costs)
     assert {e.figures.strategy for e in costs} == {"calls.similar"}
     assert all(e.figures.work.amount == 0 and e.saving is None for e in costs)
-    assert spent == pytest.approx(desk.step.gauges()["lichen_similar_cpu_seconds"])
+    assert spent == pytest.approx(desk.step.gauges()["lichen_similar_cpu_seconds_total"])
     assert desk.house.gateway.layers.booker.steps.claimed() == pytest.approx(spent)
 
 
@@ -293,7 +293,7 @@ async def test_more_looks_than_can_wait_are_left_out_and_the_calls_go_on(
     await desk.settle()
 
     assert {each.status for each in heard} == {200}
-    assert desk.step.gauges()["lichen_similar_looks_left_out"] == 100 - 32
+    assert desk.step.gauges()["lichen_similar_looks_left_out_total"] == 100 - 32
 
 
 async def test_a_question_like_nobodys_is_never_embedded(open_desk: OpenDesk) -> None:
@@ -303,7 +303,7 @@ async def test_a_question_like_nobodys_is_never_embedded(open_desk: OpenDesk) ->
     for text in texts:
         await desk.ask(chat(text))
 
-    assert desk.step.gauges()["lichen_similar_looks_without_embedding"] == len(texts)
+    assert desk.step.gauges()["lichen_similar_looks_without_embedding_total"] == len(texts)
     assert desk.step.gauges()["lichen_similar_questions"] == len(texts)
 
 

@@ -38,11 +38,6 @@ class Pace:
         """Send nothing for so long: the upstream asked for it. [s]"""
         self._until = max(self._until, self._clock() + seconds)
 
-    @property
-    def paused_s(self) -> float:
-        """How long nothing goes yet. [s]"""
-        return max(0.0, self._until - self._clock())
-
     def room(self, most: int) -> int:
         """How many of `most` may go now."""
         now = self._clock()

@@ -15,16 +15,14 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from lichen.calls.compress.space import FENCE, fenced, is_within
-from lichen.ledger.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 # A reference takes some 25 tokens: what is shorter than this is said again. [character]
 _SHORTEST = 240
 _SHOWN = 40
 _PARAGRAPH = re.compile(r"[^\n](?:[^\n]|\n(?!\n))*")
-_REFERENCE = re.compile(r'<same as text (\d+)(?:, characters (\d+) to (\d+))?, "(?:[^"\\]|\\.)*">')
 
 
 class Said:
@@ -92,29 +90,6 @@ class Said:
                 break
             length = longer
         return length
-
-
-def resolved(texts: Sequence[str]) -> list[str]:
-    """The texts of a call with each reference replaced by what it refers to.
-
-    Raises:
-        InputError: a reference points to what is not there.
-    """
-    made: list[str] = []
-    for text in texts:
-        made.append(_REFERENCE.sub(lambda mark: _said(mark, made), text))
-    return made
-
-
-def _said(reference: re.Match[str], texts: Sequence[str]) -> str:
-    number = int(reference[1])
-    if not 1 <= number <= len(texts):
-        raise InputError(
-            f"{reference[0]} points to text {number}, and {len(texts)} texts stand before it: "
-            "give all texts of the call, in their order"
-        )
-    text = texts[number - 1]
-    return text if reference[2] is None else text[int(reference[2]) : int(reference[3])]
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, int]]:

@@ -226,9 +226,15 @@ class CascadeStep:
     def gauges(self) -> Mapping[str, float]:
         """Calls that smaller models were asked, gave, and were compared on."""
         return {
-            "lichen_gate_cascade_asked_calls": float(sum(each.asked for each in self.littles)),
-            "lichen_gate_cascade_given_calls": float(sum(each.given for each in self.littles)),
-            "lichen_gate_cascade_compared_calls": float(sum(x.compared for x in self.littles)),
+            "lichen_gate_cascade_asked_calls_total": float(
+                sum(each.asked for each in self.littles)
+            ),
+            "lichen_gate_cascade_given_calls_total": float(
+                sum(each.given for each in self.littles)
+            ),
+            "lichen_gate_cascade_compared_calls_total": float(
+                sum(x.compared for x in self.littles)
+            ),
         }
 
     def panels(self) -> Sequence[Panel]:

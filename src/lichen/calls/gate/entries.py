@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from lichen.calls.gate.rule import Rule
     from lichen.calls.gate.rulebook import Met
     from lichen.calls.steps import StepParts
-    from lichen.ledger.estimate import Estimate
 
 GATE = "calls.gate"
 NOT_PRICED = "not-priced"
@@ -116,19 +115,6 @@ class Entries:
             "answers": length.answers,
             "scale": self._outputs.scale,
         }
-
-    def would_use(self, exchange: Exchange) -> Estimate[Energy]:
-        """Energy that a call would use, estimated. [J]"""
-        assert exchange.call is not None
-        upstream = self._parts.upstream
-        made, _ = instead(
-            self._parts.book.pricer,
-            self.length(exchange),
-            model=upstream.model or exchange.call.model,
-            zone=upstream.zone,
-            at_us=exchange.started_us,
-        )
-        return made.energy
 
 
 def evidence(met: Met) -> Mapping[str, float | str]:

@@ -27,18 +27,18 @@ _DOES = {
 
 def gauges(gate: Gate) -> Mapping[str, float]:
     """Calls by what rules did to them, would-have counts, refusals, and use of budgets."""
-    made = {f"lichen_gate_{name}_calls": 0.0 for name in _DOES.values()}
-    made |= {"lichen_gate_dry_calls": 0.0, "lichen_gate_dry_energy_joules": 0.0}
+    made = {f"lichen_gate_{name}_calls_total": 0.0 for name in _DOES.values()}
+    made |= {"lichen_gate_dry_calls_total": 0.0, "lichen_gate_dry_energy_joules_total": 0.0}
     for ready in gate.rulebook.rules:
         if ready.is_dry:
-            made["lichen_gate_dry_calls"] += ready.met
-            made["lichen_gate_dry_energy_joules"] += ready.joules
+            made["lichen_gate_dry_calls_total"] += ready.met
+            made["lichen_gate_dry_energy_joules_total"] += ready.joules
         else:
-            made[f"lichen_gate_{_DOES[ready.does]}_calls"] += ready.met
+            made[f"lichen_gate_{_DOES[ready.does]}_calls_total"] += ready.met
     live = [purse for purse in gate.budgets.purses if purse.budget.mode == "on"]
     dry = [purse for purse in gate.budgets.purses if purse.budget.mode == "dry"]
-    made["lichen_gate_over_budget_calls"] = float(sum(purse.refused for purse in live))
-    made["lichen_gate_dry_over_budget_calls"] = float(sum(purse.refused for purse in dry))
+    made["lichen_gate_over_budget_calls_total"] = float(sum(purse.refused for purse in live))
+    made["lichen_gate_dry_over_budget_calls_total"] = float(sum(purse.refused for purse in dry))
     return made
 
 

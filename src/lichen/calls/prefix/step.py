@@ -72,9 +72,9 @@ class PrefixStep:
     def gauges(self) -> Mapping[str, float]:
         """What was done so far, for the metrics."""
         return {
-            "lichen_prefix_marked_calls": self.marked,
-            "lichen_prefix_written_tokens": self.written,
-            "lichen_prefix_read_tokens": self.read,
+            "lichen_prefix_marked_calls_total": self.marked,
+            "lichen_prefix_written_tokens_total": self.written,
+            "lichen_prefix_read_tokens_total": self.read,
             "lichen_prefix_remembered": sum(map(len, self._memories.values())),
         }
 

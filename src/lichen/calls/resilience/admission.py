@@ -82,5 +82,5 @@ class Admission:
             "lichen_calls_under_way": self.calls,
             "lichen_calls_tenants": len(self._of),
             "lichen_calls_held_bytes": self.bytes,
-            "lichen_calls_refused": self.refused,
+            "lichen_calls_refused_total": self.refused,
         }

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 _STORM = Trip(most=0.5, least=10, hold=1.0)
 # What it tells Prometheus; lichen.operate.watch.gauge_words says what each is.
 GAUGES = (
-    "lichen_upstream_retries",
-    "lichen_upstream_held_back",
-    "lichen_upstream_fallbacks",
+    "lichen_upstream_retries_total",
+    "lichen_upstream_held_back_total",
+    "lichen_upstream_fallbacks_total",
     "lichen_upstream_breaker_open",
-    "lichen_upstream_breaker_opened",
+    "lichen_upstream_breaker_opened_total",
     "lichen_upstream_storms",
 )
 

@@ -196,9 +196,9 @@ class RedisAnswers:
         """What it tells Prometheus."""
         return {
             "lichen_shared_cache_up": float(self._link.is_up),
-            "lichen_shared_cache_found": self._found,
-            "lichen_shared_cache_missed": self._missed,
-            "lichen_shared_cache_unshared": self._unshared,
+            "lichen_shared_cache_found_total": self._found,
+            "lichen_shared_cache_missed_total": self._missed,
+            "lichen_shared_cache_unshared_total": self._unshared,
         }
 
     async def close(self) -> None:

@@ -275,6 +275,3 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Facts, Facts], bool]], ...]] = (
     ("order", _roles),
     ("thing", _thing),
 )
-
-REASONS: Final = tuple(name for name, _ in _CHECKS)
-"""What `differ` may answer, in the order in which it is looked for."""

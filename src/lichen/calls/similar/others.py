@@ -156,9 +156,9 @@ class Others:
     def gauges(self) -> Mapping[str, float]:
         """What it tells Prometheus."""
         return {
-            "lichen_similar_told": self._told,
-            "lichen_similar_heard": self._heard,
-            "lichen_similar_unreadable": self._unreadable,
+            "lichen_similar_told_total": self._told,
+            "lichen_similar_heard_total": self._heard,
+            "lichen_similar_unreadable_total": self._unreadable,
         }
 
     async def close(self) -> None:

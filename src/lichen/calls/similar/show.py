@@ -57,17 +57,17 @@ class Shown:
         return {
             "lichen_similar_questions": questions,
             "lichen_similar_scopes": scopes,
-            "lichen_similar_looks": sum(counts.values()),
-            "lichen_similar_looks_without_embedding": counts.get("nothing like it", 0),
-            "lichen_similar_looks_left_out": self.busy,
-            "lichen_similar_hits": self.hits,
+            "lichen_similar_looks_total": sum(counts.values()),
+            "lichen_similar_looks_without_embedding_total": counts.get("nothing like it", 0),
+            "lichen_similar_looks_left_out_total": self.busy,
+            "lichen_similar_hits_total": self.hits,
             "lichen_similar_withheld": sum(learner.withheld for learner in learners),
             "lichen_similar_would_be_hits": sum(learner.would for learner in learners),
             "lichen_similar_verified": sum(learner.checked for learner in learners),
             "lichen_similar_wrong": sum(learner.wrong for learner in learners),
             "lichen_similar_certified": sum(s.threshold is not None for s in standings),
             "lichen_similar_off": float(bool(self._worth.reason)),
-            "lichen_similar_cpu_seconds": self._thread.cpu_seconds,
+            "lichen_similar_cpu_seconds_total": self._thread.cpu_seconds,
         }
 
     def panels(self) -> Sequence[Panel]:

@@ -106,9 +106,11 @@ class Metrics:
         self._read_at: datetime | None = None
 
     def text(self, gauges: Mapping[str, float]) -> str:
-        """All metrics in the text format; `gauges` are of now, by name.
+        """All metrics in the text format; `gauges` are of this service, by name.
 
-        A name may have a label: `lichen_upstream_retries{provider="gemini"}`.
+        One whose name ends in `_total` only grows, and is told as a counter.
+
+        A name may have a label: `lichen_upstream_retries_total{provider="gemini"}`.
         """
         with self._lock:
             now = self._clock()
@@ -124,7 +126,8 @@ class Metrics:
             line for name in made for line in _family(name, "counter", _HELP[name], made[name])
         ]
         for name, series in sorted(_by_family(gauges).items()):
-            lines += _family(name, "gauge", GAUGES.get(name, _untold(name)), series)
+            kind = "counter" if name.endswith("_total") else "gauge"
+            lines += _family(name, kind, GAUGES.get(name, _untold(name)), series)
         return "\n".join(lines) + "\n"
 
     def _is_stale(self, now: datetime) -> bool:

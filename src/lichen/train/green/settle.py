@@ -38,7 +38,7 @@ from lichen.train.green.order import POWER
 from lichen.train.green.record import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from lichen.ledger.estimate import Estimate
     from lichen.ledger.ports import IntensitySource, Store
@@ -115,14 +115,6 @@ class Settler:
             # Another process was quicker, and saw another answer of the grid's source.
             return Settlement(record, self._store.entry(entry_id(record)))
         return Settlement(record, entry, new=True)
-
-    def settle_all(self, records: Iterable[Record]) -> list[Settlement]:
-        """Settle what can be settled, in order.
-
-        Raises:
-            StoreUnavailable: as `settle`.
-        """
-        return [self.settle(record) for record in records]
 
     def account(self, record: Record) -> Account:
         """The account of a job that ran.

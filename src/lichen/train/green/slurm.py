@@ -46,6 +46,11 @@ _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOL
 _RUNNING = {"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "RESIZING", "REQUEUE_FED"}
 _FROZEN = {"SUSPENDED", "STOPPED"}
 _MACHINE = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
+_NO_CLUSTER = (
+    "run this where /etc/slurm/slurm.conf names the cluster and munge runs, or use another executor"
+)
+# How scontrol begins a line of what went wrong.
+_WHO = re.compile(r"^scontrol: (?:error|fatal): ")
 # What scontrol says of a job it has forgotten.
 _FORGOTTEN = "Invalid job id"
 # Stands for the number of a job that Slurm has forgotten.
@@ -76,7 +81,10 @@ class Slurm:
             raise ExecutorUnavailable(
                 "Slurm", "there is no sbatch here", "run this on a login node, or install slurm-wlm"
             )
-        answer = _tell(["scontrol", "ping"])
+        try:
+            answer = _tell(["scontrol", "ping"])
+        except ExecutorUnavailable as error:
+            raise ExecutorUnavailable("Slurm", _last(error.why), _NO_CLUSTER) from error
         if "is UP" not in answer:
             raise ExecutorUnavailable("Slurm", answer.strip(), "see that slurmctld runs")
 
@@ -203,6 +211,12 @@ def _tell(command: Sequence[str], fine: Sequence[str] = ()) -> str:
             "it is asked again",
         )  # fmt: skip
     return said if done.returncode else done.stdout
+
+
+def _last(said: str) -> str:
+    """The last line of what a program said, which is why it gave up, without who says it."""
+    line = said.strip().rpartition("\n")[2]
+    return f"it knows no cluster: {_WHO.sub('', line)}"
 
 
 def _local(moment: datetime) -> str:
