@@ -133,9 +133,10 @@ def test_a_file_that_is_no_ledger_is_broken(run: Run, tmp_path: Path, free_port:
 def test_a_ledger_that_is_not_there_yet_is_fine_and_is_not_made(
     run: Run, tmp_path: Path, free_port: int
 ) -> None:
-    found = checks(run, "--ledger", "book.db", "--port", free_port)["ledger"]
+    found = checks(run, "--ledger", "book.db", "--port", free_port)
 
-    assert found["state"] == "ok"
+    assert found["ledger"]["state"] == "ok"
+    assert found["learnt state"]["says"] == "what steps learn is kept in this folder"
     assert not (tmp_path / "book.db").exists()
 
 
