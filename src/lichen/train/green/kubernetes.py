@@ -22,8 +22,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lichen.ledger.errors import ExecutorUnavailable, InputError, MissingExtra
+from lichen.ledger.errors import ExecutorUnavailable, InputError
 from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
+from lichen.train.green.kubernetes_client import installed
 from lichen.train.green.kubernetes_job import QUEUE, job_of
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Kubernetes:
             ExecutorUnavailable: the cluster does not answer, or does not let this user.
             MissingExtra: the client is not installed.
         """
+        installed()
         known_options(task, _OPTIONS, "Kubernetes")
         if "image" not in task.options:
             raise InputError("Kubernetes needs to know what to run it in: --option image=NAME")
@@ -195,10 +197,7 @@ def _translated() -> Iterator[None]:
 
 @cache
 def _apis(context: str) -> _Apis:
-    try:
-        from kubernetes import client, config  # noqa: PLC0415 (heavy, and an extra)
-    except ImportError as error:
-        raise MissingExtra("the executor kubernetes", "kubernetes", "kubernetes") from error
+    client, config = installed()
     try:
         api = config.new_client_from_config(  # type: ignore[no-untyped-call]
             # Read now: the client's own default is the environment at its import.
