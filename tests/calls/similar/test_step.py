@@ -318,7 +318,7 @@ async def test_a_missing_embedder_is_told_at_the_start_with_the_way_out(
 ) -> None:
     monkeypatch.setattr("lichen.text.embeddings._MODEL", ("no_such_package", "model.onnx"))
 
-    with pytest.raises(MissingExtra, match=r"lichen\[similar\]"):
+    with pytest.raises(MissingExtra, match=r"\.\[similar\]"):
         build(expert, route=({"similar": "shadow"},))
 
 

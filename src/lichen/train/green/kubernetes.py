@@ -199,7 +199,7 @@ def _translated() -> Iterator[None]:
 def _apis(context: str) -> _Apis:
     client, config = installed()
     try:
-        api = config.new_client_from_config(  # type: ignore[no-untyped-call]
+        api = config.new_client_from_config(
             # Read now: the client's own default is the environment at its import.
             config_file=os.environ.get("KUBECONFIG"),
             context=context or None,
@@ -210,7 +210,7 @@ def _apis(context: str) -> _Apis:
             raise ExecutorUnavailable(
                 "Kubernetes", str(error), "set KUBECONFIG, or see `kubectl config get-contexts`"
             ) from error
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        config.load_incluster_config()
         api = client.ApiClient()
     return _Apis(client.BatchV1Api(api), client.CoreV1Api(api), client.CustomObjectsApi(api))
 
