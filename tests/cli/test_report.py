@@ -163,7 +163,7 @@ def test_a_loss_is_called_one(run: Run, make: Make, kinds: Kinds) -> None:
     shown = run("report", "--ledger", path).stdout
 
     assert "net: a loss" in shown
-    assert "-500 mWh" in shown
+    assert "−500 mWh" in shown
     assert "+33 %" in shown
     assert "net saving" not in shown
 

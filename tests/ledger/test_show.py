@@ -25,7 +25,7 @@ from lichen.ledger.quantities import (
         (0.31, "0.310"),
         (12.34, "12.3"),
         (999.4, "999"),
-        (-0.5, "-0.500"),
+        (-0.5, "−0.500"),
         (1234567, "1,230,000"),
         (0.000123, "0.000123"),
         (1.5e-12, "1.50e-12"),
@@ -44,7 +44,7 @@ def test_a_number_has_three_significant_digits(amount: float, shown: str) -> Non
         (Power.watts(27), "27.0 W"),
         (Carbon.grams(0.0042), "4.20 mgCO₂e"),
         (Carbon.kg(3000), "3.00 tCO₂e"),
-        (Carbon.grams(-2), "-2.00 gCO₂e"),
+        (Carbon.grams(-2), "−2.00 gCO₂e"),
         (CarbonIntensity.g_per_kwh(41), "41.0 gCO₂e/kWh"),
         (Water.litres(0.5), "500 mL"),
         (Money.of(3, "EUR"), "3.00 EUR"),
@@ -73,3 +73,7 @@ def test_an_exact_estimate_shows_no_interval() -> None:
 def test_counts_have_their_thousands_apart() -> None:
     assert show.count(1234567) == "1,234,567"
     assert show.count(0.5) == "0.500"
+
+
+def test_a_share_has_a_blank_before_its_sign_and_a_minus_of_its_own() -> None:
+    assert (show.percent(1 / 3), show.percent(-0.0874, 2)) == ("33 %", "−8.74 %")

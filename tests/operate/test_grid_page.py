@@ -63,3 +63,36 @@ def test_it_says_what_was_expected_of_a_job_and_by_whom() -> None:
     body = grid_page(replace(SEEN, jobs=(job,)), NOON, ()).body.decode()
 
     assert "Expected is what the last plan was to avoid, by the forecast" in body
+
+
+def test_a_forecast_was_issued_and_neither_a_recording_nor_a_yearly_average_was() -> None:
+    # A recording goes on into times to come, and is played back.
+    recorded = replace(AHEAD, source="a trace", issued_at=NOON + 40 * HOUR, start=NOON - 24 * HOUR)
+    played = replace(AHEAD, source="a trace", issued_at=NOON)
+    average = replace(
+        AHEAD, source="a table (2024)", step=48 * HOUR, values=(9.0,), lows=(9.0,), highs=(9.0,)
+    )
+
+    pages = [
+        grid_page(seen, NOON, ()).body.decode()
+        for seen in (
+            SEEN,
+            replace(SEEN, past=recorded),
+            replace(SEEN, past=recorded, ahead=played),
+            replace(SEEN, ahead=average),
+        )
+    ]
+
+    assert "Forecast: a forecast, issued Mon 12:00." in pages[0]
+    assert "Recorded: a trace." in pages[1]
+    assert "Forecast: a trace, as recorded." in pages[2]
+    assert "Forecast: a table (2024), a yearly average." in pages[3]
+
+
+def test_it_says_at_which_power_the_expected_was_worked_out() -> None:
+    grams = Estimate.around(Carbon.grams(900.0))
+    job = Job("055379a2e8d623e8", "train", "done", ((NOON, NOON + HOUR),), grams, None)
+
+    body = grid_page(replace(SEEN, jobs=(replace(job, power="300 W, assumed"),)), NOON, ()).body
+
+    assert "at 300 W, assumed" in body.decode()

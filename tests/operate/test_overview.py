@@ -123,6 +123,20 @@ def test_lichens_own_use_is_taken_from_what_it_avoided(calls: Calls, read: Read)
     assert "750 mWh (−750 – 3,940)" in read().one("dl", class_="figures").text
 
 
+def test_a_net_that_may_be_a_loss_says_so_and_is_not_green(calls: Calls, read: Read) -> None:
+    origin = calls.asked(ago=5, wh=1.0)
+    calls.stored(origin)
+    sure = read()
+    calls.overhead(wh=0.25)
+
+    unsure = read()
+
+    words = "The interval reaches across zero: it may be a loss."
+    assert words in unsure.one("dl", class_="figures").text
+    assert words not in sure.one("dl", class_="figures").text
+    assert (len(sure.all("b", class_="a")), len(unsure.all("b", class_="a"))) == (2, 1)
+
+
 def test_a_loss_is_shown_as_plainly_as_a_gain(calls: Calls, read: Read) -> None:
     origin = calls.asked(ago=5, wh=0.2)
     hit = calls.stored(origin, ago=4)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lichen.assemble import open_store
+from lichen.operate.watch.grid import hours
 from lichen.serve.lookout import GridLookout
 from lichen.settings import load
 from lichen.testing.jobs import Yard
@@ -83,8 +84,25 @@ def test_a_job_is_seen_by_its_first_words_and_its_state(tmp_path: Path, settings
 
     assert (job.command, job.state, job.note) == ("sh", "done", "not settled")
     assert len(job.windows) == 1
+    assert job.power == "300 W, assumed"
 
 
 def test_a_ledger_without_jobs_is_left_as_it_is(tmp_path: Path, settings: Settings) -> None:
     assert looked(GridLookout(settings, open_store(settings.ledger))).jobs == ()
     assert b"green_jobs" not in (tmp_path / "book.db").read_bytes()
+
+
+def test_a_recording_of_a_part_of_the_last_day_is_drawn_as_far_as_it_goes(tmp_path: Path) -> None:
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    rows = [f"{(start + HOUR * n).isoformat()},200" for n in range(-20, -14)]
+    (tmp_path / "trace.csv").write_text("time,g\n" + "\n".join(rows) + "\n")
+    trace = str(tmp_path / "trace.csv")
+    settings = load(ledger=str(tmp_path / "book.db"), zone="DE", trace=trace)
+
+    seen = looked(GridLookout(settings, open_store(settings.ledger)))
+
+    assert seen.past is not None
+    assert (seen.past.start, seen.past.end) == (start - 20 * HOUR, start - 14 * HOUR)
+    drawn = [each for each in hours(seen, datetime.now(UTC)) if each.intensity and not each.ahead]
+    assert [each.start for each in drawn] == [start - n * HOUR for n in range(20, 14, -1)]
+    assert "The last day is recorded in part" in seen.why

@@ -29,7 +29,8 @@ def when(moment: datetime) -> str:
 
 def here() -> str:
     """The time zone of the clock here."""
-    return datetime.now().astimezone().strftime("%Z, UTC%z")
+    told = datetime.now().astimezone().strftime("%Z, UTC%z")
+    return "UTC" if told == "UTC, UTC+0000" else told
 
 
 def curve(
@@ -105,7 +106,7 @@ def show_planning(planning: Planning, deadline: datetime) -> None:
     facts.show_header = False
     facts.add_row("expected", figure(plan.expected))
     facts.add_row("run now", figure(plan.run_now))
-    facts.add_row("avoided", figure(plan.avoided, "gain").append(f"  {plan.share:.0%}"))
+    facts.add_row("avoided", figure(plan.avoided, "gain").append(f"  {percent(plan.share)}"))
     facts.add_row("latest safe start", when(plan.latest_safe_start))
     facts.add_row("by", clean(f"{plan.method} on {', '.join(plan.sources)}"))
     facts.add_row("times in", here())

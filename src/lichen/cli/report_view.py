@@ -82,7 +82,9 @@ def _empty(found: Report) -> Iterator[RenderableType]:
 
 def _counts(found: Report) -> Text:
     work = found.summary.work
-    made = Held.assemble((count(found.calls), "bold"), " calls   ")
+    made = Held.assemble(
+        (count(found.calls), "bold"), " call   " if found.calls == 1 else " calls   "
+    )
     made.append(count(found.hits), style="gained" if found.hits else "bold")
     rate = f" ({100 * found.hits / found.calls:.0f} %)" if found.calls else ""
     made.append(f" answered without a model{rate}\n")

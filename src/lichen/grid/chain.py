@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lichen.grid.refusal import Refused
 from lichen.grid.regions import grid_zone
@@ -136,6 +136,16 @@ class Chain:
         return self._first(
             "intensity", zone, self._sources, lambda source: source.intensity(zone, window)
         )
+
+    def part(self, zone: str, window: Window) -> GridSignal:
+        """What a source on this machine has of a window, as far as it reaches. [gCO₂e/kWh]
+
+        Raises:
+            UnknownZone: no such source knows the zone.
+            SignalUnavailable: none has any of it.
+        """
+        kept: list[Any] = [source for source in self._sources if hasattr(source, "part")]
+        return self._first("part", zone, kept, lambda source: source.part(zone, window))
 
     def forecast(
         self, zone: str, horizon: timedelta, *, issued_at: datetime | None = None

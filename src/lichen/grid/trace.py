@@ -21,15 +21,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from lichen.grid.regions import grid_zone
 from lichen.ledger.errors import InputError, NaiveTime, SignalUnavailable, UnknownZone
 from lichen.ledger.estimate import Basis
 from lichen.ledger.signal import GridSignal, SignalKind
-
-if TYPE_CHECKING:
-    from lichen.ledger.window import Window
+from lichen.ledger.window import Window
 
 Rows: TypeAlias = Iterable[tuple[datetime | str, float | str]]
 
@@ -112,6 +110,17 @@ class TraceSource:
             lows=whole.lows[first:last],
             highs=whole.highs[first:last],
         )
+
+    def part(self, zone: str, window: Window) -> GridSignal:
+        """The steps of the trace that lie in the window, as far as it reaches. [gCO₂e/kWh]
+
+        Raises:
+            UnknownZone: the trace is of another zone.
+            SignalUnavailable: none of it lies in the window.
+        """
+        start, end = max(window.start, self.signal.start), min(window.end, self.signal.end)
+        inside = Window(start, end, window.zone) if start < end else window
+        return self.intensity(zone, inside)
 
 
 def _read(path: Path, column: str, zone: str) -> Iterator[_Reading]:

@@ -43,9 +43,18 @@ def number(amount: float) -> str:
         return "0"
     digits = _DIGITS - 1 - math.floor(math.log10(abs(amount)))
     if digits > 9:  # noqa: PLR2004 (beyond nine places an exponent reads better)
-        return f"{amount:.2e}"
-    rounded = round(amount, digits)
-    return f"{rounded:,.{max(digits, 0)}f}" if digits < 0 else f"{rounded:,.{digits}f}"
+        return minus(f"{amount:.2e}")
+    return minus(f"{round(amount, digits):,.{max(digits, 0)}f}")
+
+
+def minus(told: str) -> str:
+    """A number with a minus sign where it begins with a hyphen."""
+    return f"\N{MINUS SIGN}{told[1:]}" if told.startswith("-") else told
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share [1] in hundredths, as everywhere in lichen: 33 %."""
+    return minus(f"{100 * share:.{digits}f} %")
 
 
 def quantity(amount: Quantity) -> str:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from lichen.assemble import open_forecasts, open_history, open_queue
 from lichen.grid.zones import default_zone
 from lichen.ledger.errors import InputError, LichenError, SignalUnavailable
+from lichen.ledger.estimate import Basis
+from lichen.ledger.show import quantity
 from lichen.ledger.window import Window
 from lichen.operate.watch.grid import AFTER, BEFORE, HOUR, Asked, Job, Seen
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lichen.grid.chain import Chain
+    from lichen.ledger.estimate import Estimate
     from lichen.ledger.ports import Store
+    from lichen.ledger.quantities import Power
     from lichen.ledger.signal import GridSignal
     from lichen.settings import Settings
     from lichen.train.green.queue import Queue
@@ -110,6 +114,9 @@ class GridLookout:
                 why = f"The last day is not recorded: {error}"
             except LichenError as error:
                 return None, f"The last day is not recorded: {error}"
+        with suppress(LichenError):
+            part = history.part(self._zone, Window(start, now, self._zone))
+            return part, why.replace("is not recorded", "is recorded in part", 1)
         return None, why
 
     def _jobs(self) -> tuple[Job, ...]:
@@ -136,6 +143,7 @@ class GridLookout:
             expected=plan.avoided if plan else None,
             settled=saving.footprint.carbon if saving else None,
             note=_note(record, is_settled=entry is not None),
+            power=_power(record.order.power),
         )
 
 
@@ -143,6 +151,11 @@ def _named(argv: tuple[str, ...]) -> str:
     """A command by its first words; the rest may hold what is nobody's business."""
     words = [Path(word).name for word in argv[:2] if not word.startswith("-")]
     return " ".join(words)[:40]
+
+
+def _power(power: Estimate[Power]) -> str:
+    assumed = ", assumed" if power.basis is Basis.ASSUMED else ""
+    return f"{quantity(power.value)}{assumed}"
 
 
 def _windows(record: Record, now: datetime) -> tuple[tuple[datetime, datetime], ...]:

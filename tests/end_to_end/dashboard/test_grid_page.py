@@ -133,7 +133,7 @@ async def test_pointing_at_the_chart_reads_out_the_hour(visit: Visit, grid_site:
 
 async def test_a_loss_is_shown_as_a_loss(visit: Visit, grid_site: Site) -> None:
     async with visit(grid_site.address + "/grid") as page:
-        assert await page.locator("#jobs .l").inner_text() == "-35.0 gCO₂e"
+        assert await page.locator("#jobs .l").inner_text() == "−35.0 gCO₂e"
 
 
 async def test_it_is_no_wider_than_a_phone(visit: Visit, grid_site: Site) -> None:

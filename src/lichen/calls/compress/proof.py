@@ -37,7 +37,7 @@ def prove(entry: Entry, book: Book) -> Proof:
     raw = entry.figures.raw
     before, after = int(raw["tokens_before"]), int(raw["tokens_after"])
     sent = call.figures.raw.get("compressed")
-    spared = baseline.tokens.input
+    spared, texts = baseline.tokens.input, int(raw["texts"])
     checks = (
         (
             bool(raw["sent"]) and raw["sent"] == sent,
@@ -46,7 +46,7 @@ def prove(entry: Entry, book: Book) -> Proof:
         (
             0 <= after < before and spared == before - after,
             (
-                f"{int(raw['texts'])} texts had {before:,} tokens and were sent with {after:,} by "
+                f"{texts} {'text' if texts == 1 else 'texts'} had {before:,} tokens and went with {after:,} by "
                 f"{raw['tokenizer']}: {spared:,} fewer, which is what is claimed"
             ),
         ),

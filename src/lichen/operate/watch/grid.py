@@ -35,7 +35,8 @@ class Asked(NamedTuple):
 class Job:
     """A job of the queue: planned or real windows, what was expected and what came of it. [gCO₂e]
 
-    `settled` is the saving once it is known, else `note` says what there is to say.
+    `settled` is the saving once it is known, else `note` says what there is to say. `power` is that
+    at which the expected was worked out, in words.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Job:
     expected: Estimate[Carbon] | None
     settled: Estimate[Carbon] | None
     note: str = ""
+    power: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ def _mean(
         if signal is None:
             continue
         begin = max(start, min(signal.start, hour + HOUR))
+        if signal.end <= begin:
+            continue
         end = min(hour + HOUR, signal.end)
         # Half an hour that is known says enough of the hour; less does not.
         if end - begin < HOUR / 2 and begin > start:

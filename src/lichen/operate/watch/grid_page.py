@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lichen.ledger.estimate import Estimate
     from lichen.ledger.quantities import Carbon
+    from lichen.ledger.signal import GridSignal
     from lichen.operate.watch.grid import Hour, Job, Seen
     from lichen.operate.watch.markup import Markup
 
@@ -86,7 +87,7 @@ def _jobs(jobs: Sequence[Job], now: datetime) -> Markup:
             el("th", job.command, el("small", job.name), scope="row"),
             el("td", job.state),
             el("td", *_runs(job, now)),
-            el("td", *_saving(job.expected, "–")),
+            el("td", *_saving(job.expected, "–"), *_at(job)),
             el("td", *_saving(job.settled, job.note or "not settled")),
         )
         for job in jobs
@@ -121,12 +122,16 @@ def _saving(known: Estimate[Carbon] | None, otherwise: str) -> list[object]:
     return [value, el("small", f"{quantity(known.low)} – {quantity(known.high)}")]
 
 
+def _at(job: Job) -> list[object]:
+    """The power that a plan was made with; what came of it may be measured."""
+    return [el("small", f"at {job.power}")] if job.expected is not None and job.power else []
+
+
 def _asked(seen: Seen, now: datetime) -> Markup:
     parts: list[object] = [el("h2", "Where this is from")]
     for name, signal in (("Forecast", seen.ahead), ("Recorded", seen.past)):
         if signal is not None:
-            when = clock(signal.issued_at, now)
-            parts.append(el("p", f"{name}: {signal.source}, issued {when}."))
+            parts.append(el("p", f"{name}: {signal.source}{_dated(seen, signal, now)}."))
     if seen.why:
         parts.append(el("p", seen.why))
     rows = [
@@ -136,6 +141,19 @@ def _asked(seen: Seen, now: datetime) -> Markup:
         parts.append(el("details", el("summary", "Who was asked"), el("ul", *rows)))
     parts.append(el("p", f"Seen {clock(seen.at, now)}.", class_="s"))
     return el("section", *parts)
+
+
+def _dated(seen: Seen, signal: GridSignal, now: datetime) -> str:
+    """From when it is: a forecast was issued, a recording and a yearly average were not."""
+    if len(signal.values) == 1:
+        return ", a yearly average"
+    past = seen.past
+    if signal is past:
+        return ""
+    # A recording that goes on beyond now is played back.
+    if past is not None and past.issued_at > now and signal.source.startswith(past.source):
+        return ", as recorded"
+    return f", issued {clock(signal.issued_at, now)}"
 
 
 def _weight() -> str:

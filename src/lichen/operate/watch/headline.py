@@ -88,14 +88,24 @@ def _figures(view: View) -> Markup:
 def _figure(title: str, tone: str, made: Footprint, note: str, end: float) -> Markup:
     carbon = made.carbon
     tone = "l" if carbon.value.in_grams < 0 else tone
+    unsure = _unsure(carbon) if title == "Net" else ""
     return el(
         "div",
         el("dt", title),
-        _amount(carbon, tone),
+        _amount(carbon, "" if unsure else tone),
         el("dd", _whisker(carbon, tone, end), class_="w"),
         el("dd", held(made.energy)),
         el("dd", note, class_="s"),
+        *([el("dd", unsure)] if unsure else []),
     )
+
+
+def _unsure(carbon: Estimate[Carbon]) -> str:
+    """Said where the interval does not tell a gain from a loss; such a figure has no colour."""
+    if not carbon.low.in_grams < 0 < carbon.high.in_grams:
+        return ""
+    other = "a saving" if carbon.value.in_grams < 0 else "a loss"
+    return f"The interval reaches across zero: it may be {other}."
 
 
 def _amount(carbon: Estimate[Carbon], tone: str) -> Markup:
