@@ -108,6 +108,10 @@ def show_planning(planning: Planning, deadline: datetime) -> None:
     facts.add_row("avoided", figure(plan.avoided, "gain").append(f"  {plan.share:.0%}"))
     facts.add_row("latest safe start", when(plan.latest_safe_start))
     facts.add_row("by", clean(f"{plan.method} on {', '.join(plan.sources)}"))
+    if plan.gaps:
+        from lichen.operate.watch import words
+
+        facts.add_row("gaps", clean(", ".join(words.gap(gap).title for gap in plan.gaps)))
     facts.add_row("times in", here())
     for part in (made, "", facts, ""):
         console.print(part)

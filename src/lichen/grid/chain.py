@@ -19,7 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from lichen.grid.refusal import Refused
-from lichen.grid.regions import grid_zone
+from lichen.grid.regions import grid_zone, pue_of
 from lichen.ledger.errors import (
     InputError,
     NaiveTime,
@@ -119,6 +119,10 @@ class Chain:
         self.kind: SignalKind = next(iter(kinds), SignalKind.AVERAGE)
         for name, error in skipped:
             self._note(name, "anything", "skipped", error)
+
+    # A planner asks whoever forecasts where a cloud region stands, and what its building adds.
+    grid_zone = staticmethod(grid_zone)
+    pue_of = staticmethod(pue_of)
 
     @property
     def tried(self) -> tuple[Tried, ...]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lichen.ledger.errors import LichenError, SignalUnavailable
 from lichen.ledger.window import Window
 from lichen.train.green.actual import as_it_was
-from lichen.train.green.planning import policy_of
+from lichen.train.green.planning import policy_of, signal_of
 from lichen.train.green.settle import run_now_span
 
 if TYPE_CHECKING:
@@ -131,7 +131,10 @@ def oracle(record: Record, actual: IntensitySource, now: datetime) -> Plan:
             "ask again then",
         )
     zones = dict.fromkeys((order.zone, *order.place))
-    signals = [as_it_was(actual, Window(start, deadline, zone), now) for zone in zones]
+    signals = [
+        signal_of(zone, as_it_was(actual, Window(start, deadline, zone), now), actual)
+        for zone in zones
+    ]
     job = Job(
         power=order.power,
         p50=lasts,
@@ -140,4 +143,5 @@ def oracle(record: Record, actual: IntensitySource, now: datetime) -> Plan:
         zone=order.zone,
         pause=order.job().pause,
     )
+    # As a settlement, which counts energy at the machines: no PUE.
     return policy_of(order, Shift()).plan(job, signals)
