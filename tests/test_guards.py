@@ -1,7 +1,8 @@
-"""The guards of our own tests: nothing leaves the machine, and CI skips nothing."""
+"""Our own guards: tests stay on this machine, CI skips nothing, no file or function is long."""
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+import lichen
+
+SOURCE = Path(lichen.__file__).parent
 _SKIPPING = """
 import pytest
 
@@ -102,3 +106,30 @@ def test_no_test_leans_on_another_test() -> None:
     ]
 
     assert leaning == [], "what tests share belongs in lichen.testing"
+
+
+def body_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its signature and docstring."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_no_file_has_more_than_300_lines() -> None:
+    sizes = {path: len(path.read_text("utf-8").splitlines()) for path in SOURCE.rglob("*.py")}
+
+    long = {str(path.relative_to(SOURCE)): size for path, size in sizes.items() if size > 300}
+
+    assert len(sizes) > 100
+    assert long == {}
+
+
+def test_no_function_has_a_body_of_more_than_40_lines() -> None:
+    lengths = {
+        f"{path.relative_to(SOURCE)}:{node.lineno} {node.name}": body_length(node)
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+    assert len(lengths) > 1000
+    assert {name: length for name, length in lengths.items() if length > 40} == {}

@@ -2,6 +2,7 @@
 
 Everything an entry costs is counted: putting it, turning it into rows, roll-ups, tally, commits.
 The limit is `executemany` of as many equally wide tuples, made before, into one table in WAL mode.
+Beside it: what reading a report costs, and how soon an entry that was put can be read.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.ledger.flushing import Flush, flush_times
 from benchmarks.ledger.reading import Reading, read_reports
 from benchmarks.ledger.writing import CASES, Cost, limit_cost, writer_cost
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 # Source: issue 2, "What must exist", 2: at least 50,000 entries a second into SQLite on one core.
 TARGET_PER_S = 50_000
+# Source: the same: "flush within 250 ms".
+BOUND_MS = 250.0
 RESULTS = Path(__file__).with_name("results")
 _HEAD = ("entries", "lichen /core-s", "limit /core-s", "put µs", "write µs", "RSS MB", "of limit")
 
@@ -65,10 +69,14 @@ def main() -> None:
             [("ledger", "report ms", "an hour ms", "newest 50 ms", "file MB"), *map(_read, reports)]
         )
     )
-    if chosen.keep:
-        print(f"kept in {keep(costs, reports)}")
     print()
-    print("\n".join(verdicts(costs, reports)))
+    flush = apart(flush_times, 200 if chosen.quick else 500)
+    assert isinstance(flush, Flush)
+    print(_table([("put to readable", "p50 ms", "p99 ms", "longest ms"), _flushed(flush)]))
+    if chosen.keep:
+        print(f"kept in {keep([*costs, *reports, flush])}")
+    print()
+    print("\n".join([*verdicts(costs, reports), verdict(flush)]))
 
 
 def verdicts(costs: Sequence[Cost], reports: Sequence[Reading]) -> list[str]:
@@ -84,7 +92,16 @@ def verdicts(costs: Sequence[Cost], reports: Sequence[Reading]) -> list[str]:
     return [*lines, f"a report over {more:.0f} times the entries takes {longer:.2f} times as long"]
 
 
-def keep(costs: Sequence[Cost], reports: Sequence[Reading]) -> Path:
+def verdict(flush: Flush) -> str:
+    """Whether entries are on disk in time."""
+    held = "held" if flush.longest_ms <= BOUND_MS else "MISSED"
+    return (
+        f"put to readable: p99 {flush.p99_ms:.0f} ms, longest {flush.longest_ms:.0f} ms "
+        f"(<= {BOUND_MS:.0f} ms: {held})"
+    )
+
+
+def keep(results: Sequence[Cost | Reading | Flush]) -> Path:
     """Write what was measured below `results/`, named by date."""
     about = {
         "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
@@ -97,9 +114,7 @@ def keep(costs: Sequence[Cost], reports: Sequence[Reading]) -> Path:
     with path.open("w", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow([*about, "what", "measure", "value"])
-        for what, measure, value in itertools.chain(
-            *(cost.rows() for cost in costs), *(reading.rows() for reading in reports)
-        ):
+        for what, measure, value in itertools.chain(*(each.rows() for each in results)):
             writer.writerow([*about.values(), what, measure, round(value, 3)])
     return path
 
@@ -120,6 +135,11 @@ def _cells(cost: Cost) -> tuple[str, ...]:
         f"{cost.rss_mb:.0f}",
         f"{cost.of_limit:.2f}",
     )
+
+
+def _flushed(flush: Flush) -> tuple[str, ...]:
+    times = (flush.p50_ms, flush.p99_ms, flush.longest_ms)
+    return f"{flush.entries:,} entries", *(f"{each:.1f}" for each in times)
 
 
 def _read(reading: Reading) -> tuple[str, ...]:

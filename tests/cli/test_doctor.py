@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lichen.cli.screen import clean
 from lichen.grid.neso import Neso
 from lichen.grid.shelf import Kept, Shelf
 from lichen.grid.web import Web
@@ -133,9 +134,10 @@ def test_a_file_that_is_no_ledger_is_broken(run: Run, tmp_path: Path, free_port:
 def test_a_ledger_that_is_not_there_yet_is_fine_and_is_not_made(
     run: Run, tmp_path: Path, free_port: int
 ) -> None:
-    found = checks(run, "--ledger", "book.db", "--port", free_port)["ledger"]
+    found = checks(run, "--ledger", "book.db", "--port", free_port)
 
-    assert found["state"] == "ok"
+    assert found["ledger"]["state"] == "ok"
+    assert found["learnt state"]["says"] == "what steps learn is kept in this folder"
     assert not (tmp_path / "book.db").exists()
 
 
@@ -288,6 +290,10 @@ def test_state_that_is_lost_at_a_stop_is_told_with_the_way_out(
     assert str(tmp_path / "state") in kept["says"]
 
 
+def test_what_came_in_several_lines_stands_in_one_and_moves_no_cursor() -> None:
+    assert clean("error: no host\nfatal:\tnone\x1b[2J") == "error: no host fatal: none\ufffd[2J"
+
+
 def test_what_a_program_says_in_several_lines_is_told_in_plain_characters(
     run: Run, ledger: Path, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,5 +305,5 @@ def test_what_a_program_says_in_several_lines_is_told_in_plain_characters(
 
     shown = run("doctor", "--ledger", ledger, "--port", free_port).stdout
 
-    assert "error: no host fatal: none" in " ".join(shown.split())
+    assert "scontrol ping: none" in " ".join(shown.split())
     assert "\N{REPLACEMENT CHARACTER}" not in shown

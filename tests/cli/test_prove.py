@@ -89,6 +89,8 @@ def test_a_saving_that_claims_too_much_is_a_finding(
     assert result.exit_code == 1
     assert "The saving does NOT hold." in result.stdout
     assert "✘" in result.stdout
+    assert "this proof prices by yearly averages" in result.stderr
+    assert "--trace" in result.stderr
 
 
 def test_claimed_and_found_are_told_as_json(run: Run, tmp_path: Path, stored: Entry) -> None:

@@ -259,6 +259,35 @@ def test_a_killed_runner_is_named_by_status_and_adopted(tmp_path: Path) -> None:
     assert (tmp_path / "starts").read_text() == "x\n"
 
 
+@pytest.mark.parametrize("rotten", ["a negative row", "no file", "an unknown source"])
+def test_a_queued_job_runs_by_its_deadline_though_its_trace_went_bad(
+    tmp_path: Path, dirty_then_clean: str, rotten: str
+) -> None:
+    late = ("--finish-by", "in 8s", "--duration", "2s", "--zone", "DE")
+    process = subprocess.Popen(
+        [*LICHEN, "run", *late, "--trace", dirty_then_clean, "--", "touch", "ran"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with Queue(tmp_path / "lichen.db") as queue:
+        until(lambda: queue.living() and queue.living()[0].segments)
+    process.kill()
+    process.communicate()
+    trace, environ = tmp_path / dirty_then_clean, dict(os.environ)
+    if rotten == "a negative row":
+        trace.write_text(trace.read_text() + "2031-01-01T00:00:00+00:00,-1\n")
+    elif rotten == "no file":
+        trace.unlink()
+    else:
+        environ["LICHEN_GRID"] = "foo"
+
+    done = shell("run", "--adopt", "--trace", dirty_then_clean, env=environ)
+
+    assert done.returncode == 0, done.stderr
+    assert "jobs run by their deadline" in done.stderr
+    assert (tmp_path / "ran").exists()
+
+
 def test_chosen_variables_are_kept_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_SECRET", "s3cret")
     monkeypatch.setenv("CHOSEN", "yes")

@@ -64,6 +64,19 @@ def test_a_meter_that_cannot_be_made_stops_no_other() -> None:
     ]
 
 
+def test_a_library_that_lacks_a_function_stops_no_meter() -> None:
+    class OldLibrary:
+        covers = frozenset({"gpu"})
+
+        def __init__(self) -> None:
+            raise AttributeError("nvmlDeviceGetTotalEnergyConsumption")
+
+    found = look([("nvml", lambda: OldLibrary), ("process", lambda: ProcessMeter)])
+
+    assert names(best(found)) == ["process"]
+    assert "nvmlDeviceGetTotalEnergyConsumption" in str(found[0].error)
+
+
 def test_a_meter_of_calls_takes_no_part() -> None:
     assert look([("tokens", lambda: TokenMeter)]) == []
 

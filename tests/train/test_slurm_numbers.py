@@ -72,7 +72,7 @@ def test_a_machine_that_knows_no_cluster_says_why_in_one_line(
     with pytest.raises(ExecutorUnavailable) as caught:
         Slurm().check(shell_task(tmp_path, "true"))
 
-    assert caught.value.why == ("it knows no cluster: Could not establish a configuration source")
+    assert caught.value.why == ("scontrol ping: Could not establish a configuration source")
     assert "/etc/slurm/slurm.conf" in caught.value.mend
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,7 @@ from lichen.assemble.grids import open_forecasts, open_history
 from lichen.assemble.plugins import plugin
 
 if TYPE_CHECKING:
-    from lichen.ledger.ports import (
-        Store,
-    )
+    from lichen.ledger.ports import Store
     from lichen.ledger.proof import Prover
     from lichen.settings import Settings
     from lichen.train.green.executor import Executor
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from lichen.train.green.queue import Queue
     from lichen.train.green.runner import Runner
     from lichen.train.green.settle import Settler
+
+
+_log = logging.getLogger(__name__)
 
 
 def open_queue(settings: Settings) -> Queue:
@@ -81,9 +83,22 @@ def make_executor(name: str) -> Executor:
 
 def make_runner(settings: Settings, queue: Queue, *, shown: bool = False) -> Runner:
     """A runner of the queue's jobs; `shown` lets their commands write to this terminal."""
-    from lichen.meter.job import JobMeter, has_cards  # noqa: PLC0415 (put together here)
-    from lichen.train.green.runner import Runner  # noqa: PLC0415
+    from lichen.train.green.runner import Runner  # noqa: PLC0415 (strategies are put together here)
 
-    # Without cards a job is settled on its CPU seconds, which its keeper counts to the end.
-    meter = JobMeter if has_cards() else None
-    return Runner(queue, make_planner(settings), cache(make_executor), shown=shown, meter=meter)
+    return Runner(queue, _planner(settings), cache(make_executor), shown=shown)
+
+
+def _planner(settings: Settings) -> Planner:
+    """The planner of jobs that are in the queue already: nothing of the grid may hold them up.
+
+    Where its sources cannot be opened, such as a trace that went bad since, it says so once and
+    plans no more: what was planned stands, and each job runs at its latest safe start.
+    """
+    from lichen.ledger.errors import LichenError  # noqa: PLC0415 (as above)
+    from lichen.train.green.planning import Planner  # noqa: PLC0415
+
+    try:
+        return make_planner(settings)
+    except LichenError as error:
+        _log.warning("lichen: no plan is made anew, and jobs run by their deadline: %s", error)
+        return Planner(source=None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from lichen.calls.acts import Act
     from lichen.calls.directives import Directives
@@ -291,16 +291,3 @@ class Upstream(Protocol):
 
     async def close(self) -> None:
         """Release connections and processes."""
-
-
-def pipeline(steps: Sequence[Step], innermost: Onward) -> Onward:
-    """The steps wrapped around the innermost layer, the first step outermost."""
-    onward = innermost
-    for step in reversed(steps):
-        onward = _layer(step, onward)
-    return onward
-
-
-def _layer(step: Step, onward: Onward) -> Onward:
-    # A closure and no partial: that would build a dictionary at every layer of every call.
-    return lambda exchange: step(exchange, onward)

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lichen.calls.pipeline import ORIGIN
+from lichen.calls.asked import ORIGIN
 from lichen.calls.upstream import HttpUpstream, Wire
 from lichen.ledger.errors import UpstreamError
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lichen.ledger.book import Book
-    from lichen.ledger.entry import Entry
+    from lichen.ledger.entry import Baseline, Entry
     from lichen.ledger.footprint import Footprint
     from lichen.ledger.quantities import Quantity
 
@@ -54,19 +54,7 @@ def prove_given(
     """
     figures, baseline = entry.figures, entry.figures.baseline
     assert baseline is not None
-    source = book.store.entry(baseline.evidence)
-    if source is None:
-        raise UnprovenSaving(
-            f"entry {entry.id} points to call {baseline.evidence}, which is not in this ledger: "
-            "it was written elsewhere or lost at a hard stop"
-        )
-    for one in (entry, source):
-        if FORGOTTEN_MARK in one.figures.raw:
-            raise UnprovenSaving(
-                f"what entry {one.id} was about was forgotten on request (lichen forget): its "
-                "figures stand as they were booked, and nobody can show any more that the two "
-                "calls were the same"
-            )
+    source = _evidence(entry, baseline, book)
     again, source_again = book.pricer(figures, entry), book.pricer(source.figures, source)
     assert again.baseline is not None
     claimed, found = entry.saving, again.saving
@@ -97,6 +85,24 @@ def prove_given(
     )
     steps = (_source_line(source), *(line for _, line in checks))
     return Proof(entry, claimed, found, steps, all(good for good, _ in checks))
+
+
+def _evidence(entry: Entry, baseline: Baseline, book: Book) -> Entry:
+    """The call whose answer was given again, where both still say what they were about."""
+    source = book.store.entry(baseline.evidence)
+    if source is None:
+        raise UnprovenSaving(
+            f"entry {entry.id} points to call {baseline.evidence}, which is not in this ledger: "
+            "it was written elsewhere or lost at a hard stop"
+        )
+    for one in (entry, source):
+        if FORGOTTEN_MARK in one.figures.raw:
+            raise UnprovenSaving(
+                f"what entry {one.id} was about was forgotten on request (lichen forget): its "
+                "figures stand as they were booked, and nobody can show any more that the two "
+                "calls were the same"
+            )
+    return source
 
 
 def _how_known(source: Entry) -> str:

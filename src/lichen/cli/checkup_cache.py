@@ -75,4 +75,5 @@ def state(settings: Settings) -> Iterator[Row]:
         mend = "give another folder with --state or LICHEN_STATE"
         yield Row("learnt state", "broken", f"{path.parent} cannot be written by this user", mend)
     else:
-        yield Row("learnt state", "ok", f"what steps learn is kept in {path.parent}")
+        folder = "this folder" if path.parent == Path() else path.parent
+        yield Row("learnt state", "ok", f"what steps learn is kept in {folder}")

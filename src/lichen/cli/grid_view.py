@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
+    from rich.table import Table
+
     from lichen.grid.chain import Tried
     from lichen.ledger.signal import GridSignal
 
@@ -67,7 +69,7 @@ def show_forecast(signal: GridSignal, best: Cleanest) -> None:
     from rich.padding import Padding
 
     from lichen.cli import green_view
-    from lichen.cli.screen import clean, screen, sentence, table, title
+    from lichen.cli.screen import screen, sentence, title
 
     console = screen()
     width = max(1, min(console.width - len(_LABEL) - 2, green_view.WIDEST, len(signal.values)))
@@ -89,6 +91,17 @@ def show_forecast(signal: GridSignal, best: Cleanest) -> None:
         blocks = green_view.plainer(green_view.blocks_of(values, bottom, top), console.encoding)
         console.print(sentence(f"{name:<6}{blocks}", "" if name == "best" else "quiet"))
     console.print(sentence(" " * 6 + green_view.plainer(marks, console.encoding), "gained"))
+    facts = _facts(signal, best, level=level)
+    console.print("")
+    console.print(Padding(facts, (0, 0, 0, 2), expand=False))
+    console.print("")
+
+
+def _facts(signal: GridSignal, best: Cleanest, *, level: bool) -> Table:
+    """What stands below the curve; `level`: all hours are alike."""
+    from lichen.cli import green_view
+    from lichen.cli.screen import clean, table
+
     facts = table("", "")
     facts.show_header = False
     facts.add_row("now", f"{signal.at(signal.start)}")
@@ -102,6 +115,4 @@ def show_forecast(signal: GridSignal, best: Cleanest) -> None:
     facts.add_row("issued", green_view.when(signal.issued_at))
     facts.add_row("by", clean(signal.source))
     facts.add_row("times in", green_view.here())
-    console.print("")
-    console.print(Padding(facts, (0, 0, 0, 2), expand=False))
-    console.print("")
+    return facts

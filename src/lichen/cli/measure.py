@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from lichen.cli.flags import json_flag, settings_flags
 
 if TYPE_CHECKING:
     from lichen.ledger.book import Book
-    from lichen.ledger.entry import Entry
     from lichen.ledger.measuring import Measurement
     from lichen.meter.command import Command, Ended
     from lichen.settings import Settings
@@ -129,20 +127,20 @@ def _run(
 
 
 def _book(settings: Settings, command: Command) -> Book:
-    """The ledger, its meter set on the command; in memory where the ledger cannot be opened."""
+    """The ledger, its meter set on the command; in memory where ledger or trace cannot be."""
     from dataclasses import replace
 
     from lichen.assemble import make_window_meter, open_book
-    from lichen.ledger.errors import LedgerError
+    from lichen.ledger.errors import LichenError
 
     def meter() -> Any:
         return make_window_meter(clock=command.seconds, peak_bytes=lambda: command.peak_bytes)
 
     try:
         return open_book(settings, meter=meter)
-    except (LedgerError, OSError) as error:
+    except (LichenError, OSError) as error:
         click.echo(f"lichen: {error}; the command runs all the same, and is not booked", err=True)
-        return open_book(replace(settings, ledger="memory:"), meter=meter)
+        return open_book(replace(settings, ledger="memory:", trace="", grid=""), meter=meter)
 
 
 def _refused(argv: tuple[str, ...], why: str, status: int) -> int:
@@ -161,42 +159,14 @@ def _tell(window: Measurement, argv: tuple[str, ...], ended: Ended, *, as_json: 
 
 
 def _close(book: Book, unit: str) -> None:
+    from lichen.cli.own_use import own_use
     from lichen.ledger.errors import LichenError
 
     try:
-        book.add(_overhead(book, unit))
+        book.add(own_use(book, unit))
         book.close()
     except (LichenError, OSError) as error:
         click.echo(f"lichen: {error}; the command is not booked", err=True)
-
-
-def _overhead(book: Book, unit: str) -> Entry:
-    """What lichen itself took to start and to measure: CPU time, in the unit of the work."""
-    import os
-    from datetime import UTC, datetime, timedelta
-
-    from lichen.ledger.entry import OWN, Entry, Figures
-    from lichen.ledger.measurer import JOB
-    from lichen.ledger.window import Window, Work, microseconds
-    from lichen.meter import host
-
-    job = os.environ.get(JOB)
-    spent, now = time.process_time(), datetime.now(UTC)
-    window = Window(now - timedelta(seconds=spent), now, book.zone)
-    reading = host.reading_of_cpu(spent)
-    made, gaps = book.pricer.footprint(reading, book.zone, microseconds(window.start))
-    figures = Figures(
-        name="overhead",
-        strategy=OWN,
-        work=Work(0, unit),
-        footprint=made,
-        method=host.METHOD,
-        factors=host.factors(),
-        zone=book.zone,
-        raw={"cpu_seconds": spent, **({"job": job} if job else {})},
-        gaps=gaps,
-    )
-    return Entry.of(window, figures)
 
 
 def _as_text(window: Measurement) -> str:

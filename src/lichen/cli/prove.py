@@ -32,7 +32,7 @@ def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
     """
     from lichen.assemble import open_book
     from lichen.cli import plain
-    from lichen.cli.reading import existing
+    from lichen.cli.reading import existing, no_trace_here
     from lichen.ledger.errors import InputError
     from lichen.settings import load
 
@@ -47,6 +47,8 @@ def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
         plain.echo(plain_proof(proof))
     else:
         show(proof)
+    if not proof.holds and not settings.trace:
+        click.echo(no_trace_here("this proof"), err=True)
     return 0 if proof.holds else 1
 
 

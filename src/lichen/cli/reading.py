@@ -169,3 +169,11 @@ def shown(where: str) -> str:
     if not parts.password:
         return where
     return where.replace(f":{parts.password}@", ":…@", 1)
+
+
+def no_trace_here(what: str) -> str:
+    """What to say where history may have been priced by a trace that this shell does not name."""
+    return (
+        f"lichen: {what} prices by yearly averages: where the service has a recorded trace or "
+        "another zone (LICHEN_TRACE, LICHEN_ZONE, lichen.toml), give the same here: --trace, --zone"
+    )

@@ -58,7 +58,7 @@ def recompute(
     """
     from lichen.assemble import open_book
     from lichen.cli import plain
-    from lichen.cli.reading import existing
+    from lichen.cli.reading import existing, no_trace_here
     from lichen.settings import load
 
     settings = load(**flags)
@@ -78,6 +78,8 @@ def recompute(
         _list(revisions)
     else:
         _show(revisions[0], dry_run=dry_run)
+        if revisions[0].changed and not settings.trace:
+            click.echo(no_trace_here("this revision"), err=True)
         if settings.zone and not to_zone:
             _say_zones_stay(settings.zone)
 

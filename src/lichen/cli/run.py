@@ -54,11 +54,14 @@ def run(*, command: tuple[str, ...], detach: bool, adopt: bool, as_json: bool, *
 def _adopt(settings: Settings) -> int:
     from lichen.assemble import make_runner, open_queue
     from lichen.cli.following import Progress
+    from lichen.cli.own_use import book_own_use
     from lichen.cli.settling import settle
+    from lichen.train.green.account import UNIT
 
     with open_queue(settings) as queue:
         records = make_runner(settings, queue).adopt(Progress())
         settle(settings, queue, records)
+    book_own_use(settings, UNIT)
     click.echo(f"lichen: {len(records)} jobs were without a runner, all have ended", err=True)
     return 0
 
@@ -69,7 +72,9 @@ def _run(settings: Settings, command: tuple[str, ...], said: dict[str, Any]) -> 
     from lichen.cli.following import Follower, start_runner
     from lichen.cli.green_view import plain_record, show_planning
     from lichen.cli.order_flags import order_of
+    from lichen.cli.own_use import book_own_use
     from lichen.cli.settling import settle, tell
+    from lichen.train.green.account import UNIT
     from lichen.train.green.clock import Clock
     from lichen.train.green.runner import submit
 
@@ -92,7 +97,8 @@ def _run(settings: Settings, command: tuple[str, ...], said: dict[str, Any]) -> 
             plain.echo(plain_record(queue.get(record.id), queue.latest(record.id), driven=driven))
         elif said["detach"]:
             click.echo(record.id)
-        return code
+    book_own_use(settings, UNIT)
+    return code
 
 
 def _tell_late(record: Record) -> None:

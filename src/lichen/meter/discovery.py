@@ -13,8 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lichen.ledger.errors import LichenError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -41,7 +39,7 @@ def look(loaders: Iterable[tuple[str, Callable[[], Any]]]) -> list[Found]:
             made = load()
             if getattr(made, "covers", None):
                 found.append(Found(name, made()))
-        except (LichenError, ImportError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (such as a driver's library that lacks a function)
             found.append(Found(name, None, error))
     return found
 

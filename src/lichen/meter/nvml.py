@@ -61,11 +61,8 @@ class NvmlMeter:
         nvml: Any = None,
         sync: Callable[[], object] | None = None,
         pids: Callable[[], set[int]] | None = None,
-        idle: bool = True,
     ) -> None:
         """Read these cards from now on, by NVML's index; `pids` are the processes that are ours.
-
-        `idle` says that cards which nobody computes on count: they are held for us.
 
         Raises:
             MeterUnavailable: no NVML, no driver, no card, or a card split by MIG.
@@ -73,7 +70,6 @@ class NvmlMeter:
         self._nvml = _started(nvml)
         self._sync = sync
         self._pids = pids or (lambda: {os.getpid()})
-        self._idle = idle
         chosen = _visible(self._nvml) if devices is None else list(devices)
         if not chosen:
             raise MeterUnavailable(
@@ -101,7 +97,7 @@ class NvmlMeter:
         ours, failed = self._pids(), None
         for card in self.cards:  # each is read, so that all count again from here
             try:
-                joules, share = card.since(ours, idle=self._idle)
+                joules, share = card.since(ours)
             except MeterUnavailable as error:
                 failed = error
                 continue

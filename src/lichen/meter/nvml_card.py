@@ -71,17 +71,15 @@ class Card:
         self._at = time.monotonic()
         self._sampled_us = time.time_ns() // 1000
 
-    def since(self, ours: set[int], *, idle: bool = True) -> tuple[_Triple, _Triple]:
+    def since(self, ours: set[int]) -> tuple[_Triple, _Triple]:
         """Energy since the last reading [J], and the share of the processes that are `ours`. [1]
-
-        A card that nobody computes on is ours where `idle` says so: we hold it.
 
         Raises:
             MeterUnavailable: the card can no longer be read.
         """
         try:
             joules = self._counted() if self.how == "counter" else self._integrated()
-            return joules, self._share(ours, idle=idle)
+            return joules, self._share(ours)
         except self._nvml.NVMLError as error:
             raise self._failed(error) from error
 
@@ -105,11 +103,11 @@ class Card:
         limit = self._nvml.nvmlDeviceGetEnforcedPowerLimit(self._handle) / _MILLI * passed
         return value, 0.0, max(value, limit)
 
-    def _share(self, ours: set[int], *, idle: bool) -> _Triple:
+    def _share(self, ours: set[int]) -> _Triple:
         since_us, self._sampled_us = self._sampled_us, time.time_ns() // 1000
         on_it = {int(each.pid) for each in self._processes()}
         if not on_it - ours:
-            return _ALL if on_it or idle else _NONE
+            return _ALL
         if not on_it & ours and all(Path(f"/proc/{pid}").exists() for pid in on_it):
             return _NONE
         used = self._utilisation(since_us, on_it)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from lichen.calls.directives import NO_WISHES
 from lichen.calls.exchange import Call, Exchange
 from lichen.calls.gate import change
+from lichen.calls.gate.meeting import tokens_in
 from lichen.calls.gate.proof import PROVERS
 from lichen.calls.gate.rule import Rule
-from lichen.calls.gate.rulebook import tokens_in
 from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.testing.upstreams import ScriptedUpstream, chat_answer, chat_usage, whole
 

@@ -135,28 +135,9 @@ def item_of(exchange: Exchange, now_us: int, options: BatchOptions, *, keyless: 
     Raises:
         Refused: it cannot wait, and why.
     """
-    call = exchange.call
     said = wish(exchange.headers)
     assert said is not None
-    if call is None or exchange.method != "POST":
-        raise Refused(
-            f"only calls to a model can wait, and {exchange.method} {exchange.target} is none that "
-            "lichen reads: send it without x-lichen-defer",
-            "cannot_wait",
-        )
-    if call.stream:
-        raise Refused(
-            "a stream cannot wait, since nobody would read it: leave out stream, and the answer "
-            "comes whole",
-            "cannot_wait",
-        )
-    if len(exchange.body) > options.item_limit:
-        raise Refused(
-            f"a call that waits may have {options.item_limit:.0f} bytes, this one has "
-            f"{len(exchange.body)}: raise LICHEN_BATCH_ITEM_LIMIT",
-            "too_long_to_wait",
-            413,
-        )
+    _can_wait(exchange, options)
     item_id = new_id("dfr_")
     given = dict(exchange.headers).get(KEY, b"").decode("latin-1")
     if len(given) > _LONGEST_KEY:
@@ -176,3 +157,26 @@ def item_of(exchange: Exchange, now_us: int, options: BatchOptions, *, keyless: 
         arrived_us=now_us,
         deadline_us=deadline_of(said, now_us, options.longest),
     )
+
+
+def _can_wait(exchange: Exchange, options: BatchOptions) -> None:
+    call = exchange.call
+    if call is None or exchange.method != "POST":
+        raise Refused(
+            f"only calls to a model can wait, and {exchange.method} {exchange.target} is none that "
+            "lichen reads: send it without x-lichen-defer",
+            "cannot_wait",
+        )
+    if call.stream:
+        raise Refused(
+            "a stream cannot wait, since nobody would read it: leave out stream, and the answer "
+            "comes whole",
+            "cannot_wait",
+        )
+    if len(exchange.body) > options.item_limit:
+        raise Refused(
+            f"a call that waits may have {options.item_limit:.0f} bytes, this one has "
+            f"{len(exchange.body)}: raise LICHEN_BATCH_ITEM_LIMIT",
+            "too_long_to_wait",
+            413,
+        )

@@ -15,11 +15,12 @@ import orjson
 from lichen.calls.batch.gather import with_gap
 from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.late import ARRIVED, WHICH
-from lichen.calls.exchange import Answer, pipeline
+from lichen.calls.exchange import Answer
 from lichen.calls.keeping import Keeping
 from lichen.calls.metered import Metered
 from lichen.calls.providers.prices import price_of
 from lichen.calls.upstreams import serving
+from lichen.calls.wrapping import pipeline
 from lichen.ledger.window import from_microseconds
 
 if TYPE_CHECKING:

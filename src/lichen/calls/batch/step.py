@@ -31,11 +31,11 @@ from lichen.calls.batch.offers import Holder
 from lichen.calls.batch.pages import ROOT, Pages, failure
 from lichen.calls.batch.sender import Sender
 from lichen.calls.batch.show import gauges, panels
-from lichen.calls.exchange import pipeline
 from lichen.calls.keeping import Keeping
 from lichen.calls.metered import Metered
 from lichen.calls.providers.doors import door_of
 from lichen.calls.upstreams import serving
+from lichen.calls.wrapping import pipeline
 from lichen.ledger.errors import InputError, StoreUnavailable, UpstreamError
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import orjson
 
 from lichen.calls.acts import Act, Use
 from lichen.calls.gate.entries import GATE
+from lichen.calls.gate.meeting import BYTES_PER_TOKEN, tokens_in
 from lichen.calls.gate.proof import CAPPED, CUT
-from lichen.calls.gate.rulebook import BYTES_PER_TOKEN, tokens_in
 from lichen.calls.providers.view import put
 from lichen.ledger.tokens import Tokens
 

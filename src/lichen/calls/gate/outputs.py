@@ -17,7 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from lichen.calls.gate.lengths import Length, Lengths
-from lichen.calls.gate.rulebook import BYTES_PER_TOKEN
+from lichen.calls.gate.meeting import BYTES_PER_TOKEN
 from lichen.ledger.tokens import Tokens
 
 if TYPE_CHECKING:

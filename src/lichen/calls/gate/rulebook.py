@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from lichen.calls.gate import arithmetic, dates
 from lichen.calls.gate.asked import Asked, asked
 from lichen.calls.gate.fits import project_of
+from lichen.calls.gate.meeting import TESTS
 from lichen.calls.gate.pattern import Pattern, PatternSet
 from lichen.calls.gate.template import Template
 from lichen.ledger.errors import InputError
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Call, Exchange
     from lichen.calls.gate.rule import Rule
-
-# One token of English text is about four bytes.
-# Source: OpenAI Help Center, "What are tokens and how to count them?"
-BYTES_PER_TOKEN = 4
-_NOTHING: Mapping[str, str] = {}
-# Characters of a question that can be answered here.
-_LONGEST_LOCAL = 160
 
 
 @dataclass(slots=True)
@@ -169,105 +162,13 @@ def meets(ready: Ready, exchange: Exchange, call: Call, question: Asked | None) 
         return None
     if rule.project != "*" and not fnmatchcase(project_of(exchange), rule.project):
         return None
-    groups = _TESTS[ready.asks](ready, exchange, call, question)
+    groups = TESTS[ready.asks](ready, exchange, call, question)
     return None if groups is None else Met(ready, groups, question)
 
 
 def folded(text: str) -> str:
     """A text as exact rules compare it: case, and white space around and inside, do not count."""
     return " ".join(text.split()).casefold()
-
-
-def _is_heard(ready: Ready, question: Asked | None) -> Asked | None:
-    """The question, where it stands as the rule wants it."""
-    if question is None:
-        return None
-    rule = ready.rule
-    if (rule.turns == "first" and not question.alone) or (
-        rule.system == "none" and question.system
-    ):
-        return None
-    return question
-
-
-def _exact(
-    ready: Ready, _exchange: Exchange, _call: Call, question: Asked | None
-) -> Mapping[str, str] | None:
-    # Its place was found by its text.
-    return _NOTHING if _is_heard(ready, question) is not None else None
-
-
-def _pattern(
-    ready: Ready, _exchange: Exchange, _call: Call, question: Asked | None
-) -> Mapping[str, str] | None:
-    heard = _is_heard(ready, question)
-    if heard is None or ready.pattern is None:
-        return None
-    return ready.pattern.groups_in(heard.text)
-
-
-def _empty(
-    ready: Ready, _exchange: Exchange, _call: Call, question: Asked | None
-) -> Mapping[str, str] | None:
-    heard = _is_heard(ready, question)
-    return _NOTHING if heard is not None and not heard.text else None
-
-
-def _repeat(
-    _ready: Ready, exchange: Exchange, _call: Call, _question: Asked | None
-) -> Mapping[str, str] | None:
-    wishes = exchange.directives
-    return None if wishes.no_store or wishes.no_cache else _NOTHING
-
-
-def _longer(
-    ready: Ready, exchange: Exchange, call: Call, _question: Asked | None
-) -> Mapping[str, str] | None:
-    # A token is a byte or more, and most bodies are short: nothing is counted for them.
-    if len(exchange.body) <= ready.rule.longer * BYTES_PER_TOKEN:
-        return None
-    count = tokens_in(call)
-    if count <= ready.rule.longer:
-        return None
-    return {"tokens": str(count), "limit": str(ready.rule.longer)}
-
-
-def tokens_in(call: Call) -> int:
-    """Input tokens of a call's texts, estimated: four bytes of UTF-8 each. [token]"""
-    texts = call.dialect.view(call).texts
-    size = sum(len(text.text.encode("utf-8", "replace")) for text in texts)
-    return size // BYTES_PER_TOKEN
-
-
-def _local(
-    ready: Ready, _exchange: Exchange, _call: Call, question: Asked | None
-) -> Mapping[str, str] | None:
-    heard = _is_heard(ready, question)
-    if heard is None or len(heard.text) > _LONGEST_LOCAL:
-        return None
-    result = None
-    if "arithmetic" in ready.rule.local:
-        result = arithmetic.value_of(heard.text)
-    if result is None and "dates" in ready.rule.local:
-        result = dates.answer_to(heard.text, ready.today)
-    return None if result is None else {"result": result}
-
-
-def _any(
-    _ready: Ready, _exchange: Exchange, _call: Call, _question: Asked | None
-) -> Mapping[str, str] | None:
-    return _NOTHING
-
-
-_TESTS: Mapping[str, Callable[[Ready, Exchange, Call, Asked | None], Mapping[str, str] | None]] = {
-    "exact": _exact,
-    "pattern": _pattern,
-    "empty": _empty,
-    "repeat": _repeat,
-    "longer": _longer,
-    "local": _local,
-    "": _any,
-}
 
 
 def made_ready(rule: Rule) -> Ready:

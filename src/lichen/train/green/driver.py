@@ -222,7 +222,6 @@ class Driver:
 
     def _running(self, sight: Sight, now: datetime, *, cancel: bool) -> None:
         record = self.record
-        self._metered.look()
         if cancel:
             self._ask_once(Ask.CANCEL, now)
         elif sight.phase is Phase.FROZEN:

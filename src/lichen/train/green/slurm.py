@@ -46,11 +46,12 @@ _WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOL
 _RUNNING = {"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "RESIZING", "REQUEUE_FED"}
 _FROZEN = {"SUSPENDED", "STOPPED"}
 _MACHINE = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
-_NO_CLUSTER = (
-    "run this where /etc/slurm/slurm.conf names the cluster and munge runs, or use another executor"
+_NO_ANSWER = (
+    "see that /etc/slurm/slurm.conf names the cluster and that slurmctld and munge run, or use "
+    "another executor"
 )
 # How scontrol begins a line of what went wrong.
-_WHO = re.compile(r"^scontrol: (?:error|fatal): ")
+_WHO = re.compile(r"^(?:scontrol: )?(?:error|fatal): ")
 # What scontrol says of a job it has forgotten.
 _FORGOTTEN = "Invalid job id"
 # Stands for the number of a job that Slurm has forgotten.
@@ -84,7 +85,7 @@ class Slurm:
         try:
             answer = _tell(["scontrol", "ping"])
         except ExecutorUnavailable as error:
-            raise ExecutorUnavailable("Slurm", _last(error.why), _NO_CLUSTER) from error
+            raise ExecutorUnavailable("Slurm", _last(error.why), _NO_ANSWER) from error
         if "is UP" not in answer:
             raise ExecutorUnavailable("Slurm", answer.strip(), "see that slurmctld runs")
 
@@ -216,7 +217,7 @@ def _tell(command: Sequence[str], fine: Sequence[str] = ()) -> str:
 def _last(said: str) -> str:
     """The last line of what a program said, which is why it gave up, without who says it."""
     line = said.strip().rpartition("\n")[2]
-    return f"it knows no cluster: {_WHO.sub('', line)}"
+    return f"scontrol ping: {_WHO.sub('', line)}"
 
 
 def _local(moment: datetime) -> str:
