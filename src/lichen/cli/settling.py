@@ -154,7 +154,9 @@ def _shares(shares: Worth | None) -> Sequence[tuple[str, str]]:
         return ()
     made = [("of running now", shares.said())]
     if shares.of_promise is not None:
-        made.append(("of the promise", f"{shares.of_promise:.0%} of {shares.promised:.1%} operational"))
+        made.append(
+            ("of the promise", f"{shares.of_promise:.0%} of {shares.promised:.1%} operational")
+        )
     if shares.of_oracle is not None:
         made.append(("of the oracle", f"{shares.of_oracle:.0%} of {shares.oracle:.1%} operational"))
     elif shares.why:

@@ -55,9 +55,9 @@ PUE_UNKNOWN = "pue-unknown"
 class Site:
     """A place where the job could run. What is not known of it stays out.
 
-    `pue` is a ratio with its interval [1], all None where it is not known; `areas` are those whose law the site is under, such as
-    {"DE", "EU"}; `latency` is from where the job's users are; `hardware` what it offers, such as
-    {"h100"}; `price` of an hour of the job.
+    `pue` is a ratio with its interval [1], all None where it is not known; `areas` are those whose
+    law the site is under, such as {"DE", "EU"}; `latency` is from where the job's users are;
+    `hardware` what it offers, such as {"h100"}; `price` of an hour of the job.
 
     Raises:
         InputError: 1 ≤ low ≤ pue ≤ high does not hold, or not all three are given.

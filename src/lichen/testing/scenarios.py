@@ -59,8 +59,8 @@ def upper_bounds(
 ) -> Bounds:
     """The bounds of a job of some hours that may end some hours later than if it ran now.
 
-    A job arrives at each of the first so many hours of the n of the signal, n − job where `arrivals`
-    does not say otherwise: the published cells tell theirs in the column `n`, which is one more
+    A job arrives at each of the first `arrivals` of the n hours of the signal, n − job of them
+    where nothing else is said: the published cells tell theirs in the column `n`, which is one more
     where the slack is a year. A job's window is job + slack hours, cut at the end of the signal.
     Pauses cost nothing.
 

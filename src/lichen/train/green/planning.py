@@ -5,8 +5,8 @@
 A source that hangs is left behind in its thread; one that raises, is out of date, is of another
 zone or in another unit is named in a gap. None of this moves the deadline.
 
-A zone may be a cloud region, such as aws:eu-north-1: its signal is that of its grid zone, and its PUE
-the published one. A source that knows regions says both (`grid_zone`, `pue_of`; `grid.chain.Chain`).
+A zone may be a cloud region, such as aws:eu-north-1: its signal is that of its grid zone, its PUE
+the published one. A source that knows regions says both (`grid_zone`, `pue_of`: `grid.Chain`).
 """
 
 from __future__ import annotations
