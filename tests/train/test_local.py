@@ -183,7 +183,7 @@ def test_what_a_command_forks_ends_with_it(yard: Yard) -> None:
 
 def test_a_command_that_leaves_no_checkpoint_is_not_paused_again(yard: Yard) -> None:
     code = "import time\nopen('starts', 'a').write('x')\ntime.sleep(3.5)"
-    order = yard.python(code, lasts=4, within=12, pausing=pausing())
+    order = yard.python(code, lasts=4, within=12, pausing=pausing(grace=SECOND))
 
     record = yard.run(order, *[50.0] * 2, *[900.0] * 3, *[50.0] * 2, 900.0)
 

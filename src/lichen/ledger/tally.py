@@ -90,7 +90,8 @@ class Tally:
 
     def close(self) -> None:
         """Release the file: no hard stop, so its own use was read to the end."""
-        _NUMBER.pack_into(self._map, _OWN, 0)
+        if not self._map.closed:
+            _NUMBER.pack_into(self._map, _OWN, 0)
         self._map.close()
         self._file.close()
 

@@ -202,5 +202,8 @@ GAPS = {
     "calls under way": Said(
         "calls broken off", "The service was killed while they ran: what they used is not known."
     ),
+    "readings of lichen's own energy": Said(
+        "own energy lost", "A hard stop took what lichen had not booked of it, at most 5 s each."
+    ),
     "entries refused": Said("lines refused", "Their id was taken by another line."),
 }
