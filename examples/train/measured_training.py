@@ -1,7 +1,7 @@
 """A tiny language model, trained by the Trainer of Hugging Face, and what that used.
 
-    pip install 'lichen[huggingface]' torch accelerate
-    LICHEN_ZONE=DE python measured_training.py
+    .venv/bin/pip install -c constraints.txt -e '.[huggingface]' torch accelerate
+    LICHEN_ZONE=DE .venv/bin/python examples/train/measured_training.py
 
 The model has 8,000 weights and learns to count to 31; nothing is downloaded. The training becomes a
 line of the ledger `training.db`, each epoch one inside it; `lichen report --ledger training.db`

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lichen.cli import VERBS, _told
-from lichen.ledger.errors import InputError, NoWorkDone, UnprovenSaving
+from lichen.ledger.errors import InputError, NoWorkDone, UnprovenSaving, to_install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +100,7 @@ def test_a_missing_package_is_told_with_the_way_to_have_it(
 ) -> None:
     _told(ModuleNotFoundError("No module named 'orjson'", name="orjson"))
 
-    assert "this needs orjson: pip install 'lichen[serve]'" in capsys.readouterr().err
+    assert f"this needs orjson: {to_install('serve')}" in capsys.readouterr().err
 
 
 def test_a_fault_of_ours_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:

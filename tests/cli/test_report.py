@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lichen.calls.similar.decision import Decider
+from lichen.calls.similar.kept import Kept
+from lichen.calls.similar.learners import Learner
+from lichen.calls.similar.verify import FEATURES, PRIOR
 from lichen.cli.reading import shown
 from lichen.ledger.entry import Baseline
 from lichen.ledger.tokens import Tokens
@@ -292,3 +297,23 @@ def test_a_job_of_assumed_power_is_named_among_what_could_not_be_known(
 
     assert "power assumed" in shown
     assert "say what a job draws with --power" in " ".join(shown.split())
+
+
+def test_similar_questions_are_told_with_their_error_and_what_it_allows(
+    run: Run, ledger: Path
+) -> None:
+    with closing(Kept(ledger.with_name("book.db.similar"), None, print)) as kept:
+        learner = Learner("one", "small", 0.05, Decider(0.05, prior=PRIOR))
+        alike = (0.0,) * len(FEATURES)
+        for correct in (True,) * 21 + (False,):
+            learner.learn(learner.decider.decide(alike), correct=correct, spared_j=0.0)
+        kept.learn(learner.name, learner.state())
+
+    [told_of] = told(run, "--ledger", ledger)["similar"]
+    text = run("report", "--ledger", ledger).stdout
+
+    assert (told_of["verified"], told_of["wrong"]) == (22, 1)
+    assert "22 verified, 1 wrong" in text
+    for column in ("verified", "error ≤", "says"):
+        assert column in text
+    assert "no safe threshold yet" in text

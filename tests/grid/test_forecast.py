@@ -16,7 +16,7 @@ from lichen.grid.forecast import Driver, Forecaster
 from lichen.grid.forecast_fit import fit, prior
 from lichen.grid.forecast_past import FEATURES, Past
 from lichen.grid.trace import TraceSource
-from lichen.ledger.errors import InputError, NaiveTime, SignalUnavailable
+from lichen.ledger.errors import InputError, NaiveTime, SignalUnavailable, to_install
 from lichen.ledger.estimate import Basis
 from lichen.ledger.signal import SignalKind
 from lichen.testing.recordings import HOUR, START, recording, wandering
@@ -275,7 +275,7 @@ def test_without_numpy_the_extra_is_named() -> None:
 
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
-    assert done.stdout == "a forecast needs numpy: pip install 'lichen[grid]'\n"
+    assert done.stdout == f"a forecast needs numpy: {to_install('grid')}\n"
 
 
 def test_steps_follow_each_other_without_a_seam() -> None:

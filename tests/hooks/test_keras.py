@@ -94,5 +94,5 @@ def test_an_unknown_unit_is_refused_before_anything_runs(book: Book) -> None:
 def test_without_keras_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keras.callbacks", None)
 
-    with pytest.raises(MissingExtra, match=r"pip install 'lichen\[keras\]'"):
+    with pytest.raises(MissingExtra, match=r"-e '\.\[keras\]'"):
         training_run()

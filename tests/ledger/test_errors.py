@@ -23,6 +23,7 @@ from lichen.ledger.errors import (
     UnitError,
     UnknownZone,
     UpstreamError,
+    to_install,
 )
 
 TREE = [
@@ -63,7 +64,7 @@ def test_errors_stand_under_what_they_are_about() -> None:
         (UnknownZone("X"), "'WORLD' is the wide world average"),
         (MeterUnavailable("RAPL", "no permission", "run chmod"), "no permission; run chmod"),
         (StoreUnavailable("a.db", "it is locked", "end the other"), "it is locked; end the other"),
-        (MissingExtra("tune.adapt", "torch", "tune"), "pip install 'lichen[tune]'"),
+        (MissingExtra("tune.adapt", "torch", "tune"), to_install("tune")),
         (NoWorkDone("request", ["image"]), "units with work: image"),
         (EntryConflict("0" * 16), "append-only"),
     ],
@@ -82,3 +83,12 @@ def test_a_naive_time_keeps_the_moment() -> None:
     moment = datetime(2026, 3, 1, tzinfo=UTC).replace(tzinfo=None)
 
     assert NaiveTime(moment).moment == moment
+
+
+def test_how_an_extra_is_installed_is_right_for_a_checkout() -> None:
+    said = str(MissingExtra("a gate rule with a pattern", "google-re2", "gate"))
+
+    assert said == (
+        "a gate rule with a pattern needs google-re2: install lichen's extra 'gate', in a "
+        "checkout by pip install -c constraints.txt -e '.[gate]'"
+    )

@@ -94,3 +94,20 @@ def test_an_estimate_says_what_it_holds() -> None:
     assert estimate.holds(Energy.wh(1))
     assert estimate.holds(Energy.wh(4))
     assert not estimate.holds(Energy.wh(4.001))
+
+
+def test_what_rounding_alone_keeps_apart_is_no_difference() -> None:
+    # The same energy, once as a whole and once as the sum of its parts.
+    whole = Estimate.around(Energy.joules(0.3))
+    parts = Estimate.around(Energy.joules(0.1)) + Estimate.around(Energy.joules(0.2))
+    assert whole.value != parts.value
+
+    shared, apart = whole.minus_shared(parts), whole.minus(parts)
+
+    assert shared == wh(0, 0, 0)
+    assert apart.value == Energy.zero()
+    assert apart.low < apart.value < apart.high
+
+
+def test_a_small_difference_that_is_one_stays() -> None:
+    assert wh(1 + 1e-6, 1, 2).minus_shared(wh(1, 1, 2)).value.in_wh == pytest.approx(1e-6)

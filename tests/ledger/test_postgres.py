@@ -264,7 +264,7 @@ def test_processes_that_start_at_once_on_a_new_schema_lose_nothing(
 def test_without_its_driver_the_store_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
 
-    with pytest.raises(MissingExtra, match=r"needs psycopg: pip install 'lichen\[postgres\]'"):
+    with pytest.raises(MissingExtra, match=r"needs psycopg: .*-e '\.\[postgres\]'"):
         PostgresStore("postgresql://localhost/book")
 
 

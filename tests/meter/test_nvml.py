@@ -222,7 +222,7 @@ def test_a_card_that_is_not_there_is_unavailable() -> None:
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
 
-    with pytest.raises(MeterUnavailable, match=r"pip install 'lichen\[nvml\]'"):
+    with pytest.raises(MeterUnavailable, match=r"-e '\.\[nvml\]'"):
         NvmlMeter()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import lichen.plan
+from lichen.ledger.errors import to_install
 
 WITHOUT_NUMPY = """
 import sys
@@ -44,4 +45,4 @@ def test_without_numpy_the_types_are_there_and_a_policy_says_what_to_install() -
         [sys.executable, "-c", WITHOUT_NUMPY], check=True, capture_output=True, text=True
     )
 
-    assert done.stdout.strip() == "lichen.plan.Shift needs numpy: pip install 'lichen[grid]'"
+    assert done.stdout.strip() == f"lichen.plan.Shift needs numpy: {to_install('grid')}"

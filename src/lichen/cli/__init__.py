@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from lichen.ledger.errors import LichenError, NoWorkDone, UnprovenSaving
+from lichen.ledger.errors import LichenError, NoWorkDone, UnprovenSaving, to_install
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +102,7 @@ def _told(error: Exception) -> int:
         error.show()
     elif isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("lichen"):
         extra = _EXTRAS.get(str(error.name).partition(".")[0], "serve")
-        click.echo(f"lichen: this needs {error.name}: pip install 'lichen[{extra}]'", err=True)
+        click.echo(f"lichen: this needs {error.name}: {to_install(extra)}", err=True)
     elif isinstance(error, (LichenError, OSError)):
         click.echo(f"lichen: {error}", err=True)
     else:

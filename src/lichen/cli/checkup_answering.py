@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from lichen.cli.row import Row
-from lichen.ledger.errors import LichenError
+from lichen.ledger.errors import LichenError, to_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def gateway(_: Settings) -> Iterator[Row]:
     missing = [name for name in _SERVE if find_spec(name) is None]
     if missing:
         told = f"{', '.join(missing)} not installed"
-        yield Row("gateway", "broken", told, "pip install 'lichen[serve]'")
+        yield Row("gateway", "broken", told, to_install("serve"))
     else:
         yield Row("gateway", "ok", f"{', '.join(_SERVE)} are installed")
 
@@ -88,7 +88,7 @@ def _local(settings: Settings) -> Iterator[Row]:
     from lichen.calls.gguf import find_gguf
 
     if find_spec("xllamacpp") is None:
-        mend = "pip install 'lichen[local]'"
+        mend = to_install("local")
         yield Row("embedded model", "broken", "xllamacpp (llama.cpp) is not installed", mend)
         return
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lichen.cli.row import Row
-from lichen.ledger.errors import ExecutorUnavailable, InputError, LichenError
+from lichen.ledger.errors import ExecutorUnavailable, InputError, LichenError, to_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ def forecasts(settings: Settings) -> Iterator[Row]:
     from lichen.assemble import grid_names, open_forecasts
 
     if find_spec("numpy") is None:
-        mend = "pip install 'lichen[grid]'"
+        mend = to_install("grid")
         yield Row("forecast", "unavailable", "plans and forecasts need numpy", mend)
         return
     try:

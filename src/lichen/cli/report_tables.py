@@ -150,12 +150,13 @@ def similar(found: Report, console: Console) -> Iterator[RenderableType]:
     """What deciders on similar questions gave or would have given, and their measured error."""
     if not found.similar:
         return
-    heads = ("model", "asked error", "would answer", "given", "verified", "wrong")
-    made = table(*heads, right=(1, 2, 3, 4, 5))
+    counted = ("would answer", "given", "held out", "verified", "wrong", "error ≤")
+    made = table("model", "asked error", *counted, "says", right=range(1, 8))
     for each in found.similar:
+        counts = (each.would, each.given, each.withheld, each.verified, each.wrong)
+        told = (f"{100 * each.bound:.1f} %", each.stands)
         asked = f"{100 * each.delta:g} %"
-        counts = (each.would, each.given, each.checked, each.wrong)
-        made.add_row(Held(clean(each.model or "any")), asked, *map(count, counts))
+        made.add_row(Held(clean(each.model or "any")), asked, *map(count, counts), *told)
     yield ""
     yield title("Similar questions", "since the first; shadow mode answers nothing")
     yield fitted(console, made)

@@ -201,10 +201,16 @@ class UnprovenSaving(LedgerError):  # noqa: N818
     """A saving whose baseline is missing or does not hold."""
 
 
+def to_install(extra: str) -> str:
+    """How to get an optional dependency, right for a checkout: lichen is on no index yet."""
+    how = f"pip install -c constraints.txt -e '.[{extra}]'"
+    return f"install lichen's extra {extra!r}, in a checkout by {how}"
+
+
 class MissingExtra(LichenError, ImportError):  # noqa: N818
     """An optional dependency is not installed."""
 
     def __init__(self, who: str, needs: str, extra: str) -> None:
         """Say `who` `needs` which package and the `extra` that brings it."""
-        super().__init__(f"{who} needs {needs}: pip install 'lichen[{extra}]'")
+        super().__init__(f"{who} needs {needs}: {to_install(extra)}")
         self.extra = extra

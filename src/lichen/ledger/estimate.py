@@ -20,6 +20,8 @@ from lichen.ledger.errors import InputError, UnitError
 from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy, Quantity
 
 Q = TypeVar("Q", bound=Quantity)
+# A difference below this part of what it is between is what rounding left. [1]
+_ROUNDING = 1e-9
 
 
 class Basis(IntEnum):
@@ -87,18 +89,21 @@ class Estimate(Generic[Q]):
 
     def minus_shared(self, other: Estimate[Q]) -> Estimate[Q]:
         """Difference of two numbers made with the same factors: low − low, high − high."""
-        value = self.value - other.value
-        ends = sorted((self.low - other.low, self.high - other.high, value))
-        return Estimate(value, ends[0], ends[2], max(self.basis, other.basis))
+        return self._between(other, self.low, other.low, self.high, other.high)
 
     def minus(self, other: Estimate[Q]) -> Estimate[Q]:
         """Difference of two numbers made in different ways: the widest interval it can have."""
-        return Estimate(
-            self.value - other.value,
-            self.low - other.high,
-            self.high - other.low,
-            max(self.basis, other.basis),
+        return self._between(other, self.low, other.high, self.high, other.low)
+
+    def _between(self, other: Estimate[Q], *ends: Q) -> Estimate[Q]:
+        """The difference of the values; its interval is that of `ends`, in pairs."""
+        differences = (
+            less(self.value.amount, other.value.amount),
+            less(ends[0].amount, ends[1].amount),
+            less(ends[2].amount, ends[3].amount),
         )
+        value, low, high = map(self.value.like, _in_order(*differences))
+        return Estimate(value, low, high, max(self.basis, other.basis))
 
     def __str__(self) -> str:
         return show.estimate(cast("Estimate[Quantity]", self))
@@ -106,6 +111,20 @@ class Estimate(Generic[Q]):
     def holds(self, quantity: Q) -> bool:
         """Whether `quantity` lies in the interval."""
         return self.low.amount <= quantity.amount <= self.high.amount
+
+
+def less(one: float, other: float) -> float:
+    """One number less another; 0 where rounding alone keeps them apart.
+
+    What is the same was often added up in another order, and would be told as a saving or a loss.
+    """
+    made = one - other
+    return made if abs(made) > _ROUNDING * max(abs(one), abs(other)) else 0.0
+
+
+def _in_order(value: float, one: float, other: float) -> tuple[float, float, float]:
+    """A value, and the lowest and the highest of the three."""
+    return value, min(value, one, other), max(value, one, other)
 
 
 def price(energy: Estimate[Energy], intensity: Estimate[CarbonIntensity]) -> Estimate[Carbon]:

@@ -5,7 +5,7 @@ append; the tables are made and migrated under an advisory lock, so that any num
 start at once. A lost connection is an error of that one call; the next call connects again, and
 writing the same entries again is harmless.
 
-Needs psycopg 3, imported when a store is made: pip install 'lichen[postgres]'.
+Needs psycopg 3, imported when a store is made: the extra `postgres`.
 
 Source: PostgreSQL documentation, "Explicit Locking" (table and advisory locks) and "COPY".
 """
@@ -105,7 +105,7 @@ class PostgresStore(SqlStore):
             raise StoreUnavailable(
                 self._writing.where,
                 f"it has schema version {version}, this lichen knows up to {len(MIGRATIONS)}",
-                "a newer lichen wrote it: upgrade this one (pip install --upgrade lichen)",
+                "a newer lichen wrote it: upgrade this one",
             )
         return version
 

@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.ledger.entry import ACROSS_ZONES
-from lichen.ledger.estimate import Basis, Estimate, Q
+from lichen.ledger.estimate import Basis, Estimate, Q, less
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.quantities import Carbon, Energy
 from lichen.ledger.sci import SCI
@@ -143,18 +143,18 @@ def sums_of(figures: Figures) -> tuple[float, ...]:
 def _saved(baseline: Footprint, figures: Figures) -> tuple[float, ...]:
     """`Figures.saving` as plain numbers: this runs once for every entry written."""
     used = figures.footprint
-    less = _less_across if ACROSS_ZONES in figures.gaps else _less
+    across = _less_across if ACROSS_ZONES in figures.gaps else _less
     return (
         *_less(baseline.energy, used.energy),
-        *less(baseline.operational, used.operational),
+        *across(baseline.operational, used.operational),
         *_less(baseline.embodied, used.embodied),
     )
 
 
 def _less(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
     """`Estimate.minus_shared` as plain numbers."""
-    value = one.value.amount - other.value.amount
-    low, high = one.low.amount - other.low.amount, one.high.amount - other.high.amount
+    value = less(one.value.amount, other.value.amount)
+    low, high = less(one.low.amount, other.low.amount), less(one.high.amount, other.high.amount)
     if low > high:
         low, high = high, low
     if low <= value <= high:
@@ -164,11 +164,9 @@ def _less(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
 
 def _less_across(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
     """`Estimate.minus` as plain numbers."""
-    return (
-        one.value.amount - other.value.amount,
-        one.low.amount - other.high.amount,
-        one.high.amount - other.low.amount,
-    )
+    value = less(one.value.amount, other.value.amount)
+    low, high = less(one.low.amount, other.high.amount), less(one.high.amount, other.low.amount)
+    return value, min(low, value), max(high, value)
 
 
 def bases_of(figures: Figures) -> tuple[int, int]:

@@ -107,7 +107,7 @@ class SqliteStore(SqlStore):
             raise StoreUnavailable(
                 str(self.path),
                 f"it has schema version {version}, this lichen knows up to {len(MIGRATIONS)}",
-                "a newer lichen wrote it: upgrade this one (pip install --upgrade lichen)",
+                "a newer lichen wrote it: upgrade this one",
             )
         return version
 

@@ -25,7 +25,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from lichen.ledger.errors import MeterUnavailable
+from lichen.ledger.errors import MeterUnavailable, to_install
 from lichen.ledger.estimate import Basis, Estimate
 from lichen.ledger.quantities import Energy
 from lichen.meter.nvml_card import Card
@@ -130,7 +130,7 @@ def _started(nvml: Any) -> Any:
             raise MeterUnavailable(
                 "NVML",
                 "NVIDIA's library for Python is not installed",
-                "pip install 'lichen[nvml]'; without an NVIDIA card nothing is missed",
+                f"{to_install('nvml')}; without an NVIDIA card nothing is missed",
             ) from error
     try:
         nvml.nvmlInit()

@@ -15,7 +15,7 @@ policy         `Policy`, and the policies made of these
 
     plan = Shift().plan(job, [signal])
 
-The types need the standard library only. What computes needs numpy (`pip install 'lichen[grid]'`),
+The types need the standard library only. What computes needs numpy (the extra `grid`),
 which is imported when one of those names is first used.
 """
 

@@ -56,6 +56,32 @@ async def test_an_exact_rule_answers_without_a_call_and_without_a_task(gated: Ga
     assert count(house) == 0
 
 
+@pytest.mark.parametrize(
+    ("target", "body", "name"),
+    [
+        (b"/v1/chat/completions", chat("ping"), "id"),
+        (b"/v1/completions", {"model": "m", "prompt": "ping"}, "id"),
+        (b"/v1/responses", {"model": "m", "input": "ping"}, "id"),
+        (b"/v1/messages", chat("ping", max_tokens=5), "id"),
+        (
+            b"/v1beta/models/m:generateContent",
+            {"contents": [{"role": "user", "parts": [{"text": "ping"}]}]},
+            "responseId",
+        ),
+    ],
+)
+async def test_the_body_of_an_answer_names_the_entry_that_the_header_names(
+    gated: Gated, target: bytes, body: dict[str, Any], name: str
+) -> None:
+    house = gated(gate={"rule": [PING]})
+
+    heard = await house.ask(body, target=target)
+
+    entry = heard.answer_headers["x-lichen-id"]
+    assert heard.json[name].rpartition("-")[2].rpartition("_")[2] == entry
+    assert house.last.id == entry
+
+
 async def test_a_pattern_fills_its_template(gated: Gated) -> None:
     house = gated(gate={"rule": [HOURS]})
 
@@ -190,6 +216,7 @@ async def test_an_empty_question_is_refused_in_the_providers_shape(gated: Gated)
     heard = await house.ask(chat(" \n "))
 
     assert heard.status == 400
+    assert heard.answer_headers["x-lichen-cache"] == "gate"
     assert heard.json["error"]["code"] == "gate_empty"
     assert count(house) == 0
     assert house.entries == []
@@ -203,6 +230,7 @@ async def test_a_call_that_is_too_long_is_refused(gated: Gated) -> None:
 
     assert short.status == 200
     assert (long.status, long.json["error"]["message"]) == (413, "125 of 100")
+    assert long.answer_headers["x-lichen-cache"] == "gate"
 
 
 async def test_a_rule_may_shut_a_model_to_all(gated: Gated) -> None:

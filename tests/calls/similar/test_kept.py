@@ -352,6 +352,25 @@ async def test_a_report_reads_what_was_learnt_beside_the_ledger(
     assert learnt(tmp_path / "another.similar") == []
 
 
+async def test_what_was_verified_is_one_number_in_the_report_on_the_page_and_in_the_metrics(
+    open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk = await open_desk(ledger=str(tmp_path / "lichen.db"), rule={"similar": "shadow"})
+    await desk.teach(["swim", "ski", "row", "knit"])
+    gauges = desk.step.gauges()
+    (panel,) = desk.step.panels()
+    shown = dict(zip(panel.columns, panel.rows[0], strict=True))
+    await desk.close()
+
+    (found,) = learnt(tmp_path / "lichen.db.similar")
+
+    assert found.verified == gauges["lichen_similar_verified"] == int(shown["verified"]) > 0
+    assert found.wrong == gauges["lichen_similar_wrong"] == int(shown["wrong"])
+    assert f"{100 * found.bound:.1f} %" == shown["error ≤"]
+    assert found.stands == shown["says"] == "no safe threshold yet"
+    assert f"{found.verified} verified, {found.wrong} wrong" in found.says
+
+
 def test_questions_that_serve_one_another_have_a_record_together(tmp_path: Path) -> None:
     index = index_of(tmp_path / "kept")
     index.add(question(1))

@@ -66,7 +66,7 @@ async def test_shadow_answers_nothing_and_measures_what_it_would_have_answered(
     assert desk.count == before + 2
     assert desk.house.last.figures.raw["similar"] == "would-answer"
     gauges = desk.step.gauges()
-    assert gauges["lichen_similar_would_be_hits"] == gauges["lichen_similar_verified"] > 0
+    assert gauges["lichen_similar_verified"] >= gauges["lichen_similar_would_be_hits"] > 0
     assert gauges["lichen_similar_wrong"] == 0
     (panel,) = desk.step.panels()
     row = dict(zip(panel.columns, panel.rows[0], strict=True))
@@ -318,7 +318,7 @@ async def test_a_missing_embedder_is_told_at_the_start_with_the_way_out(
 ) -> None:
     monkeypatch.setattr("lichen.text.embeddings._MODEL", ("no_such_package", "model.onnx"))
 
-    with pytest.raises(MissingExtra, match=r"lichen\[similar\]"):
+    with pytest.raises(MissingExtra, match=r"\.\[similar\]"):
         build(expert, route=({"similar": "shadow"},))
 
 

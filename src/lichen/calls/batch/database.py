@@ -147,6 +147,6 @@ def missing(version: int, where: str) -> list[str]:
         raise StoreUnavailable(
             where,
             f"its waiting calls have schema version {version}, this lichen knows up to {VERSION}",
-            "a newer lichen wrote them: upgrade this one (pip install --upgrade lichen)",
+            "a newer lichen wrote them: upgrade this one",
         )
     return [statement for change in CHANGES[version - 1 :] for statement in change]

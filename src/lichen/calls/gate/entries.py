@@ -8,10 +8,10 @@ a dry rule     sums of what it would have spared, apart from all savings; see le
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import TYPE_CHECKING
 
 from lichen.calls.gate.price import ESTIMATED, METHOD, instead, tokens_of
+from lichen.calls.gate.refusal import FROM_GATE
 from lichen.calls.gate.rulebook import folded
 from lichen.calls.telling import avoided_headers, used_headers
 from lichen.ledger.entry import Baseline, Entry, Figures
@@ -52,12 +52,16 @@ class Entries:
         self._parts = parts
         self._outputs = outputs
 
-    def answered(self, exchange: Exchange, met: Met, body: bytes) -> Headers:
-        """Book a call that a rule answered; the headers that say so."""
-        notes = [(b"x-lichen-cache", b"gate"), (b"x-lichen-gate", met.ready.rule.name.encode())]
-        now_us = time.time_ns() // 1000
+    def answered(
+        self, exchange: Exchange, met: Met, body: bytes, entry: tuple[str | None, int]
+    ) -> Headers:
+        """Book a call that a rule answered, as an id at a time [µs]; the headers that say so.
+
+        Where no entry can have an id, nothing is booked.
+        """
+        notes = [FROM_GATE, (b"x-lichen-gate", met.ready.rule.name.encode())]
         booker = self._parts.booker
-        entry_id = booker.new_id(now_us)
+        entry_id, now_us = entry
         if entry_id is None:
             return notes
         try:

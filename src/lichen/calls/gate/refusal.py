@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lichen.calls.gate.rulebook import Met
 
 _JSON = (b"content-type", b"application/json")
+# What every answer of the gate says of where it is from.
+FROM_GATE = (b"x-lichen-cache", b"gate")
 _OVER_BUDGET = 429
 # Up to here clients may wait by themselves. [s]
 _PATIENCE_S = 60
@@ -72,7 +74,7 @@ def by_rule(call: Call, met: Met, status: int) -> tuple[Headers, bytes]:
     """Headers and body of a rule's refusal."""
     rule = met.ready.rule
     said = met.text if met.ready.template is not None else _MESSAGES[rule.asks].format(**met.groups)
-    headers: Headers = [_JSON, (b"x-lichen-gate", rule.name.encode())]
+    headers: Headers = [_JSON, FROM_GATE, (b"x-lichen-gate", rule.name.encode())]
     return headers, call.dialect.error_body(status, said, f"gate_{rule.asks or 'rule'}")
 
 

@@ -116,8 +116,10 @@ class Gate:
         if not rule.always and self._parts.holdout.keeps(GATE, exchange):
             return None
         met.ready.met += 1
-        told = call.dialect.answer_with(call, met.text)
-        notes = self._entries.answered(exchange, met, told.body)
+        now_us = time.time_ns() // 1000
+        entry_id = self._parts.booker.new_id(now_us)
+        told = call.dialect.answer_with(call, met.text, entry_id or "")
+        notes = self._entries.answered(exchange, met, told.body, (entry_id, now_us))
         return 200, block([(b"content-type", told.content_type), *notes]), told.body
 
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:

@@ -80,8 +80,11 @@ class Dialect(Protocol):
         """Whether an answer, whole or streamed, asks the client to run a tool."""
         ...
 
-    def answer_with(self, call: Call, text: str) -> Told:
+    def answer_with(self, call: Call, text: str, answer_id: str = "") -> Told:
         """An answer to a call in lichen's own words, streamed where the call asks for a stream.
+
+        `answer_id` is the id it has, so that the body names the entry as the header does; a new
+        one where none is given.
 
         Raises:
             InputError: the call's kind has no answer in words, such as embeddings.

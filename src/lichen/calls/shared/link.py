@@ -4,7 +4,7 @@ Everything asked has a time limit. A server that refuses connections, or was lat
 row, is `lost`: it is asked no more, so that no call waits for it, and one task knocks now and then
 until it answers again. Both are said once. What an address holds of passwords is said nowhere.
 
-Needs redis-py, imported when a link is made: pip install 'lichen[redis]'.
+Needs redis-py, imported when a link is made: the extra `redis`.
 
 Source: redis-py documentation, "Asyncio"; Redis documentation, "Redis URI scheme" (IANA `rediss`).
 """

@@ -75,6 +75,11 @@ class Standing:
     explored: int
     alarms: int
 
+    @property
+    def word(self) -> str:
+        """Whether it answers, in a column's words."""
+        return "no safe threshold yet" if self.threshold is None else "answers"
+
     def __str__(self) -> str:
         seen = f"{self.verified} verified, {self.wrong} wrong, bound {100 * self.bound:.1f} %"
         if self.threshold is None:

@@ -29,9 +29,8 @@ class Learner:
     """A decider for the calls of `owner` to `model` on a bound `delta`, and what it has seen.
 
     In shadow mode `would` counts the answers it would have given. Otherwise its decider counts
-    those given, and `withheld` those that it accepted and that the holdout left alone. `checked` of
-    those that score or lot accepted were compared with the upstream's own, `wrong` of them said
-    something else.
+    those given, and `withheld` those that it accepted and that the holdout left alone. How many
+    were compared with the upstream's own, and how many of them were wrong, its standing says.
     `spared_j` is what would-be hits that were right would have spared. [J]
     """
 
@@ -41,8 +40,6 @@ class Learner:
     decider: Decider
     would: int = 0
     withheld: int = 0
-    checked: int = 0
-    wrong: int = 0
     spared_j: float = 0.0
     dirty: bool = False
     _standing: Standing | None = None
@@ -87,9 +84,6 @@ class Learner:
         `weight` as `Decider.learn` has it: 1 in shadow mode.
         """
         self.decider.learn(verdict, correct=correct, weight=weight)
-        if verdict.accept or verdict.explore:
-            self.checked += 1
-            self.wrong += not correct
         if correct:
             self.spared_j += spared_j
         self.dirty, self._standing = True, None
@@ -98,7 +92,7 @@ class Learner:
         """All of it as plain values, for JSON; `standing` is for whoever only shows it."""
         return {
             "decider": self.decider.state(),
-            "counts": [self.would, self.checked, self.wrong, self.withheld],
+            "counts": [self.would, self.withheld],
             "spared_j": self.spared_j,
             "standing": str(self.standing),
         }
@@ -107,8 +101,9 @@ class Learner:
         """Take up a state; begin anew where it cannot be read."""
         try:
             if self.decider.restore(state["decider"]):
-                counts = (int(n) for n in state["counts"])
-                self.would, self.checked, self.wrong, self.withheld = counts
+                # Older ones hold two more between them, which the evidence says as well.
+                counts = [int(n) for n in state["counts"]]
+                self.would, self.withheld = counts[0], counts[-1]
                 self.spared_j = float(state["spared_j"])
                 self._standing = None
         except (KeyError, TypeError, ValueError, IndexError):

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from lichen.calls.similar.decision import Decider
 from lichen.calls.similar.kept import Given, Kept, Question, question_of
+from lichen.calls.similar.learners import Learner
+from lichen.calls.similar.verify import PRIOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +36,9 @@ class Learnt(NamedTuple):
     """What one decider knows: the model, the error asked for, and what came of its verdicts.
 
     `would` counts answers it would have given in shadow mode, `given` those it gave, `withheld`
-    those that the holdout left alone; of those that were compared with the upstream's own,
-    `checked`, so many were `wrong`. `says` is its standing.
+    those that the holdout left alone. Of `verified`, those at the score from which it answers or
+    soonest would that were compared with the upstream's own, so many were `wrong`: at most `bound`
+    [1] of all, with 95 % confidence. `stands` says in a word whether it answers, `says` in a line.
     """
 
     model: str
@@ -42,8 +46,10 @@ class Learnt(NamedTuple):
     would: int
     given: int
     withheld: int
-    checked: int
+    verified: int
     wrong: int
+    bound: float
+    stands: str
     says: str
 
 
@@ -88,17 +94,27 @@ def learnt(path: Path) -> list[Learnt]:
             made = [_learnt(name, orjson.loads(state)) for name, state in rows]
         except (sqlite3.Error, orjson.JSONDecodeError, LookupError, ValueError, TypeError):
             return []
-    return sorted(made, key=lambda each: -each.checked)
+    return sorted(made, key=lambda each: -each.verified)
 
 
-def _learnt(name: str, state: dict[str, object]) -> Learnt:
-    _, model, delta = name.split("\n")
-    counts, decider = state["counts"], state["decider"]
-    assert isinstance(counts, list)
-    assert isinstance(decider, dict)
-    would, checked, wrong, withheld = (int(n) for n in counts)
-    given, says = int(decider["counts"][0]), str(state["standing"])
-    return Learnt(model, float(delta), would, given, withheld, checked, wrong, says)
+def _learnt(name: str, state: dict[str, Any]) -> Learnt:
+    """What a learner's state says: its decider is asked, so that it says what the service does."""
+    owner, model, delta = name.split("\n")
+    learner = Learner(owner, model, float(delta), Decider(float(delta), prior=PRIOR))
+    learner.restore(state)
+    now = learner.standing
+    return Learnt(
+        model,
+        learner.delta,
+        learner.would,
+        learner.given,
+        learner.withheld,
+        now.verified,
+        now.wrong,
+        now.bound,
+        now.word,
+        str(now),
+    )
 
 
 def erase(path: Path | None, which: Forget, warn: Callable[[object], None]) -> int:

@@ -31,8 +31,9 @@ _COLUMNS = (
     "says",
 )
 _NOTE = (
-    "A wrong one is an answer that differs from the upstream's own: the share among those verified "
-    "is the measured error, with its upper bound at 95 %."
+    "Verified are those at the score from which it answers, or soonest would, that were compared "
+    "with the upstream's own; wrong ones said something else: that share is the measured error, "
+    "with its upper bound at 95 %."
 )
 
 
@@ -63,8 +64,8 @@ class Shown:
             "lichen_similar_hits_total": self.hits,
             "lichen_similar_withheld": sum(learner.withheld for learner in learners),
             "lichen_similar_would_be_hits": sum(learner.would for learner in learners),
-            "lichen_similar_verified": sum(learner.checked for learner in learners),
-            "lichen_similar_wrong": sum(learner.wrong for learner in learners),
+            "lichen_similar_verified": sum(s.verified for s in standings),
+            "lichen_similar_wrong": sum(s.wrong for s in standings),
             "lichen_similar_certified": sum(s.threshold is not None for s in standings),
             "lichen_similar_off": float(bool(self._worth.reason)),
             "lichen_similar_cpu_seconds_total": self._thread.cpu_seconds,
@@ -94,7 +95,7 @@ def _row(learner: Learner) -> tuple[str, ...]:
         f"{now.verified:,}",
         f"{now.wrong:,}",
         f"{100 * now.bound:.1f} %",
-        "answers" if now.threshold is not None else "no safe threshold yet",
+        now.word,
     )
 
 

@@ -92,8 +92,11 @@ GAUGES = {
     "lichen_similar_hits_total": f"Answers of like questions that were given, {_SINCE} [answer].",
     "lichen_similar_withheld": "Answers it would have given, but for the holdout [answer].",
     "lichen_similar_would_be_hits": "Answers that would have been given in the shadow [answer].",
-    "lichen_similar_verified": "Stored answers compared with the upstream's own [answer].",
-    "lichen_similar_wrong": "Stored answers compared that said something else [answer].",
+    "lichen_similar_verified": (
+        "Stored answers compared with the upstream's own, at the score from which they are given "
+        "or soonest would be [answer]."
+    ),
+    "lichen_similar_wrong": "Of those verified, the ones that said something else [answer].",
     "lichen_similar_certified": (
         "Learners whose evidence allows answers within the error asked, now [learner]."
     ),

@@ -22,8 +22,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lichen.ledger.errors import ExecutorUnavailable, InputError, MissingExtra
+from lichen.ledger.errors import ExecutorUnavailable, InputError
 from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
+from lichen.train.green.kubernetes_client import installed
 from lichen.train.green.kubernetes_job import QUEUE, job_of
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Kubernetes:
             ExecutorUnavailable: the cluster does not answer, or does not let this user.
             MissingExtra: the client is not installed.
         """
+        installed()
         known_options(task, _OPTIONS, "Kubernetes")
         if "image" not in task.options:
             raise InputError("Kubernetes needs to know what to run it in: --option image=NAME")
@@ -195,12 +197,9 @@ def _translated() -> Iterator[None]:
 
 @cache
 def _apis(context: str) -> _Apis:
+    client, config = installed()
     try:
-        from kubernetes import client, config  # noqa: PLC0415 (heavy, and an extra)
-    except ImportError as error:
-        raise MissingExtra("the executor kubernetes", "kubernetes", "kubernetes") from error
-    try:
-        api = config.new_client_from_config(  # type: ignore[no-untyped-call]
+        api = config.new_client_from_config(
             # Read now: the client's own default is the environment at its import.
             config_file=os.environ.get("KUBECONFIG"),
             context=context or None,
@@ -211,7 +210,7 @@ def _apis(context: str) -> _Apis:
             raise ExecutorUnavailable(
                 "Kubernetes", str(error), "set KUBECONFIG, or see `kubectl config get-contexts`"
             ) from error
-        config.load_incluster_config()  # type: ignore[no-untyped-call]
+        config.load_incluster_config()
         api = client.ApiClient()
     return _Apis(client.BatchV1Api(api), client.CoreV1Api(api), client.CustomObjectsApi(api))
 

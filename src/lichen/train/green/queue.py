@@ -102,7 +102,7 @@ class Queue:
             raise StoreUnavailable(
                 str(self.path),
                 f"its jobs have schema version {version}, this lichen knows up to {VERSION}",
-                "a newer lichen wrote them: upgrade this one (pip install --upgrade lichen)",
+                "a newer lichen wrote them: upgrade this one",
             )
 
     def close(self) -> None:

@@ -42,8 +42,10 @@ def error_frame(status: int, message: str, code: str) -> bytes:
     return b"event: error\ndata: %b\n\n" % error_body(status, message, code)
 
 
-def answer_with(call: Call, text: str) -> Told:
+def answer_with(call: Call, text: str, answer_id: str = "") -> Told:
     """An answer to a call in lichen's own words, streamed where the call asks for a stream.
+
+    `answer_id` is the id it has; a new one where none is given.
 
     Raises:
         InputError: the call's kind has no answer in words.
@@ -51,7 +53,7 @@ def answer_with(call: Call, text: str) -> Told:
     if call.kind != "messages":
         raise InputError(f"a call of kind {call.kind!r} cannot be answered in words")
     message: dict[str, Any] = {
-        "id": f"msg_{new_id()}",
+        "id": f"msg_{answer_id or new_id()}",
         "type": "message",
         "role": "assistant",
         "model": call.model,

@@ -43,8 +43,10 @@ def error_frame(status: int, message: str, code: str) -> bytes:
     return b"data: %b\n\n" % error_body(status, message, code)
 
 
-def answer_with(call: Call, text: str) -> Told:
+def answer_with(call: Call, text: str, answer_id: str = "") -> Told:
     """An answer to a call in lichen's own words, streamed where the call asks for a stream.
+
+    `answer_id` is the id it has; a new one where none is given.
 
     Raises:
         InputError: the call's kind has no answer in words.
@@ -57,7 +59,7 @@ def answer_with(call: Call, text: str) -> Told:
         # No model ran.
         "usageMetadata": {"promptTokenCount": 0, "candidatesTokenCount": 0, "totalTokenCount": 0},
         "modelVersion": call.model,
-        "responseId": new_id(),
+        "responseId": answer_id or new_id(),
     }
     if call.as_array:
         return Told(b"application/json; charset=UTF-8", b"[%b\n]\n" % orjson.dumps(made))

@@ -36,8 +36,10 @@ def error_frame(status: int, message: str, code: str) -> bytes:
     return b"data: %b\n\n" % error_body(status, message, code)
 
 
-def answer_with(call: Call, text: str) -> Told:
+def answer_with(call: Call, text: str, answer_id: str = "") -> Told:
     """An answer to a call in lichen's own words, streamed where the call asks for a stream.
+
+    `answer_id` is the id it has, behind the provider's prefix; a new one where none is given.
 
     Raises:
         InputError: the call's kind has no answer in words.
@@ -46,7 +48,7 @@ def answer_with(call: Call, text: str) -> Told:
     make = makers.get(call.kind)
     if make is None:
         raise InputError(f"a call of kind {call.kind!r} cannot be answered in words")
-    whole, frames = make(call, text)
+    whole, frames = make(call, text, answer_id or new_id())
     if call.stream:
         return Told(b"text/event-stream; charset=utf-8", frames)
     return Told(b"application/json", orjson.dumps(whole))
@@ -55,8 +57,8 @@ def answer_with(call: Call, text: str) -> Told:
 _Made = tuple[dict[str, Any], bytes]
 
 
-def _chat(call: Call, text: str) -> _Made:
-    made = {"id": f"chatcmpl-{new_id()}", "created": int(time.time()), "model": call.model}
+def _chat(call: Call, text: str, answer_id: str) -> _Made:
+    made = {"id": f"chatcmpl-{answer_id}", "created": int(time.time()), "model": call.model}
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     whole = {**made, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
@@ -76,20 +78,20 @@ def _wants_usage(call: Call) -> bool:
     return type(options) is dict and options.get("include_usage") is True
 
 
-def _text(call: Call, text: str) -> _Made:
-    made = {"id": f"cmpl-{new_id()}", "created": int(time.time()), "model": call.model}
+def _text(call: Call, text: str, answer_id: str) -> _Made:
+    made = {"id": f"cmpl-{answer_id}", "created": int(time.time()), "model": call.model}
     choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": "stop"}
     said = {**made, "object": "text_completion", "choices": [choice]}
     end = frame({**said, "choices": [], "usage": _USAGE}) if _wants_usage(call) else b""
     return {**said, "usage": _USAGE}, frame(said) + end + _DONE
 
 
-def _response(call: Call, text: str) -> _Made:
+def _response(call: Call, text: str, answer_id: str) -> _Made:
     part = {"type": "output_text", "text": text, "annotations": []}
-    item = {"type": "message", "id": f"msg_{new_id()}", "role": "assistant", "status": "completed"}
+    item = {"type": "message", "id": f"msg_{answer_id}", "role": "assistant", "status": "completed"}
     done = {**item, "content": [part]}
     begun: dict[str, Any] = {
-        "id": f"resp_{new_id()}",
+        "id": f"resp_{answer_id}",
         "object": "response",
         "created_at": int(time.time()),
         "model": call.model,
