@@ -1,7 +1,8 @@
 """`python -m benchmarks.forecast`: share of the oracle's saving that forecasts from history keep.
 
 With `--others` also: zones and years that nothing was tuned on. With `--drivers` also: what knowing
-wind and solar would add. With `--keep`, a CSV under results/.
+wind and solar would add. With `--run N` instead: what `lichen run` gets by its own rule, N jobs of
+each kind. With `--keep`, a CSV under results/.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from benchmarks.forecast.plans import JOBS, MODES, shares
+from benchmarks.forecast.running import Ran, ran
 from benchmarks.forecast.traces import FOLDER, HOUR, Case, driven, others, reported
 from lichen.grid.forecast import Driver, Forecaster
 
@@ -172,6 +174,32 @@ def keep(lines: list[Line]) -> Path:
     return path
 
 
+def follow_run(jobs: int) -> list[Ran]:
+    """What `lichen run` gets, case by case, printed as it comes."""
+    print(f"{'share of the oracle, %':42}{'run':>7}{'once':>7}{'hourly':>7}{'plans':>7}")
+    found = []
+    for case in reported():
+        for one in ran(case, jobs):
+            found.append(one)
+            what = f"{one.case}, {one.hours} h in {one.window} h, restart {one.restart}"
+            cells = "".join(f"{100 * share:7.1f}" for share in (one.run, one.once, one.hourly))
+            print(f"{what:42}{cells}{one.plans:7.1f}", flush=True)
+    return found
+
+
+def keep_run(found: list[Ran]) -> Path:
+    """Write what `lichen run` gets, by date."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{dt.datetime.now(tz=dt.UTC).date().isoformat()}-run.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*Ran._fields, "python", "numpy"))
+        for one in found:
+            cells = (f"{cell:.4g}" if isinstance(cell, float) else cell for cell in one)
+            writer.writerow((*cells, platform.python_version(), np.__version__))
+    return path
+
+
 def verdict(lines: list[Line]) -> None:
     """The targets, and last the ratio to the best simple rule."""
     ours = [line for line in lines if line.case in TARGETS and line.forecaster == "lichen"]
@@ -201,11 +229,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.forecast", description=__doc__)
     parser.add_argument("--others", action="store_true", help="more zones and years")
     parser.add_argument("--drivers", action="store_true", help="wind and solar known ahead")
+    parser.add_argument("--run", type=int, default=0, help="jobs to follow by `run`'s own rule")
     parser.add_argument("--keep", action="store_true", help="write a CSV under results/")
     chosen = parser.parse_args()
     if not FOLDER.is_dir():
         raise SystemExit(f"needs recorded traces in {FOLDER}")
 
+    if chosen.run:
+        found = follow_run(chosen.run)
+        if chosen.keep:
+            print(f"written to {keep_run(found).relative_to(Path.cwd())}")
+        return
+    lines = measure(with_others=chosen.others, with_drivers=chosen.drivers)
+    if chosen.keep:
+        print(f"written to {keep(lines).relative_to(Path.cwd())}")
+    verdict(lines)
+
+
+def measure(*, with_others: bool, with_drivers: bool) -> list[Line]:
+    """Every case by every rule, printed as it comes."""
     lines: list[Line] = []
 
     def show(line: Line) -> None:
@@ -213,16 +255,14 @@ def main() -> None:
         print_line(line)
 
     print_head()
-    for case in reported() + (others() if chosen.others else []):
+    for case in reported() + (others() if with_others else []):
         for name, rule in BASELINES.items():
             show(baseline(case, name, rule))
         show(lichen(case))
-    if chosen.drivers:
+    if with_drivers:
         for line in known_ahead():
             show(line)
-    if chosen.keep:
-        print(f"written to {keep(lines).relative_to(Path.cwd())}")
-    verdict(lines)
+    return lines
 
 
 if __name__ == "__main__":

@@ -226,6 +226,19 @@ def test_a_service_that_does_not_run_says_how_to_start_it(
     assert (found["state"], found["mend"]) == ("unavailable", "lichen serve")
 
 
+def test_a_broken_trace_is_said_where_it_keeps_plans_from_being_made(
+    run: Run, ledger: Path, free_port: int, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.csv").write_text("time,gco2_per_kwh\nyesterday\n")
+
+    found = checks(
+        run, "--ledger", ledger, "--port", free_port, "--zone", "DE", "--trace", "bad.csv"
+    )
+
+    assert found["forecast"]["state"] == "broken"
+    assert "bad.csv line 2" in found["forecast"]["says"]
+
+
 def test_each_live_grid_says_how_to_configure_it(run: Run, ledger: Path, free_port: int) -> None:
     found = checks(run, "--ledger", ledger, "--port", free_port)
 

@@ -242,11 +242,34 @@ def test_what_was_moved_to_a_cleaner_hour_is_headed_by_carbon_and_not_by_0_wh(
 
     shown = run("report", "--ledger", ledger, "--entries", 1).stdout
 
-    head = shown[shown.index("without lichen") : shown.index("used by models")]
+    head = shown[shown.index("without lichen") : shown.index("used by the work")]
     assert "Wh" not in head
     assert re.search(r"without lichen .* 500 mgCO₂e\n", head)
     assert re.search(r"with lichen .* 200 mgCO₂e +−60 %", head)
     assert re.search(r"Newest entries.*300 mgCO₂e", shown, flags=re.DOTALL)
+
+
+def test_a_report_of_trainings_alone_says_what_it_holds_and_counts_no_calls(
+    run: Run, kinds: Kinds, make: Make
+) -> None:
+    job = kinds.call(strategy="train.green", model="", work=Work(1, "training run"))
+    ledger = make([job, job])
+
+    shown = run("report", "--ledger", ledger, "--by", "strategy").stdout
+
+    assert "What the work used, and what was avoided" in shown
+    assert "2 training runs" in shown
+    assert "0 calls" not in shown
+    assert "answered by" not in shown
+
+
+def test_a_report_of_trainings_and_calls_counts_both(run: Run, kinds: Kinds, make: Make) -> None:
+    job = kinds.call(strategy="train.green", model="", work=Work(1, "training run"))
+
+    shown = run("report", "--ledger", make([job, kinds.call()])).stdout
+
+    assert "What calls and other work used" in shown
+    assert "1 training run\n  1 calls" in shown
 
 
 def test_what_was_spared_and_what_was_moved_are_drawn_both(

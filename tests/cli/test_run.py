@@ -88,9 +88,9 @@ def test_a_command_that_does_not_exist_ends_with_127_and_queues_nothing() -> Non
         (("--finish-by", "in 1h", "--duration", "3h"), "give a deadline of"),
         (("--finish-by", "2030-01-01T06:00", "--duration", "1h"), "has no time zone"),
         (("--finish-by", "in 8h", "--duration", "1h", "--zone", "SE-SE9"), "did you mean"),
-        (("--duration", "1h"), "--finish-by is needed"),
+        (("--duration", "1h"), "--finish-by is needed: see `lichen run --help`"),
         (("--finish-by", "in 8h"), "--duration is needed"),
-        (("--finish-by", "in 8h", "--duration", "1h", "--grace", "5s"), "--interruptible"),
+        (("--finish-by", "in 8h", "--duration", "1h", "--min-run", "5s"), "--interruptible"),
         (("--finish-by", "in 8h", "--duration", "1h", "--zones", "DE,FR"), "one place"),
         (("--finish-by", "in 8h", "--duration", "1h", "--executor", "moon"), "known are"),
         (("--finish-by", "in 8h", "--duration", "1h", "--power", "much"), "--power"),
@@ -342,6 +342,28 @@ def test_adopting_takes_nothing_that_it_would_not_heed(rest: tuple[str, ...]) ->
     assert "--adopt takes over jobs here, in sight" in done.stderr
 
 
+def test_plan_names_its_own_help(run: Run) -> None:
+    said = run("plan", "--duration", "1h", "--zone", "DE")
+
+    assert said.exit_code == 2
+    assert "--finish-by is needed: see `lichen plan --help`" in said.stderr
+
+
+def test_a_job_in_one_piece_has_a_grace_for_its_cancel() -> None:
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); open('up', 'w'); time.sleep(90)"
+    order = ("--finish-by", "in 5min", "--duration", "90s", "--zone", "DE", "--grace", "1s")
+    shell("run", "--detach", *order, "--", sys.executable, "-c", deaf)
+    until(Path("up").exists, within=30)
+    job = status()["jobs"][0]["id"]
+    began = datetime.now(UTC)
+
+    shell("cancel", job)
+    until(lambda: status()["jobs"][0]["state"] == "cancelled", within=30)
+
+    # The grace that nobody named is two minutes.
+    assert datetime.now(UTC) - began < timedelta(seconds=60)
+
+
 def test_plan_promises_nothing_that_run_refuses(run: Run) -> None:
     said = run("plan", *SOON, "--zones", "DE,SE")
 
@@ -349,14 +371,28 @@ def test_plan_promises_nothing_that_run_refuses(run: Run) -> None:
     assert "local runs jobs in one place" in said.stderr
 
 
-def test_proving_a_job_leads_to_its_entry(run: Run) -> None:
+def test_proving_a_job_that_is_not_settled_says_how_to_settle_it(run: Run) -> None:
     shell("run", *SOON, "--", "true")
     job = status()["jobs"][0]["id"]
 
     said = run("prove", job)
 
     assert said.exit_code == 2
-    assert f"{job} is a job: `lichen status" in said.stderr
+    assert f"{job} is a job that is not settled" in said.stderr
+    assert "lichen status --settle" in said.stderr
+
+
+def test_a_forecast_of_a_zone_that_is_none_names_the_nearest(run: Run) -> None:
+    said = run("forecast", "SE-SE33")
+
+    assert said.exit_code == 2
+    assert "did you mean SE-SE3" in said.stderr
+
+
+def test_a_plan_without_a_source_names_the_settings_of_one(run: Run) -> None:
+    said = run("plan", *SOON)
+
+    assert "set LICHEN_GRID" in " ".join(said.stderr.split())
 
 
 def test_where_all_hours_are_alike_there_is_nothing_to_wait_for(run: Run) -> None:

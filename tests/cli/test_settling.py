@@ -56,6 +56,7 @@ def test_a_job_that_waited_is_settled_reported_and_proved_and_only_once(trace: s
     entries = told("report", "--entries", "9")["entries"]
     [mine] = [each for each in entries if each["strategy"] == "train.green"]
     proved = shell("prove", mine["id"], *where)
+    by_job = shell("prove", jobs[0]["id"], *where)
 
     assert ran.returncode == 0, ran.stderr
     assert "avoided" in ran.stderr
@@ -66,6 +67,7 @@ def test_a_job_that_waited_is_settled_reported_and_proved_and_only_once(trace: s
     assert 0.8 < saved["operational_carbon_g"]["value"] < 1.2
     assert proved.returncode == 0, proved.stdout + proved.stderr
     assert "The saving holds." in proved.stdout
+    assert (by_job.returncode, by_job.stdout) == (0, proved.stdout)
 
 
 def test_a_job_that_measures_itself_has_each_joule_in_one_entry(trace: str) -> None:
@@ -97,5 +99,5 @@ def test_without_a_recording_a_job_is_not_settled_and_says_what_to_do() -> None:
 
     assert ran.returncode == 0, ran.stderr
     assert job["settlement"]["settled"] is False
-    assert "no source is configured" in job["settlement"]["why"]
+    assert "no source is configured; set LICHEN_GRID" in job["settlement"]["why"]
     assert "not settled yet" in listed.stdout

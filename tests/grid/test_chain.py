@@ -9,6 +9,7 @@ import pytest
 
 from lichen.grid.chain import RESTED, Chain, joined
 from lichen.grid.electricitymaps import ElectricityMaps
+from lichen.grid.forecast import Forecaster
 from lichen.grid.neso import Neso
 from lichen.grid.trace import TraceSource
 from lichen.grid.web import Web
@@ -168,7 +169,7 @@ def test_a_forecast_nobody_has_is_the_zones_average(neso: Asked[Neso]) -> None:
 
 
 def test_where_nothing_is_known_the_error_says_so(neso: Asked[Neso]) -> None:
-    with pytest.raises(SignalUnavailable, match="no source is configured"):
+    with pytest.raises(SignalUnavailable, match="no source is configured; set LICHEN_GRID"):
         Chain([neso.source]).forecast("GB", HOUR)
 
 
@@ -177,6 +178,14 @@ def test_an_unknown_zone_is_told_with_its_neighbours(neso: Asked[Neso]) -> None:
         chained(neso).intensity("Germany", Window(NOON - HOUR, NOON, "Germany"))
 
     assert "DE" in unknown.value.nearest
+
+
+def test_a_source_with_nothing_behind_it_hides_no_unknown_zone() -> None:
+    average = StaticZones()
+    chain = Chain([average], forecasts=[Forecaster(Chain([])), average])
+
+    with pytest.raises(UnknownZone, match="did you mean SE-SE3"):
+        chain.forecast("SE-SE33", HOUR)
 
 
 def test_a_naive_time_of_issue_is_refused(neso: Asked[Neso]) -> None:

@@ -147,3 +147,22 @@ def test_places_that_cannot_be_are_refused() -> None:
         Place(sites=(HOME, HOME), home=HOME)
     with pytest.raises(InputError, match="data must be"):
         Place(sites=(HOME,), home=HOME, data_gb=-1)
+
+
+def test_a_pue_that_is_not_known_is_counted_at_no_site_and_the_plan_says_so(
+    signals: list[GridSignal], job: Callable[..., Job]
+) -> None:
+    unknown = Site(name="north", zone="SE")
+
+    plan = Place(sites=(HOME, unknown), home=HOME).plan(job(1, 3), signals)
+    known = Place(sites=(HOME, NORTH), home=HOME).plan(job(1, 3), signals)
+
+    assert plan.expected.value.in_grams == pytest.approx(20)
+    assert plan.run_now.value.in_grams == pytest.approx(400)
+    assert plan.gaps == ("pue-unknown",)
+    assert known.gaps == ()
+
+
+def test_a_pue_is_told_with_both_ends_or_not_at_all() -> None:
+    with pytest.raises(InputError, match="the PUE of half must keep"):
+        Site(name="half", zone="SE", pue=1.2)

@@ -15,7 +15,7 @@ from lichen.ledger.estimate import Basis, Estimate
 from lichen.ledger.quantities import Energy, Power
 from lichen.ledger.sqlite import SqliteStore
 from lichen.testing.samples import sample_entry
-from lichen.train.green.order import Pausing
+from lichen.train.green.order import GRACE, Order, Pausing
 from lichen.train.green.planning import Planner
 from lichen.train.green.queue import Queue, Wish
 from lichen.train.green.record import Record, State, Stretch
@@ -151,6 +151,16 @@ def test_a_record_survives_the_store(yard: Yard) -> None:
 
     assert yard.queue.get(record.id) == record
     yard.queue.put(replace(yard.queue.get(record.id), state=State.CANCELLED))
+
+
+def test_the_grace_of_a_job_in_one_piece_survives_and_older_orders_have_the_usual_one(
+    yard: Yard,
+) -> None:
+    said = yard.order("true", grace=HOUR).to_plain()
+    older = {name: value for name, value in said.items() if name != "grace_s"}
+
+    assert Order.from_plain(said).grace == HOUR
+    assert Order.from_plain(older).grace == GRACE
 
 
 def test_a_job_that_has_ended_stays_ended(yard: Yard) -> None:

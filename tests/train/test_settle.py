@@ -430,6 +430,8 @@ def test_windows_that_booked_more_than_is_known_of_the_job_leave_it_nothing() ->
     shares = worth_of(record(stretch(3, 5)), entry, [], trace(), LATER)
     assert shares is not None
     assert shares.got == pytest.approx(0.8)
+    # The entry holds no part of the job's embodied carbon: that is in its windows.
+    assert shares.of_all is None
 
 
 def test_recompute_leaves_out_what_windows_booked_too() -> None:
@@ -477,6 +479,27 @@ def test_shares_of_the_oracle_and_of_the_promise() -> None:
     assert shares.got == pytest.approx(860 / 1100)
     assert shares.of_oracle == pytest.approx(860 / 880)
     assert shares.of_promise == pytest.approx(860 / 1100 / 0.5)
+
+
+def test_what_was_avoided_of_running_now_is_told_with_embodied_carbon_and_without() -> None:
+    made = record(stretch(4, 6, cpu_s=3600.0), power=POWER)
+    entry = settler(MemoryStore()).settle(made).entry
+    assert entry is not None
+    assert entry.saving is not None
+    assert entry.figures.baseline is not None
+    stands = (
+        entry.saving.footprint.carbon.value.in_grams,
+        entry.figures.baseline.footprint.carbon.value.in_grams,
+    )
+
+    shares = worth_of(made, entry, [], trace(), LATER)
+
+    # 10 Wh at 120 in place of 550 g/kWh, and 3.6 g of making the machine on both sides.
+    assert stands == pytest.approx((4.3, 5.5 + 3.6))
+    assert shares is not None
+    assert shares.got == pytest.approx(430 / 550)
+    assert shares.of_all == pytest.approx(4.3 / 9.1)
+    assert shares.said() == "47.3% of all its carbon, 78.2% of its operational carbon"
 
 
 def test_the_oracle_is_not_known_before_the_deadline() -> None:

@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
 def forecasts(settings: Settings) -> Iterator[Row]:
     """Who would be asked of the time ahead, in order; nobody is asked."""
-    from lichen.assemble import grid_names
+    from lichen.assemble import grid_names, open_forecasts
 
     if find_spec("numpy") is None:
         mend = to_install("grid")
         yield Row("forecast", "unavailable", "plans and forecasts need numpy", mend)
+        return
+    try:
+        open_forecasts(settings)
+    except LichenError as error:
+        told = f"neither plan nor run can start: {error}"
+        yield Row("forecast", "broken", told, "mend what the message names, or leave it out")
         return
     history = [*(["the trace"] if settings.trace else []), *grid_names(settings)]
     if history:

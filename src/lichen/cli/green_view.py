@@ -89,6 +89,7 @@ def plain_record(record: Record, planning: Planning | None, *, driven: bool) -> 
 def show_planning(planning: Planning, deadline: datetime) -> None:
     """Draw a plan: the forecast's curve with the chosen windows, and what it is worth."""
     from lichen.cli.screen import clean, figure, screen, sentence, table
+    from lichen.ledger.show import percent
 
     console = screen(stderr=True)
     if planning.plan is None:
@@ -109,6 +110,10 @@ def show_planning(planning: Planning, deadline: datetime) -> None:
     facts.add_row("avoided", figure(plan.avoided, "gain").append(f"  {percent(plan.share)}"))
     facts.add_row("latest safe start", when(plan.latest_safe_start))
     facts.add_row("by", clean(f"{plan.method} on {', '.join(plan.sources)}"))
+    if plan.gaps:
+        from lichen.operate.watch import words
+
+        facts.add_row("gaps", clean(", ".join(words.gap(gap).title for gap in plan.gaps)))
     facts.add_row("times in", here())
     for part in (made, "", facts, ""):
         console.print(part)

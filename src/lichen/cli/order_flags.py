@@ -43,7 +43,9 @@ _OPTIONS = (
     Option("--power", "WATTS", "Power it draws: 350W, 2.4kW. [default: 300 W, 10 W to 10 kW]"),
     Option("--restart-cost", "LENGTH", "Running time a resume loses. [default: none]"),
     Option("--min-run", "LENGTH", "Shortest stretch worth starting. [default: none]"),
-    Option("--grace", "LENGTH", "From SIGTERM to SIGKILL. [default: 120s]"),
+    Option(
+        "--grace", "LENGTH", "From SIGTERM to SIGKILL, at a pause and a cancel. [default: 120s]"
+    ),
     Option("--checkpoint-every", "LENGTH", "Send it SIGUSR1 that often. [default: never]"),
     Option("--idle", "WATTS", "Power it draws while frozen. [default: unknown, so not frozen]"),
     Option("--checkpoint-dir", "FOLDER", "Where checkpoints lie. [default: beside the ledger]"),
@@ -80,12 +82,14 @@ def order_of(command: tuple[str, ...], settings: Settings, now: datetime, said: 
     """
     from lichen.cli.lengths import deadline, length
     from lichen.grid.zones import default_zone
-    from lichen.train.green.order import POWER, Order
+    from lichen.train.green.order import GRACE, POWER, Order
 
     for name in ("finish_by", "duration"):
         if not said[name]:
             flag = f"--{name.replace('_', '-')}"
-            raise click.UsageError(f"{flag} is needed: see `lichen run --help`")
+            context = click.get_current_context(silent=True)
+            verb = context.info_name if context else "run"
+            raise click.UsageError(f"{flag} is needed: see `lichen {verb} --help`")
     p50 = length(said["duration"])
     zone, _ = default_zone(settings.zone or None)
     release = deadline(said["not_before"], now) if said["not_before"] else now
@@ -102,6 +106,7 @@ def order_of(command: tuple[str, ...], settings: Settings, now: datetime, said: 
         options=tuple(_pair(each, "--option") for each in said["option"]),
         env=tuple(_variable(each) for each in said["env"]),
         pausing=_pausing(said),
+        grace=length(said["grace"]) if said["grace"] else GRACE,
         power=_power(said["power"]) or POWER,
         executor=said["executor"],
         checkpoint=str(Path(said["checkpoint_dir"]).resolve()) if said["checkpoint_dir"] else "",
@@ -122,7 +127,8 @@ def _pausing(said: Any) -> Pausing | None:
             raise click.UsageError("--freeze needs --idle: what it draws while it is stopped")
         given |= {"freeze": True, "idle": Power.watts(_amount(said["idle"], _W, "--idle"))}
     if not said["interruptible"]:
-        if given:
+        # The grace is of a cancel too, which ends any job.
+        if given.keys() - {"grace"}:
             raise click.UsageError("only an --interruptible job is paused: say so, or leave it out")
         return None
     return Pausing(**given)

@@ -26,8 +26,8 @@ _FAILED = "NOT so"
 def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
     """Run the evidence of one saving again and show each step.
 
-    ID is what `lichen report --entries 10` and the x-lichen-id header of an answer show; for a
-    job that was settled `lichen status JOB` shows it. The exit code is 1 where the saving does not
+    ID is what `lichen report --entries 10` and the x-lichen-id header of an answer show, or that of
+    a job that was settled. The exit code is 1 where the saving does not
     hold, or its evidence is gone.
     """
     from lichen.assemble import open_book
@@ -38,11 +38,13 @@ def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
 
     settings = load(**flags)
     existing(settings.ledger).close()
-    try:
-        with open_book(settings) as book:
+    with open_book(settings) as book:
+        try:
             proof = book.prove(entry_id)
-    except InputError as error:
-        raise InputError(f"{error}{_of_a_job(settings, entry_id)}") from None
+        except InputError:
+            if not (entry := _entry_of_job(settings, entry_id)):
+                raise
+            proof = book.prove(entry)
     if as_json:
         plain.echo(plain_proof(proof))
     else:
@@ -52,16 +54,31 @@ def prove(*, entry_id: str, as_json: bool, **flags: Any) -> int:
     return 0 if proof.holds else 1
 
 
-def _of_a_job(settings: Settings, name: str) -> str:
-    """Where the name is a job's, how to its entry."""
-    from contextlib import suppress
+def _entry_of_job(settings: Settings, name: str) -> str:
+    """The entry of a job that was settled; empty where the name is no job's.
 
-    from lichen.assemble import open_queue
-    from lichen.ledger.errors import LichenError
+    Raises:
+        InputError: the job is not settled, so it has no entry.
+    """
+    from contextlib import closing
 
-    with suppress(LichenError), open_queue(settings) as queue:
-        return f"; {queue.get(name).id} is a job: `lichen status {name}` names its entry"
-    return ""
+    from lichen.assemble import open_queue, open_store
+    from lichen.ledger.errors import InputError, LichenError
+    from lichen.train.green.settle import entry_id
+
+    try:
+        with open_queue(settings) as queue:
+            record = queue.get(name)
+    except LichenError:
+        return ""
+    with closing(open_store(settings.ledger)) as store:
+        entry = store.entry(entry_id(record)) if record.stretches else None
+    if entry is None:
+        raise InputError(
+            f"{record.id} is a job that is not settled, so there is no saving to prove: "
+            "`lichen status --settle` settles it or says why not"
+        )
+    return entry.id
 
 
 def plain_proof(proof: Proof) -> Plain:

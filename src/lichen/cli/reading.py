@@ -72,6 +72,15 @@ class Report:
         return sum(row.work.amount for row in rows if row.work.unit == REQUEST)
 
     @property
+    def jobs(self) -> dict[str, float]:
+        """Work beside calls, by its unit: trainings, runs of a command."""
+        made = defaultdict[str, float](float)
+        for row in self.summary.rows:
+            if row.work.amount and row.work.unit != REQUEST:
+                made[row.work.unit] += row.work.amount
+        return dict(sorted(made.items()))
+
+    @property
     def hits(self) -> float:
         """Calls that no model had to answer."""
         return sum(self.hits_by["strategy"].values())

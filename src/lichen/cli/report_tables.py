@@ -33,7 +33,7 @@ _BESIDE_HOURS = 52
 
 def _by_strategy(found: Report, console: Console) -> Iterator[RenderableType]:
     rows = [(naming.strategy(line.name), line, None) for line in found.by["strategy"]]
-    return _lines("By strategy", "answered by", rows, console)
+    return _lines("By strategy", "answered by" if found.calls else "strategy", rows, console)
 
 
 def _by_model(found: Report, console: Console) -> Iterator[RenderableType]:
@@ -66,7 +66,7 @@ def _lines_table(
         saved = "loss" if line.saved.carbon.value.amount < 0 else "gain"
         made.add_row(
             Held(clean(name) if wide else _in_lines(name)),
-            _calls(line.calls, hits, " · " if wide else "\n"),
+            _calls(line, hits, " · " if wide else "\n"),
             *tokens,
             cell(line.used.energy, between=between),
             cell(line.saved.energy, saved, between=between),
@@ -80,8 +80,9 @@ def _in_lines(name: str) -> str:
     return clean(name).replace(": ", ":\n") if name.startswith(_LONG) else clean(name)
 
 
-def _calls(calls: float, hits: float | None, between: str) -> Text:
-    made = Text(count(calls))
+def _calls(line: Line, hits: float | None, between: str) -> Text:
+    """How many calls; of a line that is of other work, that there are none to count."""
+    made = Text(count(line.calls) if line.calls or not line.work else "–")
     if hits is not None:
         made.append(f"{between}{count(hits)} hit{'' if hits == 1 else 's'}", style="dim")
     return made

@@ -12,6 +12,7 @@ from lichen.cli.reading import shown
 from lichen.cli.report_tables import TABLES, dry_run, entries, gaps, held_out, similar, withheld
 from lichen.cli.screen import Held, bar, clean, figure, fitted, sentence, table, title, width_of
 from lichen.ledger.show import count, quantity
+from lichen.operate.watch import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ _BESIDE = 2 + len("without lichen") + 2 * 2
 def draw(found: Report, by: tuple[str, ...], console: Console) -> Iterator[RenderableType]:
     """The parts of a report from top to bottom."""
     yield ""
-    yield title("What the calls used, and what was avoided")
+    yield title(f"What {_all_of_it(found)} used, and what was avoided")
     yield sentence(_when(found), "quiet")
     yield ""
     if not found.summary.rows:
@@ -53,6 +54,13 @@ def draw(found: Report, by: tuple[str, ...], console: Console) -> Iterator[Rende
     yield from gaps(found)
     yield from entries(found, console)
     yield ""
+
+
+def _all_of_it(found: Report) -> str:
+    """What a report is of: calls, work beside calls, or both."""
+    if not found.jobs:
+        return "the calls"
+    return "calls and other work" if found.calls else "the work"
 
 
 def _when(found: Report) -> str:
@@ -82,9 +90,14 @@ def _empty(found: Report) -> Iterator[RenderableType]:
 
 def _counts(found: Report) -> Text:
     work = found.summary.work
-    made = Held.assemble(
-        (count(found.calls), "bold"), " call   " if found.calls == 1 else " calls   "
-    )
+    others = Held()
+    for unit, amount in found.jobs.items():
+        others.append("   " if others else "").append(count(amount), style="bold")
+        others.append(f" {clean(words.times(amount, unit))}")
+    if others and not found.calls:
+        return others
+    made = Held.assemble(others, "\n" if others else "", (count(found.calls), "bold"))
+    made.append(f" {words.times(found.calls, 'call')}   ")
     made.append(count(found.hits), style="gained" if found.hits else "bold")
     rate = f" ({100 * found.hits / found.calls:.0f} %)" if found.calls else ""
     made.append(f" answered without a model{rate}\n")
@@ -145,7 +158,7 @@ def _figures(found: Report, between: str) -> Table:
     summary = found.summary
     made = table("", "energy", "carbon")
     for name, footprint in (
-        ("used by models", summary.work.used),
+        ("used by the work" if found.jobs else "used by models", summary.work.used),
         ("used by lichen", summary.overhead.used),
         ("avoided", summary.work.saved),
     ):

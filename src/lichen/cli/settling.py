@@ -89,7 +89,7 @@ def said(settlement: Settlement) -> str:
         return f"is not settled yet: {settlement.why}"
     used, saving = f"{entry.figures.footprint.carbon}{_by_guess(entry)}", entry.saving
     if share := float(entry.figures.raw.get("booked_share", 0.0)):
-        used += f" beside the {percent(share)} of its energy that its own windows booked"
+        used += f" beside the {share:.0%} of its energy that its own windows booked"
     if saving is None:
         return f"used {used}; it did not end well, so nothing is claimed"
     carbon = saving.footprint.carbon
@@ -132,9 +132,7 @@ def show(settlement: Settlement, shares: Worth | None) -> None:
     for name, text in _shares(shares):
         facts.add_row(name, text)
     if share := float(figures.raw.get("booked_share", 0.0)):
-        facts.add_row(
-            "its windows", f"booked {percent(share)} of its energy: not in the lines above"
-        )
+        facts.add_row("its windows", f"booked {share:.0%} of its energy: not in the lines above")
     facts.add_row("energy", figure(figures.footprint.energy).append(f"  from {_how(figures)}"))
     facts.add_row("grid", clean(str(figures.raw.get("intensity_from", ""))))
     if figures.gaps:
@@ -154,15 +152,13 @@ def _how(figures: Any) -> str:
 def _shares(shares: Worth | None) -> Sequence[tuple[str, str]]:
     if shares is None:
         return ()
-    made = [("of running now", f"{percent(shares.got, 1)}")]
+    made = [("of running now", shares.said())]
     if shares.of_promise is not None:
         made.append(
-            ("of the promise", f"{percent(shares.of_promise)} of {percent(shares.promised, 1)}")
+            ("of the promise", f"{shares.of_promise:.0%} of {shares.promised:.1%} operational")
         )
     if shares.of_oracle is not None:
-        made.append(
-            ("of the oracle", f"{percent(shares.of_oracle)} of {percent(shares.oracle, 1)}")
-        )
+        made.append(("of the oracle", f"{shares.of_oracle:.0%} of {shares.oracle:.1%} operational"))
     elif shares.why:
         made.append(("of the oracle", "not known yet"))
     return made

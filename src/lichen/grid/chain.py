@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lichen.grid.refusal import Refused
-from lichen.grid.regions import grid_zone
+from lichen.grid.refusal import Refused, Unconfigured
+from lichen.grid.regions import grid_zone, pue_of
 from lichen.ledger.errors import (
     InputError,
     NaiveTime,
@@ -120,6 +120,10 @@ class Chain:
         for name, error in skipped:
             self._note(name, "anything", "skipped", error)
 
+    # A planner asks whoever forecasts where a cloud region stands, and what its building adds.
+    grid_zone = staticmethod(grid_zone)
+    pue_of = staticmethod(pue_of)
+
     @property
     def tried(self) -> tuple[Tried, ...]:
         """What was asked lately, the newest of each source and question, in order."""
@@ -199,17 +203,18 @@ class Chain:
             try:
                 found = _asked(source, asked, ask)
             except UnknownZone as error:
-                # One that knows the zone and has nothing says more than one that does not.
-                failure = failure if isinstance(failure, SourceError) else error
+                # One that knows the zone and has nothing says more than one that does not; one
+                # behind which there is nothing knows no zone either.
+                failure = error if _says_nothing(failure) else failure
                 self._note(name, asked, "skipped", error)
             except SourceError as error:
-                failure = error
+                failure = failure if failure and _says_nothing(error) else error
                 self._rest(source, asked, error)
                 self._note(name, asked, "failed", error)
             else:
                 self._note(name, asked, "answered", found.source)
                 return found
-        raise failure or SignalUnavailable(asked, "no source is configured", "configure one")
+        raise failure or Unconfigured(asked)
 
     def _rests(self, source: object, asked: str) -> str:
         """Why a source is not asked now; empty where it is."""
@@ -230,6 +235,11 @@ class Chain:
             self._tried[name, asked] = Tried(name, asked, outcome, why, mend, self._now())
             while len(self._tried) > _KEPT:
                 del self._tried[next(iter(self._tried))]
+
+
+def _says_nothing(failure: Exception | None) -> bool:
+    """Whether a failure tells nothing of the zone that is not told better by another."""
+    return not isinstance(failure, SourceError) or isinstance(failure, Unconfigured)
 
 
 def _asked(source: Source, asked: str, ask: Callable[[Source], GridSignal]) -> GridSignal:

@@ -3,7 +3,8 @@
     carbon = E × PUE × I(site, when) + data × k × I(way)        [gCO₂e]
 
 E     energy of the job at its machines                                      [kWh]
-PUE   energy of the data centre over that of its computers                   [1]
+PUE   energy of the data centre over that of its computers; where one site's is
+      not known it is left out of all of them, and the plan says so           [1]
 I     carbon intensity of the site's zone, over the running time             [gCO₂e/kWh]
 data  what has to be moved there                                             [GB]
 k     energy of moving it over the network, 0.002 to 0.06                    [kWh/GB]
@@ -46,23 +47,27 @@ TRANSFER_PER_GB: Estimate[Energy] = Estimate(
 )
 
 
+# What a plan says that left PUE out, since that of a site is not known.
+PUE_UNKNOWN = "pue-unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A place where the job could run. What is not known of it stays out.
 
-    `pue` is a ratio with its interval [1]; `areas` are those whose law the site is under, such as
-    {"DE", "EU"}; `latency` is from where the job's users are; `hardware` what it offers, such as
-    {"h100"}; `price` of an hour of the job.
+    `pue` is a ratio with its interval [1], all None where it is not known; `areas` are those whose
+    law the site is under, such as {"DE", "EU"}; `latency` is from where the job's users are;
+    `hardware` what it offers, such as {"h100"}; `price` of an hour of the job.
 
     Raises:
-        InputError: 1 ≤ low ≤ pue ≤ high does not hold.
+        InputError: 1 ≤ low ≤ pue ≤ high does not hold, or not all three are given.
     """
 
     name: str
     zone: str
-    pue: float
-    pue_low: float
-    pue_high: float
+    pue: float | None = None
+    pue_low: float | None = None
+    pue_high: float | None = None
     areas: frozenset[str] = frozenset()
     latency: timedelta | None = None
     hardware: frozenset[str] = frozenset()
@@ -70,23 +75,31 @@ class Site:
 
     def __post_init__(self) -> None:
         """Refuse a PUE that cannot be."""
-        if not 1 <= self.pue_low <= self.pue <= self.pue_high < float("inf"):
+        given = [each for each in (self.pue_low, self.pue, self.pue_high) if each is not None]
+        ordered = given == sorted(given) and all(1 <= each < float("inf") for each in given)
+        if given and not (len(given) == len(("low", "value", "high")) and ordered):
             raise InputError(
                 f"the PUE of {self.name} must keep 1 ≤ low ≤ value ≤ high, got {self.pue_low}, "
                 f"{self.pue}, {self.pue_high}"
             )
 
     def placed(self, job: Job) -> Job:
-        """The job as it would run here: in this zone, its power that at the meter (× PUE). [W]"""
+        """The job as it would run here: in this zone, its power that at the meter (× PUE). [W]
+
+        Where the PUE is not known the power stays that of the computers.
+        """
         power, pause = job.power, job.pause
+        low, pue, high = self.pue_low, self.pue, self.pue_high
+        if low is None or pue is None or high is None:
+            return replace(job, zone=self.zone)
         drawn = Estimate(
-            power.value * self.pue,
-            power.low * self.pue_low,
-            power.high * self.pue_high,
+            power.value * pue,
+            power.low * low,
+            power.high * high,
             max(power.basis, Basis.MODELLED),
         )
         if pause:
-            pause = replace(pause, energy=pause.energy * self.pue, idle=pause.idle * self.pue)
+            pause = replace(pause, energy=pause.energy * pue, idle=pause.idle * pue)
         return replace(job, power=drawn, zone=self.zone, pause=pause)
 
 
@@ -142,7 +155,8 @@ class Place:
 
     `home` is where the job would run if nobody planned, and where its data lies: `data_gb` [GB].
     Running now is at home, so if home keeps the limits no plan emits more than that. `when` plans
-    within each site.
+    within each site. Where the PUE of one of them is not known, none is counted, for an unknown one
+    would count as the best there is; the plan's gaps say so.
 
     Raises:
         InputError: there is no site, two have one name, or the data is negative.
@@ -186,7 +200,9 @@ class Place:
             SignalUnavailable: no signal covers running now at home.
         """
         one_kind(signals)
-        home = self.when.plan(self.home.placed(job), signals)
+        known = all(site.pue is not None for site in (self.home, *self.sites))
+        home = self.when.plan(_counted(self.home, known=known).placed(job), signals)
+        gaps = () if known else (PUE_UNKNOWN,)
         made = []
         for site in self.sites:
             why_not = self.limits.why_not(site)
@@ -194,11 +210,11 @@ class Place:
                 made.append(Verdict(site, None, why_not))
                 continue
             try:
-                planned = self._there(site, job, signals)
+                planned = self._there(_counted(site, known=known), job, signals)
             except SignalUnavailable as error:
                 made.append(Verdict(site, None, str(error)))
             else:
-                made.append(Verdict(site, _beside(home, planned)))
+                made.append(Verdict(site, _beside(home, planned, gaps)))
         return made
 
     def _there(self, site: Site, job: Job, signals: Sequence[GridSignal]) -> Plan:
@@ -219,11 +235,17 @@ class Place:
         return price(half, ends[0]) + price(half, ends[1])
 
 
-def _beside(home: Plan, planned: Plan) -> Plan:
+def _counted(site: Site, *, known: bool) -> Site:
+    """A site with its PUE, or without where not all of them are known."""
+    return site if known else replace(site, pue=None, pue_low=None, pue_high=None)
+
+
+def _beside(home: Plan, planned: Plan, gaps: tuple[str, ...]) -> Plan:
     """A plan elsewhere beside running now at home: both signals stand behind it."""
     return replace(
         planned,
         run_now=home.run_now,
         sources=tuple(dict.fromkeys((*planned.sources, *home.sources))),
         issued_at=min(planned.issued_at, home.issued_at),
+        gaps=(*planned.gaps, *gaps),
     )

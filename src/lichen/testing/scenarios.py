@@ -54,17 +54,29 @@ class Bounds(NamedTuple):
         )
 
 
-def upper_bounds(signal: GridSignal, job_h: int, slack_h: int) -> Bounds:
+def upper_bounds(
+    signal: GridSignal, job_h: int, slack_h: int, *, arrivals: int | None = None
+) -> Bounds:
     """The bounds of a job of some hours that may end some hours later than if it ran now.
 
-    A job arrives at each hour i of 0 … n − job − 1 of the n hours of the signal; its window is
-    job + slack hours, cut at the end of the signal. Pauses cost nothing.
+    A job arrives at each of the first `arrivals` of the n hours of the signal, n − job of them
+    where nothing else is said: the published cells tell theirs in the column `n`, which is one more
+    where the slack is a year. A job's window is job + slack hours, cut at the end of the signal.
+    Pauses cost nothing.
+
+    Raises:
+        InputError: there is no arrival, or the last job would not end within the signal.
     """
     count = len(signal.values)
-    arrivals = np.arange(count - job_h)
-    ends = np.minimum(arrivals + job_h + slack_h, count)
-    starts = best_starts(signal, arrivals * _HOUR_S, job_h * _HOUR_S, ends * _HOUR_S)
-    pausing = cheapest_steps(signal, arrivals, ends, job_h)
+    many = count - job_h if arrivals is None else arrivals
+    if not 0 < many <= count - job_h + 1:
+        raise InputError(
+            f"jobs of {job_h} h fit {count - job_h + 1} arrivals into {count} hours, not {many}"
+        )
+    at = np.arange(many)
+    ends = np.minimum(at + job_h + slack_h, count)
+    starts = best_starts(signal, at * _HOUR_S, job_h * _HOUR_S, ends * _HOUR_S)
+    pausing = cheapest_steps(signal, at, ends, job_h)
     return Bounds(*(float(part.mean()) for part in (starts.run_now, starts.mean, pausing)))
 
 

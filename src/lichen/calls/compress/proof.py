@@ -46,7 +46,8 @@ def prove(entry: Entry, book: Book) -> Proof:
         (
             0 <= after < before and spared == before - after,
             (
-                f"{texts} {'text' if texts == 1 else 'texts'} had {before:,} tokens and went with {after:,} by "
+                f"{texts} {'text' if texts == 1 else 'texts'} had {before:,} tokens and went "
+                f"with {after:,} by "
                 f"{raw['tokenizer']}: {spared:,} fewer, which is what is claimed"
             ),
         ),

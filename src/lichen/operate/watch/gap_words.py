@@ -173,6 +173,11 @@ GAPS = {
     "signal-short": Said(
         "forecast too short", "It ends before the deadline, so later hours were not considered."
     ),
+    "pue-unknown": Said(
+        "PUE left out",
+        "That of one of the places is not known, so no place's was counted: what their buildings "
+        "add had no part in the choice.",
+    ),
     "forecast-unavailable": Said(
         "no forecast", "No source had one for the zone, so the job was not shifted."
     ),

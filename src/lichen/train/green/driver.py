@@ -15,7 +15,6 @@ from lichen.ledger.errors import ExecutorUnavailable
 from lichen.train.green.decide import may_pause, wants_to_run
 from lichen.train.green.ending import CANCELLED, Ended
 from lichen.train.green.executor import Ask, Phase, Sight, Task
-from lichen.train.green.order import GRACE
 from lichen.train.green.queue import Wish
 from lichen.train.green.record import Record, State, Stretch
 from lichen.train.green.stretch_meter import METER_FAILED, StretchMeter
@@ -156,7 +155,7 @@ class Driver:
                 "LICHEN_DEADLINE": order.deadline.isoformat(),
             },
             folder=folder / str(record.attempt),
-            grace=order.pausing.grace if order.pausing else GRACE,
+            grace=order.grace,
             lasts=order.p90,
             begin=begin,
             place=order.place.get(record.zone, ""),

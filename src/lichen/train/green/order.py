@@ -74,8 +74,10 @@ class Order:
     executor's own settings, such as an image. Without `pausing` a job runs in one piece. Times may
     be of any time zone and are kept as UTC.
 
+    `grace` is the time from SIGTERM to SIGKILL at a cancel; of a job that pauses, that of a pause.
+
     Raises:
-        InputError: there is no command, or it cannot be done by the deadline.
+        InputError: there is no command, a negative grace, or it cannot be done by the deadline.
         NaiveTime: release or deadline has no time zone.
     """
 
@@ -91,6 +93,7 @@ class Order:
     data_gb: float = 0.0
     options: tuple[tuple[str, str], ...] = ()
     pausing: Pausing | None = None
+    grace: timedelta = GRACE
     power: Estimate[Power] = field(default=POWER)
     executor: str = "local"
     checkpoint: str = ""
@@ -106,6 +109,10 @@ class Order:
             raise InputError("there is no command: write it after --, as in `-- python train.py`")
         if any("\0" in part for part in (*self.argv, self.cwd)):
             raise InputError("a command cannot hold a null byte")
+        if self.grace < _NONE:
+            raise InputError(f"grace must be 0 or more, got {self.grace}")
+        if self.pausing:
+            put(self, "grace", self.pausing.grace)
         self.job()
 
     def job(self) -> Job:
@@ -161,6 +168,7 @@ class Order:
             "data_gb": self.data_gb,
             "options": dict(self.options),
             "pausing": _pausing_to_plain(self.pausing),
+            "grace_s": self.grace.total_seconds(),
             "power_w": estimate_to_plain(self.power),
             "executor": self.executor,
             "checkpoint": self.checkpoint,
@@ -182,6 +190,8 @@ class Order:
             data_gb=said["data_gb"],
             options=tuple(said["options"].items()),
             pausing=_pausing_from_plain(said["pausing"]),
+            # Orders of before had the grace of a pause alone.
+            grace=timedelta(seconds=said.get("grace_s", GRACE.total_seconds())),
             power=estimate_from_plain(Power, said["power_w"]),
             executor=said["executor"],
             checkpoint=said["checkpoint"],

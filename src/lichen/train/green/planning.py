@@ -4,13 +4,16 @@
 
 A source that hangs is left behind in its thread; one that raises, is out of date, is of another
 zone or in another unit is named in a gap. None of this moves the deadline.
+
+A zone may be a cloud region, such as aws:eu-north-1: its signal is that of its grid zone, its PUE
+the published one. A source that knows regions says both (`grid_zone`, `pue_of`: `grid.Chain`).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -83,9 +86,8 @@ class Planner:
             at = min(now, order.release)
             slack = max(order.must_run_from(_NONE) - now, _NONE)
             signals = self.signals(order, at, min(self.limit, slack))
-            return Planning(
-                now, "submitted", policy_of(order, self.policy).plan(order.job(), signals), signals
-            )
+            policy = policy_of(order, self.policy, self.source)
+            return Planning(now, "submitted", policy.plan(order.job(), signals), signals)
         except UnknownZone:
             raise
         except Exception as error:  # noqa: BLE001 (a stranger's forecast or policy: run now)
@@ -134,21 +136,32 @@ class Planner:
                 failure = error
             else:
                 believed(signal, zone, now)
-                return signal
+                return signal_of(zone, signal, self.source)
         raise failure
 
 
-def policy_of(order: Order, when: Policy) -> Policy:
-    """Who plans an order: `when` in its own zone, or the best of the places it may choose from."""
+def signal_of(zone: str, signal: GridSignal, source: object) -> GridSignal:
+    """A signal under the name its zone was asked by: a cloud region's is its grid zone's."""
+    grid_zone = getattr(source, "grid_zone", str)
+    return replace(signal, zone=zone) if signal.zone == grid_zone(zone) else signal
+
+
+def policy_of(order: Order, when: Policy, source: object = None) -> Policy:
+    """Who plans an order: `when` in its own zone, or the best of the places it may choose from.
+
+    `source` says the PUE of a zone that is a cloud region. That of any other is not known, and is
+    then left out of all places, as `plan.Place` says.
+    """
     if not order.places:
         return when
     from lichen.plan.where import Place, Site  # noqa: PLC0415 (numpy, when it is needed)
 
     # What the machines there are is not known: the same everywhere, so it does not choose.
-    sites = {
-        zone: Site(name=zone, zone=zone, pue=1.0, pue_low=1.0, pue_high=1.0)
-        for zone in dict.fromkeys((order.zone, *order.place))
-    }
+    pue_of = getattr(source, "pue_of", lambda _zone: None)
+    sites = {}
+    for zone in dict.fromkeys((order.zone, *order.place)):
+        pue, low, high = pue_of(zone) or (None, None, None)
+        sites[zone] = Site(name=zone, zone=zone, pue=pue, pue_low=low, pue_high=high)
     allowed = tuple(sites[zone] for zone in order.place)
     return Place(sites=allowed, home=sites[order.zone], data_gb=order.data_gb)
 

@@ -136,7 +136,7 @@ def _intensities(kept: Account, again: Account) -> list[tuple[bool, str]]:
 
 
 def _shares(worth: Worth) -> list[str]:
-    made = [f"it avoided {worth.got:.1%} of running now"]
+    made = [f"of running now it avoided {worth.said()}"]
     if worth.of_promise is not None:
         made.append(
             f"the forecast promised {worth.promised:.1%}: {worth.of_promise:.0%} of it came"

@@ -1,8 +1,12 @@
 """Worth: how much of what could be had a settled job got, and of what its forecast promised.
 
-    got                  = avoided / baseline                                    [1]
-    share of the oracle  = avoided / what the best plan there was avoids         [1]
+    got                  = avoided / baseline, both of operational carbon        [1]
+    of all               = avoided / baseline, embodied carbon included          [1]
+    share of the oracle  = got / what the best plan there was avoids             [1]
     share of the promise = got / (what the forecast said / its own run-now)      [1]
+
+A plan, its promise and the oracle move operational carbon alone: energy times the grid. So they are
+compared by that; `of all` is the share of the two carbons that stand beside it in a report.
 
 The oracle is the planner itself (`plan.Shift`, or `plan.Place` among zones) on the actual signal
 from run-now to the deadline, for the job as it turned out: perfect foresight. It is known once the
@@ -16,14 +20,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lichen.ledger.errors import LichenError, SignalUnavailable
 from lichen.ledger.window import Window
 from lichen.train.green.actual import as_it_was
-from lichen.train.green.planning import policy_of
+from lichen.train.green.planning import policy_of, signal_of
 from lichen.train.green.settle import run_now_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from lichen.ledger.entry import Entry
+    from lichen.ledger.entry import Baseline, Entry, Saving
     from lichen.ledger.ports import IntensitySource
     from lichen.plan.plan import Plan
     from lichen.train.green.issued import Planning
@@ -34,12 +38,22 @@ _NOTHING = 1e-9
 
 
 class Worth(NamedTuple):
-    """Shares of a settled job [1]; None where there is none, `why` where it is not known yet."""
+    """Shares of a settled job [1]; None where there is none, `why` where it is not known yet.
+
+    `got`, `promised` and `oracle` are of operational carbon; `of_all` is of all carbon, and None
+    where the job's own windows booked a part of it: then the entry is of the rest.
+    """
 
     got: float
     promised: float | None
     oracle: float | None
     why: str = ""
+    of_all: float | None = None
+
+    def said(self) -> str:
+        """What was avoided of running now, in words."""
+        grid = f"{self.got:.1%} of its operational carbon"
+        return grid if self.of_all is None else f"{self.of_all:.1%} of all its carbon, {grid}"
 
     @property
     def of_promise(self) -> float | None:
@@ -55,6 +69,7 @@ class Worth(NamedTuple):
         """As JSON can hold it."""
         return {
             "avoided_share": self.got,
+            "avoided_share_of_all": self.of_all,
             "promised_share": self.promised,
             "oracle_share": self.oracle,
             "of_promise": self.of_promise,
@@ -79,10 +94,19 @@ def worth_of(
     got = saving.footprint.operational.value.in_grams / whole if whole else 0.0
     plans = [each.plan for each in plannings if each.plan]
     promised = plans[0].share if plans else None
+    of_all = _of_all(entry, saving, baseline)
     try:
-        return Worth(got, promised, oracle(record, actual, now).share)
+        return Worth(got, promised, oracle(record, actual, now).share, of_all=of_all)
     except LichenError as error:
-        return Worth(got, promised, None, str(error))
+        return Worth(got, promised, None, str(error), of_all)
+
+
+def _of_all(entry: Entry, saving: Saving, baseline: Baseline) -> float | None:
+    """Avoided over baseline, embodied carbon included. [1]"""
+    all_of_it = baseline.footprint.carbon.value.in_grams
+    if float(entry.figures.raw.get("booked_share", 0.0)) or not all_of_it:
+        return None
+    return saving.footprint.carbon.value.in_grams / all_of_it
 
 
 def oracle(record: Record, actual: IntensitySource, now: datetime) -> Plan:
@@ -107,7 +131,10 @@ def oracle(record: Record, actual: IntensitySource, now: datetime) -> Plan:
             "ask again then",
         )
     zones = dict.fromkeys((order.zone, *order.place))
-    signals = [as_it_was(actual, Window(start, deadline, zone), now) for zone in zones]
+    signals = [
+        signal_of(zone, as_it_was(actual, Window(start, deadline, zone), now), actual)
+        for zone in zones
+    ]
     job = Job(
         power=order.power,
         p50=lasts,
@@ -116,4 +143,5 @@ def oracle(record: Record, actual: IntensitySource, now: datetime) -> Plan:
         zone=order.zone,
         pause=order.job().pause,
     )
+    # As a settlement, which counts energy at the machines: no PUE.
     return policy_of(order, Shift()).plan(job, signals)
