@@ -269,7 +269,7 @@ def test_a_report_of_trainings_and_calls_counts_both(run: Run, kinds: Kinds, mak
     shown = run("report", "--ledger", make([job, kinds.call()])).stdout
 
     assert "What calls and other work used" in shown
-    assert "1 training run\n  1 calls" in shown
+    assert "1 training run\n  1 call " in shown
 
 
 def test_what_was_spared_and_what_was_moved_are_drawn_both(
