@@ -104,22 +104,35 @@ def test_a_test_beyond_its_limit_fails_and_shows_the_interval(tmp_path: Path, ma
     assert " – " in said
 
 
-@pytest.mark.parametrize(("when", "gap"), [("made", "no-meter"), ("read", "meter-failed:plug")])
-@pytest.mark.parametrize("mark", ["limit_energy('1 kJ')", "limit_carbon('1 kg')"])
-def test_what_no_meter_saw_is_below_no_limit(
-    tmp_path: Path, mark: str, when: str, gap: str
-) -> None:
-    (tmp_path / "plug.py").write_text(METER.format(when=when))
-    about = tmp_path / "plug-1.0.dist-info"
+def plug_in(folder: Path, when: str) -> None:
+    """Install a meter that fails when it is made, or when it is read."""
+    (folder / "plug.py").write_text(METER.format(when=when))
+    about = folder / "plug-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[lichen.meter]\nplug = plug:Plug\n")
 
+
+@pytest.mark.parametrize("mark", ["limit_energy('1 kJ')", "limit_carbon('1 kg')"])
+def test_what_no_meter_saw_is_below_no_limit(tmp_path: Path, mark: str) -> None:
+    plug_in(tmp_path, "read")
+
     status, said = run(tmp_path, f"{BUSY}\n@pytest.mark.{mark}\ndef test_it(): spin(0.05)\n")
 
     assert status == 1, said
-    assert f"is not known ({gap})" in said
+    assert "is not known (meter-failed:plug)" in said
     assert "lichen doctor" in said
+
+
+def test_a_meter_that_cannot_be_made_leaves_the_limit_to_the_others(tmp_path: Path) -> None:
+    plug_in(tmp_path, "made")
+    within, beyond = ("@pytest.mark.limit_energy('1 kJ')", "@pytest.mark.limit_energy('1 mJ')")
+    tests = f"{within}\ndef test_a(): spin(0.1)\n{beyond}\ndef test_b(): spin(0.1)\n"
+
+    status, said = run(tmp_path, f"{BUSY}\n{tests}")
+
+    assert status == 1, said
+    assert "1 failed, 1 passed" in said
 
 
 @pytest.mark.parametrize(("line", "status"), [("@pytest.mark.limit_energy('1 kJ')", 1), ("", 0)])
