@@ -499,7 +499,7 @@ def test_what_was_avoided_of_running_now_is_told_with_embodied_carbon_and_withou
     assert shares is not None
     assert shares.got == pytest.approx(430 / 550)
     assert shares.of_all == pytest.approx(4.3 / 9.1)
-    assert shares.said() == "47.3% of all its carbon, 78.2% of its operational carbon"
+    assert shares.said() == "47.3 % of all its carbon, 78.2 % of its operational carbon"
 
 
 def test_the_oracle_is_not_known_before_the_deadline() -> None:
@@ -547,7 +547,7 @@ def test_a_settlement_is_proved_from_the_record_and_the_grid(proving: Proving) -
 
     assert proof.holds
     assert any("of it came" in step for step in proof.steps)
-    assert any("perfect foresight avoids 80.0%: 100% of it" in step for step in proof.steps)
+    assert any("perfect foresight avoids 80.0 %: 100 % of it" in step for step in proof.steps)
 
 
 def test_a_proof_tells_what_the_entry_could_not_know(proving: Proving) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lichen.ledger.errors import LichenError
+from lichen.ledger.show import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -89,7 +90,7 @@ def said(settlement: Settlement) -> str:
         return f"is not settled yet: {settlement.why}"
     used, saving = f"{entry.figures.footprint.carbon}{_by_guess(entry)}", entry.saving
     if share := float(entry.figures.raw.get("booked_share", 0.0)):
-        used += f" beside the {share:.0%} of its energy that its own windows booked"
+        used += f" beside the {percent(share)} of its energy that its own windows booked"
     if saving is None:
         return f"used {used}; it did not end well, so nothing is claimed"
     carbon = saving.footprint.carbon
@@ -132,7 +133,8 @@ def show(settlement: Settlement, shares: Worth | None) -> None:
     for name, text in _shares(shares):
         facts.add_row(name, text)
     if share := float(figures.raw.get("booked_share", 0.0)):
-        facts.add_row("its windows", f"booked {share:.0%} of its energy: not in the lines above")
+        held = f"booked {percent(share)} of its energy: not in the lines above"
+        facts.add_row("its windows", held)
     facts.add_row("energy", figure(figures.footprint.energy).append(f"  from {_how(figures)}"))
     facts.add_row("grid", clean(str(figures.raw.get("intensity_from", ""))))
     if figures.gaps:
@@ -154,11 +156,14 @@ def _shares(shares: Worth | None) -> Sequence[tuple[str, str]]:
         return ()
     made = [("of running now", shares.said())]
     if shares.of_promise is not None:
-        made.append(
-            ("of the promise", f"{shares.of_promise:.0%} of {shares.promised:.1%} operational")
-        )
+        made.append(("of the promise", _part(shares.of_promise, shares.promised)))
     if shares.of_oracle is not None:
-        made.append(("of the oracle", f"{shares.of_oracle:.0%} of {shares.oracle:.1%} operational"))
+        made.append(("of the oracle", _part(shares.of_oracle, shares.oracle)))
     elif shares.why:
         made.append(("of the oracle", "not known yet"))
     return made
+
+
+def _part(got: float, whole: float | None) -> str:
+    """A share of a share that a plan has. [1]"""
+    return f"{percent(got)} of {percent(whole or 0.0, 1)} operational"

@@ -60,7 +60,7 @@ async def test_a_call_runs_in_the_greenest_hour_before_its_deadline() -> None:
 
     assert (near.run_us - NOW_US) / HOUR_US == pytest.approx(2)
     assert (far.run_us - NOW_US) / HOUR_US == pytest.approx(4)
-    assert near.why == "greenest at 2026-11-25 14:00 UTC, forecast 75% below running now"
+    assert near.why == "greenest at 2026-11-25 14:00 UTC, forecast 75 % below running now"
 
 
 async def test_where_now_is_greenest_a_call_runs_now() -> None:

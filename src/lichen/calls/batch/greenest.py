@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.ledger.errors import LichenError, SignalUnavailable
+from lichen.ledger.show import percent
 from lichen.plan.trust import believed
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _why(run_us: int, now_us: int, mean: float, run_now: float) -> str:
         return "now is the greenest time before its deadline"
     hour = datetime.fromtimestamp(run_us / SECOND_US, UTC).strftime("%F %R")
     less = (run_now - mean) / run_now if run_now else 0.0
-    return f"greenest at {hour} UTC, forecast {less:.0%} below running now"
+    return f"greenest at {hour} UTC, forecast {percent(less)} below running now"
 
 
 async def _asked(ask: Callable[[], GridSignal]) -> GridSignal:

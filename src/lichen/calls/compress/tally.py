@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lichen.ledger.panel import Panel
+from lichen.ledger.show import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ class Tally:
     def _row(self, route: str) -> tuple[str, ...]:
         trial = self._watch.trials.get(route)
         before, after = self._before[route], self._after[route]
-        share = f" (−{1 - after / before:.0%})" if before else ""
+        share = f" (−{percent(1 - after / before)})" if before else ""
         return (
             route,
             f"{self._calls[route]:,}",
@@ -73,5 +74,5 @@ class Tally:
             when = datetime.fromtimestamp(since, UTC).isoformat(timespec="minutes")
             return f"turned itself off {when}: answers were worse"
         if trial is not None and trial.passed:
-            return f"no worse, by {trial.margin:.0%}"
+            return f"no worse, by {percent(trial.margin)}"
         return "on; not decided yet"

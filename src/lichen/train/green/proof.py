@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lichen.ledger.entry import ACROSS_ZONES
 from lichen.ledger.errors import InputError, LichenError, UnprovenSaving
 from lichen.ledger.proof import Proof
+from lichen.ledger.show import percent
 from lichen.train.green.account import ESTIMATED, Account
 from lichen.train.green.settle import account
 from lichen.train.green.worth import worth_of
@@ -138,11 +139,11 @@ def _intensities(kept: Account, again: Account) -> list[tuple[bool, str]]:
 def _shares(worth: Worth) -> list[str]:
     made = [f"of running now it avoided {worth.said()}"]
     if worth.of_promise is not None:
-        made.append(
-            f"the forecast promised {worth.promised:.1%}: {worth.of_promise:.0%} of it came"
-        )
+        came = f"{percent(worth.of_promise)} of it came"
+        made.append(f"the forecast promised {percent(worth.promised or 0.0, 1)}: {came}")
     if worth.of_oracle is not None:
-        made.append(f"perfect foresight avoids {worth.oracle:.1%}: {worth.of_oracle:.0%} of it")
+        had = f"{percent(worth.of_oracle)} of it"
+        made.append(f"perfect foresight avoids {percent(worth.oracle or 0.0, 1)}: {had}")
     elif worth.why:
         made.append(f"what perfect foresight would have avoided is not known: {worth.why}")
     return made

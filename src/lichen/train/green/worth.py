@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.ledger.errors import LichenError, SignalUnavailable
+from lichen.ledger.show import percent
 from lichen.ledger.window import Window
 from lichen.train.green.actual import as_it_was
 from lichen.train.green.planning import policy_of, signal_of
@@ -52,8 +53,10 @@ class Worth(NamedTuple):
 
     def said(self) -> str:
         """What was avoided of running now, in words."""
-        grid = f"{self.got:.1%} of its operational carbon"
-        return grid if self.of_all is None else f"{self.of_all:.1%} of all its carbon, {grid}"
+        grid = f"{percent(self.got, 1)} of its operational carbon"
+        if self.of_all is None:
+            return grid
+        return f"{percent(self.of_all, 1)} of all its carbon, {grid}"
 
     @property
     def of_promise(self) -> float | None:
