@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lichen.ledger.entry import NONE
-from lichen.ledger.errors import MeterUnavailable, UpstreamError
+from lichen.ledger.errors import UpstreamError
 from lichen.ledger.memory import MemoryStore
-from lichen.meter.host import reading_of_cpu
+from lichen.testing.shares import CpuShare
 from lichen.testing.upstreams import (
     ScriptedUpstream,
     chat_answer,
@@ -26,7 +26,6 @@ from lichen.testing.upstreams import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lichen.ledger.ports import CallReading
     from lichen.testing.callers import House
 
     Build = Callable[..., House]
@@ -38,30 +37,6 @@ ASK: dict[str, Any] = {
 }
 STREAM = ASK | {"stream": True}
 FRAMES = chat_frames(usage=chat_usage())
-
-
-class CpuShare:
-    """Measures one second of CPU time for each call, or fails where it is told to."""
-
-    method = "process/1"
-    factors = "scripted"
-
-    def __init__(self, *, fails: str = "", knows: bool = True) -> None:
-        self.fails, self.knows = fails, knows
-        self.begun = self.ended = 0
-
-    def begin(self) -> object:
-        if self.fails == "begin":
-            raise MeterUnavailable("the meter", "it is gone", "mend it")
-        self.begun += 1
-        return self.begun
-
-    def end(self, begun: object) -> tuple[CallReading, float] | None:
-        assert begun
-        self.ended += 1
-        if self.fails == "end":
-            raise MeterUnavailable("the meter", "it is gone", "mend it")
-        return (reading_of_cpu(1.0), 1.0) if self.knows else None
 
 
 class BrokenStore(MemoryStore):

@@ -21,6 +21,7 @@ postgres    a real PostgreSQL server for as long as the tests run
 anthropic_answers   what Anthropic's API sends back, in its real shape; gemini_answers, Gemini's
 provider    a real HTTP server that answers as OpenAI would, or badly, by a script
 redis       a real Redis or Valkey server for as long as the tests run
+shares      a part of an upstream's energy that is always the same, or fails
 scenarios   published scenarios of planning, to hold a planner against
 questions   chat calls that nobody has made before
 jobs        a queue of jobs, forecasts by the second, runners on this machine

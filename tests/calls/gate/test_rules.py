@@ -15,6 +15,7 @@ from lichen.ledger.dry import dry_runs
 from lichen.ledger.quantities import Energy
 from lichen.ledger.trial import trials
 from lichen.testing.callers import request
+from lichen.testing.shares import CpuShare
 from lichen.testing.upstreams import ScriptedUpstream, chat_answer, chat_usage, whole
 from lichen.testing.waiting import until
 
@@ -269,6 +270,44 @@ async def test_the_baseline_is_as_long_as_answers_have_been(gated: Gated) -> Non
     assert figures.baseline.tokens.decode == 40
     assert figures.raw["answers"] == 12
     assert "output-assumed" not in figures.gaps
+
+
+async def test_a_baseline_by_a_measured_model_is_a_gap_until_a_call_of_it_was_measured(
+    gated: Gated,
+) -> None:
+    act = whole(chat_answer(usage=chat_usage(read=20, written=40)))
+    upstream = ScriptedUpstream(act, share=CpuShare(), model="local")
+    house = gated(upstream=upstream, gate={"rule": [PING]})
+
+    await house.ask(chat("ping"))
+    before = house.last
+    await house.ask(chat("Tell me about lichens."))
+    await house.ask(chat("ping"))
+    after = house.last
+
+    assert "upstream-not-measured-yet" in before.figures.gaps
+    assert "upstream-not-measured-yet" not in after.figures.gaps
+    assert PROVERS["gate/1"](after, house.book).holds
+
+
+async def test_a_baseline_by_a_measured_model_carries_the_embodied_carbon_of_its_own_hardware(
+    gated: Gated,
+) -> None:
+    act = whole(chat_answer(usage=chat_usage(read=20, written=40)))
+    upstream = ScriptedUpstream(act, share=CpuShare(), model="local")
+    house = gated(upstream=upstream, gate={"rule": [PING]})
+    for number in range(12):
+        await house.ask(chat(f"Tell me about {number}."))
+    asked = house.last.figures.footprint
+
+    await house.ask(chat("ping"))
+    baseline = house.last.figures.baseline
+
+    # Each call took one second of this machine's CPU; a rule's answer spares one like them.
+    assert baseline is not None
+    made = baseline.footprint
+    for spared, used in ((made.energy, asked.energy), (made.embodied, asked.embodied)):
+        assert spared.value.amount == pytest.approx(used.value.amount, rel=0.2)
 
 
 async def test_no_answer_is_supposed_longer_than_the_call_allows(gated: Gated) -> None:

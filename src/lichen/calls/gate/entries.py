@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from lichen.calls.gate.price import ESTIMATED, METHOD, instead, tokens_of
+from lichen.calls.gate.price import ESTIMATED, METHOD, UNMEASURED, instead, tokens_of
 from lichen.calls.gate.refusal import FROM_GATE
 from lichen.calls.gate.rulebook import folded
 from lichen.calls.telling import avoided_headers, used_headers
@@ -93,6 +93,8 @@ class Entries:
         pricer = self._parts.book.pricer
         made, gaps = instead(pricer, raw, model=model, zone=upstream.zone, at_us=now_us)
         assumed = () if raw["answers"] else ("output-assumed",)
+        is_measured = upstream.share is None or self._outputs.measured
+        unmeasured = () if is_measured else (UNMEASURED,)
         return Figures(
             name=call.kind,
             strategy=GATE,
@@ -104,7 +106,7 @@ class Entries:
             model=model,
             raw=raw,
             baseline=Baseline(made, METHOD, f"rule {rule.name}", tokens_of(raw)),
-            gaps=(ESTIMATED, *assumed, *gaps),
+            gaps=(ESTIMATED, *assumed, *unmeasured, *gaps),
         )
 
     def length(self, exchange: Exchange) -> dict[str, float | str]:
@@ -118,6 +120,7 @@ class Entries:
             "written_high": length.high,
             "answers": length.answers,
             "scale": self._outputs.scale,
+            "scale_embodied": self._outputs.scale_embodied,
         }
 
 

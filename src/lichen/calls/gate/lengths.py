@@ -71,8 +71,9 @@ class _Sums:
 class Lengths:
     """Sums by class of calls, and how much calls read and used.
 
-    `read` are tokens read and the bytes they came in; `measured` and `modelled` the energy of the
-    same calls [J]. `changed` says that something is not kept yet.
+    `read` are tokens read and the bytes they came in. Of calls that were measured, `measured` and
+    `modelled` are the energy of the same calls [J], `held` and `modelled_held` the embodied carbon
+    of the hardware that they held [gCO₂e]. `changed` says that something is not kept yet.
     """
 
     def __init__(self) -> None:
@@ -84,6 +85,7 @@ class Lengths:
         self._sums: dict[tuple[str, ...], _Sums] = {}
         self.read = [0, 0]
         self.measured = self.modelled = 0.0
+        self.held = self.modelled_held = 0.0
         self.changed = True
 
     def add(self, kind: str, model: str, tenant: str, tokens: int, at_us: int) -> None:
@@ -117,6 +119,7 @@ class Lengths:
             "sums": [[*key, list(astuple(sums))] for key, sums in self._sums.items()],
             "read": list(self.read),
             "joules": [self.measured, self.modelled],
+            "grams": [self.held, self.modelled_held],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -130,8 +133,11 @@ class Lengths:
         made = {tuple(map(str, key)): _sums(*counts) for *key, counts in state["sums"]}
         tokens, size = map(int, state["read"])
         measured, modelled = map(float, state["joules"])
+        # What an earlier lichen kept has none: they are learnt from here on.
+        held, modelled_held = map(float, state.get("grams", (0, 0)))
         self._sums, self.read = made, [tokens, size]
         self.measured, self.modelled = measured, modelled
+        self.held, self.modelled_held = held, modelled_held
 
 
 def _sums(n: int, tokens: int, logs: float, squares: float, at_us: int) -> _Sums:

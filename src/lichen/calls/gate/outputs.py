@@ -76,6 +76,19 @@ class Outputs:
         had = self.lengths
         return had.measured / had.modelled if had.modelled else 1.0
 
+    @property
+    def scale_embodied(self) -> float:
+        """The same of embodied carbon: what is held here is other hardware than is modelled."""
+        self.learn()
+        had = self.lengths
+        return had.held / had.modelled_held if had.modelled_held else 1.0
+
+    @property
+    def measured(self) -> bool:
+        """Whether a call has been measured yet, so that `scale` is known."""
+        self.learn()
+        return bool(self.lengths.modelled)
+
     def learn(self) -> None:
         """Read the tokens of answers that have ended since."""
         for _ in range(len(self._waiting)):
@@ -90,6 +103,8 @@ class Outputs:
                 modelled = self._calls.read(record.model, record.tokens)
                 self.lengths.modelled += modelled.energy.value.in_joules
                 self.lengths.measured += record.reading.energy.value.in_joules
+                self.lengths.modelled_held += modelled.embodied.value.amount
+                self.lengths.held += record.reading.embodied.value.amount
             self.lengths.read[0] += record.tokens.input
             self.lengths.read[1] += size
             self.lengths.add(*of, tenant, record.tokens.output, record.started_us)

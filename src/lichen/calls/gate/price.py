@@ -7,7 +7,9 @@
 
 Nobody knows what the model would have said, so this is an estimate and says so: it is modelled
 where lengths of answers were seen, assumed where none were, and its interval holds both the model's
-spread and that of the lengths. Where the upstream is metered, all is scaled by measured ÷ modelled.
+spread and that of the lengths. Where the upstream is metered, energy is scaled by measured ÷
+modelled energy and embodied carbon by that of embodied carbon; until a call of it has been measured
+neither is known, which is a gap.
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.ports import CallReading
     from lichen.ledger.pricing import Pricer
 
 METHOD = "gate/1"
 ESTIMATED = "baseline-estimated"
+UNMEASURED = "upstream-not-measured-yet"
 _OF_PRICES = ("zone-assumed", "intensity-unavailable", "model-")
 
 
@@ -35,9 +39,12 @@ def instead(
 ) -> tuple[Footprint, tuple[str, ...]]:
     """What the call would have used, from an entry's raw quantities; what had to be assumed.
 
-    They are read, written, written_low, written_high [token], answers [count] and scale [1].
+    They are read, written, written_low, written_high [token], answers [count], and of energy and
+    embodied carbon scale and scale_embodied [1].
     """
     read, scale = int(raw["read"]), float(raw.get("scale", 1.0))
+    # Entries of an earlier lichen have one scale for both.
+    scale_embodied = float(raw.get("scale_embodied", scale))
     answers = (
         Tokens(cache_read=read, decode=int(raw["written_low"])),
         tokens_of(raw),
@@ -46,8 +53,8 @@ def instead(
     made: list[Footprint] = []
     gaps: tuple[str, ...] = ()
     for tokens in answers:
-        reading = pricer.calls.read(model, tokens)
-        footprint, gaps = pricer.footprint(reading.times(scale), zone, at_us)
+        reading = scaled(pricer.calls.read(model, tokens), scale, scale_embodied)
+        footprint, gaps = pricer.footprint(reading, zone, at_us)
         made.append(footprint)
     low, value, high = made
     basis = Basis.MODELLED if float(raw["answers"]) else Basis.ASSUMED
@@ -59,6 +66,11 @@ def instead(
         ),
         gaps,
     )
+
+
+def scaled(reading: CallReading, scale: float, scale_embodied: float) -> CallReading:
+    """A reading with so many times the energy, and so many times the embodied carbon."""
+    return replace(reading.times(scale), embodied=reading.times(scale_embodied).embodied)
 
 
 def tokens_of(raw: Mapping[str, float | str]) -> Tokens:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lichen.calls.gate.price import scaled
 from lichen.calls.providers.prices import price_of
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ class Spending:
             return float(tokens.total)
         if of == "money":
             return self._prices(exchange.provider, model, tokens, currency)
+        out = self._outputs
         reading = self._pricer.calls.read(model, tokens)
-        scale = self._outputs.scale
-        return scale * self._amount(of, reading, self._upstream.zone, exchange.started_us)
+        reading = scaled(reading, out.scale, out.scale_embodied)
+        return self._amount(of, reading, self._upstream.zone, exchange.started_us)
 
     def taken(self, record: Record, provider: str, of: str, currency: str) -> float | None:
         """What a call to a provider took; None where nobody can tell."""

@@ -62,6 +62,11 @@ GAPS = {
         "length of answers assumed",
         "Fewer than ten answers of that model had been seen yet: a usual, wide length stands in.",
     ),
+    "upstream-not-measured-yet": Said(
+        "own model not measured yet",
+        "This machine's own model is measured, and no call of it had been yet: its use is taken as "
+        "that of a provider's hardware.",
+    ),
     "answers-alike-assumed": Said(
         "answers taken as alike", "Those left out are taken to be as long as those that came."
     ),
