@@ -34,6 +34,13 @@ LEAST: dict[str, Any] = {
     "disruption": {"enabled": False},
     "networkPolicy": {"enabled": False},
     "settings": {"upstream": "", "grace": ""},
+    "state": {"enabled": False},
+}
+ALONE: dict[str, Any] = {
+    "replicas": 1,
+    "autoscaling": {"enabled": False},
+    "disruption": {"enabled": False},
+    "state": {"claim": "learnt"},
 }
 # What the client's models call the objects of the chart; ServiceMonitor is the operator's own.
 MODELS = {
@@ -80,12 +87,25 @@ def container(objects: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("values", [{}, EVERYTHING, LEAST])
+def mounts(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The volume that is mounted at each path."""
+    volumes = one(objects, "Deployment")["spec"]["template"]["spec"]["volumes"]
+    named = {each["name"]: each for each in volumes}
+    return {each["mountPath"]: named[each["name"]] for each in container(objects)["volumeMounts"]}
+
+
+def state_of(objects: list[dict[str, Any]]) -> str:
+    """Where lichen keeps what its steps learn, as it reads it; empty where nowhere."""
+    told = {each["name"]: each.get("value", "") for each in container(objects)["env"]}
+    return load(environ={"LICHEN_STATE": told.get("LICHEN_STATE", "")}).state
+
+
+@pytest.mark.parametrize("values", [{}, EVERYTHING, LEAST, ALONE])
 def test_helm_finds_nothing_wrong(helm: Helm, values: dict[str, Any]) -> None:
     assert helm.lint(**values) == []
 
 
-@pytest.mark.parametrize("values", [{}, EVERYTHING, LEAST])
+@pytest.mark.parametrize("values", [{}, EVERYTHING, LEAST, ALONE])
 def test_every_field_is_one_that_the_api_knows(helm: Helm, values: dict[str, Any]) -> None:
     objects = helm.render(**values)
 
@@ -117,7 +137,7 @@ def test_it_runs_as_nobody_on_a_file_system_it_cannot_write(helm: Helm) -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert {m["mountPath"] for m in inside["volumeMounts"]} == {"/var/lib/lichen", "/tmp"}
+    assert set(mounts(objects)) == {"/var/lib/lichen", "/var/lib/lichen/learnt", "/tmp"}
     assert pod["terminationGracePeriodSeconds"] > load(environ={}).grace
 
 
@@ -191,6 +211,29 @@ def test_a_new_configuration_is_a_new_pod_that_reads_it(helm: Helm) -> None:
     assert "/etc/lichen/lichen" in {m["mountPath"] for m in container(after)["volumeMounts"]}
 
 
+def test_what_steps_learn_has_a_volume_of_each_pods_own(helm: Helm) -> None:
+    objects, without = helm.render(state={"sizeLimit": "2Gi"}), helm.render(**LEAST)
+
+    assert mounts(objects)[state_of(objects)]["emptyDir"] == {"sizeLimit": "2Gi"}
+    assert state_of(without) == ""
+    assert "/var/lib/lichen/learnt" not in mounts(without)
+
+
+def test_a_claim_outlives_its_pod_and_is_of_one_pod_at_a_time(helm: Helm) -> None:
+    objects = helm.render(**ALONE)
+
+    volume = mounts(objects)[state_of(objects)]
+
+    assert volume["persistentVolumeClaim"] == {"claimName": "learnt"}
+    assert one(objects, "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+
+
+@pytest.mark.parametrize("values", [{"replicas": 2}, {"autoscaling": {"enabled": True}}])
+def test_a_claim_for_several_pods_is_refused(helm: Helm, values: dict[str, Any]) -> None:
+    with pytest.raises(HelmFailed, match=r"state\.claim learnt is for one service alone"):
+        helm.render(**{**ALONE, **values})
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -198,6 +241,8 @@ def test_a_new_configuration_is_a_new_pod_that_reads_it(helm: Helm) -> None:
         {"replica": 2},
         {"settings": {"token": "t0p-secret"}},
         {"settings": {"upstream_key": "sk-secret"}},
+        {"settings": {"state": "/elsewhere"}},
+        {"state": {"sizeLimit": "much"}},
         {"secret": {"keys": {"token": ""}}},
         {"image": {"digest": "sha256:short"}},
         {"service": {"port": 0}},

@@ -185,7 +185,7 @@ GAPS = {
     "pue-unknown": Said(
         "PUE left out",
         "That of one of the places is not known, so no place's was counted: what their buildings "
-        "add had no part in the choice.",
+        "add had no part in the choice, nor in what it was worth.",
     ),
     "forecast-unavailable": Said(
         "no forecast", "No source had one for the zone, so the job was not shifted."

@@ -1,18 +1,19 @@
 """Account: what a job used and would have used, in pieces of one energy, each with its intensity.
 
-    used     = Σ over stretches  E·s_i × I(when it ran)  +  Σ over pauses  P_idle·t_i × I(pause)
-             + data moved to another zone
-    baseline = E·(D_kept / D_ran) × I(run-now)
+    used     = Σ over stretches  E·s_i × PUE(zone) × I(when it ran)
+             + Σ over pauses     P_idle·t_i × PUE(zone) × I(pause)  +  data moved to another zone
+    baseline = E·(D_kept / D_ran) × PUE(home) × I(run-now)
 
-E       energy of all running, of restarts and of work done twice too   [J]
+E       energy of all running at the machines, of restarts and of work done twice too   [J]
+PUE     of a place that the job could choose, as its plan counts it; else 1             [1]
 s_i     the stretch's share of it, Σ s_i = 1                            [1]
 P_idle  power while stopped in memory, where the user said it           [W]
 D_ran   wall time of all stretches, D_kept that whose work was kept     [s]
 I       mean intensity over a piece's time                              [gCO₂e/kWh]
 
 Windows that the job's command measured into the same ledger (`lichen measure`, a hook, a book) have
-entries of their own, which hold the share b of E. The job's entry leaves it out on both sides, so
-that each joule is in one entry and the saving stays that of the whole job:
+entries of their own, which hold the share b of E, at the machines. The job's entry leaves it out on
+both sides, so that each joule is in one entry and the saving stays that of the whole job:
 
     used     − b·E × Σ s_i·I(when it ran)        b = min(1, Σ E of the windows / E)     [1]
     baseline − b·E × Σ s_i·I(when it ran)
@@ -40,6 +41,7 @@ from lichen.ledger.footprint import Footprint
 from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy
 from lichen.ledger.window import Work
 from lichen.train.green.plain import estimate_from_plain, estimate_to_plain
+from lichen.train.green.pue import PUE_UNKNOWN, Pue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,7 +79,8 @@ _GAPS = {
 class Piece:
     """A time in a zone with its intensity, and how much of the energy fell into it.
 
-    `share` is of the running energy [1]; `own` is energy of its own, not from running.
+    `share` is of the running energy [1]; `own` is energy of its own, not from running. Both are at
+    the machines; `pue` is that of the place, None where it is not counted.
     """
 
     what: str
@@ -87,10 +90,15 @@ class Piece:
     intensity: Estimate[CarbonIntensity]
     share: float = 0.0
     own: Estimate[Energy] | None = None
+    pue: Pue | None = None
 
-    def energy(self, running: Estimate[Energy]) -> Estimate[Energy]:
-        """The energy of the piece. [J]"""
-        return running * self.share if self.own is None else self.own
+    def energy(self, running: Estimate[Energy], less: float = 0.0) -> Estimate[Energy]:
+        """The energy of the piece at the meter [J], `less` a share of the machines' running. [1]"""
+        if self.own is not None:
+            return self.pue.of(self.own) if self.pue else self.own
+        if self.pue:
+            return self.pue.of(running, less) * self.share
+        return running * (1.0 - less) * self.share
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can hold it: gCO₂e/kWh, J."""
@@ -102,6 +110,7 @@ class Piece:
             "g_per_kwh": estimate_to_plain(self.intensity),
             "share": self.share,
             "own_j": estimate_to_plain(self.own) if self.own else None,
+            **({"pue": self.pue.to_plain()} if self.pue else {}),
         }
 
     @classmethod
@@ -115,6 +124,7 @@ class Piece:
             estimate_from_plain(CarbonIntensity, said["g_per_kwh"]),
             said["share"],
             estimate_from_plain(Energy, said["own_j"]) if said["own_j"] else None,
+            Pue(*said["pue"]) if "pue" in said else None,
         )
 
 
@@ -125,7 +135,8 @@ class Account:
     `energy` [J] stands where it is not made from `cpu_s` [s]. Without a piece that is NOW nothing
     was saved or lost: the job did not end well. `source` is who said what the grid emitted;
     `estimated`, that no actual values of a part of it are published. `booked` is the share of the
-    energy that entries of the job's own windows hold. [1]
+    energy that entries of the job's own windows hold [1]; `pue_left_out`, that the job could choose
+    among places of which one has no known PUE.
     """
 
     job: str
@@ -137,6 +148,7 @@ class Account:
     work: float = 1.0
     booked: float = 0.0
     estimated: bool = False
+    pue_left_out: bool = False
 
     def figures(self, reading: CpuReading, factors: str) -> Figures:
         """The account priced; `factors` names the tables behind `reading`."""
@@ -149,7 +161,8 @@ class Account:
             instead = _footprint(now, running, embodied * share)
             if self.booked:
                 raw["run_now_g"] = instead.operational.value.in_grams
-                held = [piece for piece in ran if piece.own is None]
+                # Windows hold energy at the machines: what the building added stays here.
+                held = [replace(piece, pue=None) for piece in ran if piece.own is None]
                 booked = _footprint(held, running * self.booked, embodied * self.booked)
                 instead = instead.minus_shared(booked)
             baseline = Baseline(instead, RUN_NOW, self.job)
@@ -158,7 +171,7 @@ class Account:
             name="training",
             strategy=STRATEGY,
             work=Work(self.work, UNIT),
-            footprint=_footprint(ran, running * rest, embodied * rest),
+            footprint=_footprint(ran, running, embodied * rest, self.booked),
             method=METHOD,
             factors=factors if self.how == BY_CPU else self.how,
             zone=first.zone,
@@ -167,6 +180,7 @@ class Account:
             gaps=(
                 *_GAPS[self.how],
                 *(ESTIMATED,) * self.estimated,
+                *(PUE_UNKNOWN,) * self.pue_left_out,
                 *(ACROSS_ZONES,) * _is_across(ran, now),
             ),
         )
@@ -225,6 +239,7 @@ class Account:
             work=figures.work.amount,
             booked=float(raw.get("booked_share", 0.0)),
             estimated=ESTIMATED in figures.gaps,
+            pue_left_out=PUE_UNKNOWN in figures.gaps,
         )
 
 
@@ -247,11 +262,14 @@ def _is_across(ran: list[Piece], now: list[Piece]) -> bool:
 
 
 def _footprint(
-    pieces: Iterable[Piece], running: Estimate[Energy], embodied: Estimate[Carbon]
+    pieces: Iterable[Piece],
+    running: Estimate[Energy],
+    embodied: Estimate[Carbon],
+    less: float = 0.0,
 ) -> Footprint:
     total = None
     for piece in pieces:
-        energy = piece.energy(running)
+        energy = piece.energy(running, less)
         made = Footprint(energy, price(energy, piece.intensity), zero(Carbon))
         total = made if total is None else total + made
     assert total is not None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from lichen.ledger.errors import InputError, LichenError, SignalUnavailable, UnknownZone
 from lichen.plan.trust import believed
 from lichen.train.green.issued import Planning
+from lichen.train.green.pue import published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,10 +158,9 @@ def policy_of(order: Order, when: Policy, source: object = None) -> Policy:
     from lichen.plan.where import Place, Site  # noqa: PLC0415 (numpy, when it is needed)
 
     # What the machines there are is not known: the same everywhere, so it does not choose.
-    pue_of = getattr(source, "pue_of", lambda _zone: None)
     sites = {}
-    for zone in dict.fromkeys((order.zone, *order.place)):
-        pue, low, high = pue_of(zone) or (None, None, None)
+    for zone, known in published(order, source).items():
+        pue, low, high = known or (None, None, None)
         sites[zone] = Site(name=zone, zone=zone, pue=pue, pue_low=low, pue_high=high)
     allowed = tuple(sites[zone] for zone in order.place)
     return Place(sites=allowed, home=sites[order.zone], data_gb=order.data_gb)

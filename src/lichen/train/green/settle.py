@@ -35,6 +35,7 @@ from lichen.train.green.account import (
 )
 from lichen.train.green.actual import as_it_was
 from lichen.train.green.order import POWER
+from lichen.train.green.pue import counted
 from lichen.train.green.record import State
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def account(record: Record, actual: IntensitySource, now: datetime) -> Account:
         UnknownZone: the source of that knows no such zone.
     """
     how, energy, cpu_s, shares = _energy(record)
+    pues = counted(record.order, actual)
     sources: dict[str, None] = {}
     pieces, estimated = [], False
     for span in (*_ran(record, shares), *_run_now(record)):
@@ -141,7 +143,9 @@ def account(record: Record, actual: IntensitySource, now: datetime) -> Account:
         signal = as_it_was(actual, window, now)
         sources[signal.source] = None
         estimated = estimated or signal.standing is Standing.ESTIMATED
-        pieces.append(Piece(*span[:4], signal.over(window), *span[4:]))
+        # What the network takes has no building of its own.
+        pue = None if span.what == MOVED else pues.get(span.zone)
+        pieces.append(Piece(*span[:4], signal.over(window), *span[4:], pue=pue))
     return Account(
         job=record.id,
         how=how,
@@ -151,6 +155,7 @@ def account(record: Record, actual: IntensitySource, now: datetime) -> Account:
         cpu_s=cpu_s,
         work=float(record.state is State.DONE),
         estimated=estimated,
+        pue_left_out=bool(record.order.places) and not pues,
     )
 
 

@@ -146,5 +146,4 @@ def oracle(record: Record, actual: IntensitySource, now: datetime) -> Plan:
         zone=order.zone,
         pause=order.job().pause,
     )
-    # As a settlement, which counts energy at the machines: no PUE.
-    return policy_of(order, Shift()).plan(job, signals)
+    return policy_of(order, Shift(), actual).plan(job, signals)
