@@ -12,6 +12,7 @@ from google import genai
 from google.genai import types
 
 import lichen
+from lichen.calls.batch.sqlite import SqliteDatabase
 from lichen.ledger.sqlite import SqliteStore
 from lichen.ledger.tokens import Tokens
 from lichen.testing.batch_results import (
@@ -117,6 +118,38 @@ def test_a_kill_in_the_midst_of_booking_loses_no_line_and_doubles_none(
     places = [e.figures.raw["batch_line"] for e in lines_of(service, "file-out", many)]
     assert 0 < some < many
     assert len(places) == len(set(places)) == many
+
+
+def test_results_that_a_kill_left_unbooked_are_a_gap_that_the_next_start_counts_once(
+    serve: Serve, connect: Connect, batches: ProviderBatches
+) -> None:
+    many = 40_000
+    batches.files["/v1/files/file-out/content"] = content = OUTPUT * (many // 40)
+    service = serve(environ={"LICHEN_BATCH_LEASE": "1s"})
+    queue = SqliteDatabase(str(service.ledger))
+
+    def claims() -> list[tuple[int, str]]:
+        with queue.transaction() as cursor:
+            cursor.execute("SELECT ended_us, owner FROM deferred_fetched")
+            return cursor.fetchall()
+
+    assert output(connect(service)) == content
+    [(ended, _)] = until(claims)
+    service.kill()
+    service.start()
+    counted = until(lambda: service.gaps().get("batch-results-not-booked"))
+    until(lambda: claims() == [(0, "-")])
+    service.stop()
+    service.start()
+    some = len(service.entries())
+    assert output(connect(service)) == content
+    until(lambda: claims()[0][0], within=90)
+    service.stop()
+    queue.close()
+
+    assert (ended, counted) == (0, 1)
+    assert some < many == len(lines_of(service, "file-out", many))
+    assert service.gaps()["batch-results-not-booked"] == 1
 
 
 @pytest.mark.usefixtures("batches")

@@ -3,10 +3,12 @@
     claim    this process books them: nobody else does        on disk before the first is booked
     renew    it still does
     done     they are in the ledger                           on disk after the last is
+    left     its holder has died: a process that starts counts it as a gap, once
 
 A claim whose holder has died runs out. Who takes it over looks in the ledger which lines had been
-booked, and books the others. Only a hash of where the results are is kept: no id, tenant or text.
-Rows stay for good, since results may be fetched for as long as their provider keeps them.
+booked, and books the others; until then, and if that never comes, there is the counted gap. Only a
+hash of where the results are is kept: no id, tenant or text. Rows stay for good, since results may
+be fetched for as long as their provider keeps them.
 """
 
 from __future__ import annotations
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
     from lichen.calls.batch.database import Cursor, Database
     from lichen.calls.batch.offers import Holder
+
+
+# The owner of a claim that was left and has been counted as a gap.
+_COUNTED = "-"
 
 
 class Claim(NamedTuple):
@@ -127,6 +133,37 @@ class StoredClaims:
                 (self._db.now_us(cursor) + holder.lease_us, key, holder.owner),
             )
             return bool(cursor.fetchall())
+
+    def left(self, holder: Holder) -> tuple[list[str], int]:
+        """Take what others claimed and left to be counted, and how long others may still be at it.
+
+        The second is 0 where no other is. [µs]
+        """
+        with self._db.transaction() as cursor:
+            now = self._db.now_us(cursor)
+            cursor.execute(
+                "UPDATE deferred_fetched SET owner = ?, lease_us = ? WHERE ended_us = 0"
+                f" AND owner NOT IN ('{_COUNTED}', ?) AND lease_us < ? RETURNING id",
+                (holder.owner, now + holder.lease_us, holder.owner, now),
+            )
+            taken = [str(key) for (key,) in cursor.fetchall()]
+            cursor.execute(
+                "SELECT min(lease_us) FROM deferred_fetched WHERE ended_us = 0"
+                f" AND owner NOT IN ('{_COUNTED}', ?)",
+                (holder.owner,),
+            )
+            [(lease,)] = cursor.fetchall()
+        return taken, 0 if lease is None else max(1, int(lease) - now + 1)
+
+    def counted(self, keys: Sequence[str], holder: Holder) -> None:
+        """Those that were left are counted in the ledger; they are free for who fetches them."""
+        with self._db.transaction() as cursor:
+            for key in keys:
+                cursor.execute(
+                    f"UPDATE deferred_fetched SET owner = '{_COUNTED}', lease_us = 0"
+                    " WHERE id = ? AND owner = ? AND ended_us = 0",
+                    (key, holder.owner),
+                )
 
     def done(self, key: str) -> None:
         """Remember them, whether or not anybody claimed them."""

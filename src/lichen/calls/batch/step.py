@@ -220,6 +220,8 @@ class BatchStep:
                 self.sender.chores.append(self._offering.work)
             self.sender.chores.append(self._see)
             self.sender.start()
+        if self._watch is not None:
+            self._watch.start()
 
     async def _see(self) -> None:
         """Keep at hand what panels show: they are drawn in another thread."""

@@ -157,6 +157,10 @@ GAPS = {
     "batch-results-too-large": Said(
         "batch results too large to read", "They were passed on; none of their lines is booked."
     ),
+    "batch-results-not-booked": Said(
+        "batch results left unbooked",
+        "The service was killed before all of their lines were booked: some are missing.",
+    ),
     "batch-results-unreadable": Said(
         "batch results not readable",
         "They could not be decoded and were passed on; none of their lines is booked.",

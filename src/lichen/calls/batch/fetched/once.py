@@ -4,12 +4,15 @@
 
 Of processes that see the same results one books them; the others wait until it is done, or its
 claim has run out because it died. Who takes a claim over looks in the ledger which lines it has.
+Claims that the dead have left are counted as a gap by the next process that starts: nobody need
+fetch those results again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from lichen.calls.batch.claims import InMemory
@@ -31,6 +34,8 @@ _TURN, _SLICE = 50, 5000
 # How long what is being booked may take when the service stops. [s]
 _GRACE_S = 10.0
 _SECOND_US = 1_000_000
+# Results that were claimed by who died before they were all in the ledger.
+NOT_BOOKED = "batch-results-not-booked"
 
 
 class Once:
@@ -42,7 +47,32 @@ class Once:
         self._in_memory = InMemory()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._waiting: set[str] = set()
+        self._counting: asyncio.Task[None] | None = None
         self._closing = False
+
+    def start(self) -> None:
+        """Count what earlier processes left, as soon as their claims have run out."""
+        if self._desk.durable:
+            self._counting = asyncio.get_running_loop().create_task(self._count_left())
+
+    async def _count_left(self) -> None:
+        wait_us = 1
+        try:
+            while wait_us:
+                left, wait_us = await self._desk.work(lambda queue: queue.claims.left(self._holder))
+                if left:
+                    # On disk before the claim says so: a kill between the two counts it again.
+                    await asyncio.to_thread(self._note, len(left))
+                    await self._counted(left)
+                await asyncio.sleep(wait_us / _SECOND_US)
+        except Exception as error:  # noqa: BLE001 (calls go on; the next start counts it)
+            self._warn(error)
+
+    def _note(self, count: int) -> None:
+        self._book.store.note_gap(NOT_BOOKED, count, datetime.now(UTC))
+
+    async def _counted(self, left: Sequence[str]) -> None:
+        await self._desk.work(lambda queue: queue.claims.counted(left, self._holder))
 
     def book(self, key: str, fetch: Fetch, uses: Uses, ours: Sequence[str]) -> None:
         """Book uses in a task of its own, if nobody has booked what has that key.
@@ -104,6 +134,9 @@ class Once:
     async def close(self) -> None:
         """Let what is being booked end; what waits for another process is left to it."""
         self._closing = True
+        if self._counting is not None:
+            self._counting.cancel()
+            await asyncio.gather(self._counting, return_exceptions=True)
         for key in self._waiting:
             self._tasks[key].cancel()
         tasks = list(self._tasks.values())

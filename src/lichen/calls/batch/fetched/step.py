@@ -25,6 +25,10 @@ class FetchedStep:
         answer = await onward(exchange)
         return self._watch.see(exchange, answer) if exchange.call is None else answer
 
+    async def start(self) -> None:
+        """Count what an earlier process left."""
+        self._watch.start()
+
     async def close(self) -> None:
         """Let what is being booked end."""
         await self._watch.close()

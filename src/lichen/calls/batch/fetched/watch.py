@@ -93,6 +93,10 @@ class Watch:
         with suppress(Exception):
             self._parts.book.note_gap(what)
 
+    def start(self) -> None:
+        """Count what was seen and not booked when an earlier process was killed."""
+        self._once.start()
+
     async def close(self) -> None:
         """Let what is being booked end."""
         await self._once.close()
