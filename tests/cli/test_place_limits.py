@@ -48,9 +48,17 @@ def test_a_zone_outside_a_limit_is_left_out_and_told_with_why(
 
 def test_zones_within_all_limits_stay_and_nothing_is_said(run: Run) -> None:
     limits = ("--max-latency", "1s", "--hardware", "a100", "--max-price", "9EUR")
-    limits += ("--residency", "EU,SE")
 
-    among, said = places(run, *limits, *NEAR, *MIDDLE, "--site", FAR[1] + ",hardware=h100+a100")
+    among, said = places(
+        run,
+        *limits,
+        "--residency",
+        "EU,SE",
+        *NEAR,
+        *MIDDLE,
+        "--site",
+        FAR[1] + ",hardware=h100+a100",
+    )
 
     assert among == ["DE", "FR", "aws:eu-north-1"]
     assert "left out" not in said
