@@ -146,7 +146,8 @@ def test_a_refusal_is_the_clients_own_error_and_no_entry(
         calls = [entry for entry in service.entries() if entry.figures.work.amount]
 
     assert raised.value.status_code == 413
-    assert provider.calls == calls == []
+    assert not provider.calls
+    assert not calls
     for refused in (raised, spent):
         headers = refused.value.response.headers
         assert headers["x-lichen-cache"] == "gate"
