@@ -70,7 +70,8 @@ def build(pricer: Pricer) -> Iterator[Build]:
         answers = assemble.open_answers(given, troubles.append)
         layers = assemble.open_layers(given, upstream, book, answers, troubles.append)
         if around:
-            layers = Layers([*around, *layers.steps], layers.innermost, layers.booker)
+            steps = [*around, *layers.steps]
+            layers = Layers(steps, layers.innermost, layers.booker, layers.upstream)
         house = House(Gateway(layers), book, answers, upstream, troubles)
         built.append(house)
         return house

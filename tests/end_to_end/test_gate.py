@@ -72,6 +72,31 @@ def ask_until_refused(client: OpenAI) -> None:
         ask(client, f"again {number}", max_tokens=60)
 
 
+@pytest.mark.parametrize("shown", ["token as the key", "keys that were made up"])
+def test_a_budget_holds_where_lichen_pays_whatever_key_is_shown(
+    tmp_path: Path, provider: ScriptedProvider, shown: str
+) -> None:
+    token = "0123456789abcdef0123"
+    environ = {"LICHEN_TOKEN": token, "LICHEN_UPSTREAM_KEY": "sk-of-the-house"}
+    (tmp_path / "lichen.toml").write_text(BUDGET.replace("all", "tenant"))
+    sent = 0
+
+    with RunningService(tmp_path, environ=environ, upstream=provider.url) as service:
+        for number in range(64):
+            key = token if shown == "token as the key" else f"r{number}"
+            headers = {"x-lichen-token": token}
+            given: Any = {"api_key": key, "default_headers": headers, "max_retries": 0}
+            with OpenAI(base_url=service.base_url, **given) as client:
+                try:
+                    ask(client, f"hello {number}", max_tokens=60)
+                except openai.RateLimitError:
+                    break
+                sent += 1
+
+    assert 1 <= sent < 64
+    assert len(provider.calls) == sent
+
+
 def test_rules_answer_the_official_client_whole_and_streamed(
     tmp_path: Path, provider: ScriptedProvider
 ) -> None:

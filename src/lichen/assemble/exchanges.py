@@ -136,7 +136,7 @@ def open_layers(
     )
     made: list[Step | None] = [plugin("lichen.step", name)(parts) for name in settings.steps]
     steps = [step for step in made if step is not None]
-    return Layers(steps, Metered(upstream, booker, warn), booker, place.learning)
+    return Layers(steps, Metered(upstream, booker, warn), booker, upstream, place.learning)
 
 
 def pipeline(

@@ -130,7 +130,8 @@ class Exchange:
     # Hears of a whole and sound answer, once what is known of it stands in its record.
     on_answer: Callable[[Record], None] | None = None
     provider: str = "openai"
-    # Who pays: the tenant, by the one credential that the provider reads.
+    # Who pays: the tenant, by the one credential that the provider reads; one for all callers where
+    # lichen's own key pays.
     payer: str = ""
     # What the book says of a POST that lichen cannot read; nothing where it asks no model.
     gap: str = "not-modelled"

@@ -21,7 +21,7 @@ from lichen.calls.providers.doors import DOORS, Door, enter
 from lichen.calls.providers.openai.dialect import OPENAI
 from lichen.calls.resilience.admission import Admission
 from lichen.calls.resilience.waits import told
-from lichen.calls.tenant import payer_of, tenant_of
+from lichen.calls.tenant import tenant_of
 from lichen.ledger.errors import InputError, NotAsked, UpstreamError
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Gateway:
         """The tenant and the payer of a credential."""
         if len(self._who) >= _TENANTS:
             self._who.clear()
-        who = tenant_of(credential), payer_of(credential, provider)
+        who = tenant_of(credential), self.layers.payer(credential, provider)
         self._who[credential, provider] = who
         return who
 

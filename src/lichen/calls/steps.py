@@ -27,7 +27,10 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lichen.calls.tenant import payer_of
+from lichen.calls.upstreams import is_keyless
 from lichen.calls.wrapping import pipeline
+from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,9 +122,11 @@ class Layers:
         steps: Sequence[Step],
         innermost: Onward,
         booker: Booker,
+        upstream: Upstream,
         learning: Learning | None = None,
     ) -> None:
         self.booker = booker
+        self.upstream = upstream
         self.learning = learning
         self.steps = tuple(steps)
         self.innermost = innermost
@@ -136,6 +141,18 @@ class Layers:
 
     def _having(self, name: str) -> Iterable[Any]:
         return (made for step in self.steps if (made := getattr(step, name, None)) is not None)
+
+    def payer(self, credential: bytes, provider: str) -> str:
+        """Who pays for a call with these credential headers (see `lichen.calls.tenant`).
+
+        Where lichen's own key goes to the upstream, or none does, nobody checks what a caller
+        shows: all who may use the service pay as one, whatever stands in those headers.
+        """
+        try:
+            unchecked = is_keyless(self.upstream, provider)
+        except UpstreamError:
+            unchecked = True  # it goes to nobody who would check it
+        return payer_of(b"" if unchecked else credential, provider)
 
     def admit(self, exchange: Exchange) -> None:
         """Let the steps see a call before anything is done with it."""

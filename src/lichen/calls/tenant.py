@@ -5,7 +5,9 @@ payer  = the same of the one header that the provider reads, however it is writt
 
 Answers go by the tenant: whoever shows other credentials, in whichever header, is another. Budgets
 and shares go by the payer: a second header that nobody reads must not make a new one. Of a call
-that shows one credential, as every client does, they are the same.
+that shows one credential, as every client does, they are the same. Where lichen's own key goes to
+the upstream nobody checks the callers' credentials, so that they say nothing of who pays: all who
+may use the service (with its token, where it has one) are one payer (`Layers.payer`).
 """
 
 from __future__ import annotations

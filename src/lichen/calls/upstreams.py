@@ -134,3 +134,14 @@ def serving(upstream: Upstream, provider: str) -> Upstream:
     of = getattr(upstream, "of", None)
     found: Upstream = upstream if of is None else of(provider)
     return found
+
+
+def is_keyless(upstream: Upstream, provider: str) -> bool:
+    """Whether a provider's calls go with lichen's own credential or with none.
+
+    Then nobody checks what their callers show.
+
+    Raises:
+        UpstreamError: who answers them cannot be opened as it is set up.
+    """
+    return bool(getattr(serving(upstream, provider), "holds_key", False))

@@ -86,12 +86,13 @@ class QueueContract(QueueOffers, QueueClaims, QueueForgetting, QueueShelf):
         assert differs == ("dfr_a", False)
 
     def test_what_waits_is_counted_by_tenant(self, queue: Queue) -> None:
-        """What has ended waits no more."""
-        queue.add([sample_item(queue, name) for name in "abc"])
-        queue.add([sample_item(queue, "d", tenant="tenant two")])
+        """What has ended waits no more; what needs no key of its caller counts together."""
+        queue.add([sample_item(queue, name, needs_key=True) for name in "abc"])
+        queue.add([sample_item(queue, "d", needs_key=True, tenant="tenant two")])
+        queue.add([sample_item(queue, "e"), sample_item(queue, "f", tenant="made up")])
         queue.cancel("dfr_a", "tenant one")
 
-        assert queue.waiting() == {"tenant one": 2, "tenant two": 1}
+        assert queue.waiting() == {"tenant one": 2, "tenant two": 1, "": 2}
 
     def test_two_processes_never_take_the_same_item(self, queue: Queue, other: Queue) -> None:
         """However their turns fall."""

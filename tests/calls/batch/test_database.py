@@ -82,7 +82,7 @@ def test_tables_of_the_first_version_are_brought_up_to_date_with_what_waits(
     assert version == VERSION
     assert item is not None
     assert (item.body, item.state) == (b'{"model": "m"}', State.WAITING)
-    assert waiting == {"t": 1}
+    assert waiting == {"": 1}
 
 
 def test_tables_of_a_newer_lichen_are_left_alone_and_told(reopen: Reopen) -> None:

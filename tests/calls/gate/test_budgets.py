@@ -151,7 +151,7 @@ async def test_a_step_of_others_that_makes_a_call_past_all_is_charged(gated: Gat
             return await had.innermost(exchange)
 
     steps = (gate_of(house), Past(), Coalesce(had.booker))
-    await answered(Gateway(Layers(steps, had.innermost, had.booker)), request(chat()))
+    await answered(Gateway(Layers(steps, had.innermost, had.booker, had.upstream)), request(chat()))
 
     assert charged(house) == 17
 

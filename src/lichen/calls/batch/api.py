@@ -126,7 +126,8 @@ class BatchApi:
         if form is None or form.get("purpose", _NONE).content != b"batch" or "file" not in form:
             return None
         now_us, part = self._sender.now_us(), form["file"]
-        await self._check_room(exchange.tenant, len(part.content))
+        whose = None if self._ways.keyless(exchange.target) else exchange.tenant
+        await self._check_room(whose, len(part.content))
         file = File(
             id=new_id(OURS),
             tenant=exchange.tenant,
@@ -139,18 +140,18 @@ class BatchApi:
         await self._desk.work(lambda queue: queue.shelf.put_file(Made(file, part.content)))
         return _said(file_shown(file))
 
-    async def _check_room(self, tenant: str, more: int) -> None:
-        """Nothing, where a tenant may keep so many bytes more.
+    async def _check_room(self, tenant: str | None, more: int) -> None:
+        """Nothing, where a tenant, or all where nobody checks it, may keep so many bytes more.
 
         Raises:
-            Refused: it has its share.
+            Refused: that is more than its share.
         """
         kept, most = await self._desk.work(lambda queue: queue.shelf.size_of(tenant)), self._options
         if kept + more > most.files_limit:
             raise Refused(
-                f"the files of this credential have {kept} bytes, this one {more}, and "
-                f"{most.files_limit:.0f} may be kept (LICHEN_BATCH_FILES_LIMIT): delete some, or "
-                "wait until they expire",
+                f"the files of {'all' if tenant is None else 'this credential'} have {kept} bytes, "
+                f"this one {more}, and {most.files_limit:.0f} may be kept "
+                "(LICHEN_BATCH_FILES_LIMIT): delete some, or wait until they expire",
                 "files_full",
                 413,
             )

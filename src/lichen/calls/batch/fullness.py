@@ -1,5 +1,7 @@
 """Fullness: how many calls wait, of all and of one tenant, and whether more may.
 
+Where an upstream wants no key of its callers, nobody checks what they show: they have one share.
+
 Counted by the database at each sweep, and by this process in between: what other processes accept
 meanwhile is seen a sweep later.
 """
@@ -15,9 +17,18 @@ from lichen.calls.batch.intake import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lichen.calls.batch.item import Item
     from lichen.calls.batch.options import BatchOptions
+    from lichen.calls.batch.shelf import Batch
 
 _BUSY, _TOO_MANY = 503, 429
+# The share of those whose credential nobody checks.
+UNCHECKED = ""
+
+
+def share_of(waits: Item | Batch) -> str:
+    """Whose share of the queue a call, or those of a batch, count against."""
+    return waits.tenant if waits.needs_key else UNCHECKED
 
 
 class Fullness:
@@ -30,28 +41,29 @@ class Fullness:
         self._lock = Lock()
 
     def seen(self, waiting: Mapping[str, int]) -> None:
-        """So many calls of each tenant wait, by the database."""
+        """So many calls of each share (see `share_of`) wait, by the database."""
         with self._lock:
             self._waiting = Counter(waiting)
             self._all = self._waiting.total()
 
-    def came(self, tenant: str, many: int = 1) -> None:
-        """So many more of a tenant wait."""
+    def came(self, share: str, many: int = 1) -> None:
+        """So many more of a share wait."""
         with self._lock:
-            self._waiting[tenant] += many
+            self._waiting[share] += many
             self._all += many
 
-    def check(self, tenant: str, many: int = 1) -> None:
-        """Nothing, where so many more of a tenant may wait.
+    def check(self, share: str, many: int = 1) -> None:
+        """Nothing, where so many more of a share may wait.
 
         Raises:
-            Refused: the queue is full, or the tenant has its share of it.
+            Refused: the queue is full, or this share of it.
         """
         with self._lock:
-            mine, everyones = self._waiting[tenant], self._all
+            mine, everyones = self._waiting[share], self._all
         if mine + many > self._most_of_one:
+            whose = "of this credential wait" if share else "wait that need no key of their callers"
             raise Refused(
-                f"{mine} calls of this credential wait, and {self._most_of_one} may "
+                f"{mine} calls {whose}, and {self._most_of_one} may "
                 "(LICHEN_BATCH_TENANT_LIMIT): fetch or cancel some, or send this later",
                 "queue_full",
                 _TOO_MANY,

@@ -77,6 +77,7 @@ class Late:
             time.time_ns() // 1000,
             directives.parse(wished) if wished else directives.NO_WISHES,
             provider=door.provider,
+            payer=self._payer(item, door.provider),
         )
         exchange.call = door.dialect.read_call(door.kind, target, item.body)
         exchange.raw[WHICH] = item.id
@@ -84,6 +85,13 @@ class Late:
         if item.twice:
             exchange.raw[TWICE] = 1
         return exchange
+
+    def _payer(self, item: Item, provider: str) -> str:
+        """Who pays for an item, as for a call that does not wait."""
+        shown = b"".join(b"\0%b=%b" % pair for pair in self._keyring.of(item.tenant))
+        if self.layers is None or (item.needs_key and not shown):
+            return item.tenant
+        return self.layers.payer(shown, provider)
 
 
 def note_delay(exchange: Exchange) -> None:

@@ -27,8 +27,9 @@ class BatchOptions:
         files_kept: how long files and undelivered answers stay.
         item_limit: the largest body that may wait.
         queue_limit: calls that may wait at once; beyond, a call is refused with a 503.
-        tenant_limit: calls of one credential that may wait at once; beyond, with a 429.
-        files_limit: bytes of files that one credential may keep.
+        tenant_limit: calls of one credential that may wait at once; beyond, with a 429. Where the
+            upstream wants no credential of its callers, nobody checks it: they count together.
+        files_limit: bytes of files that one credential may keep; they count together likewise.
         headers: further headers that hold no secret and are stored with a call that waits; all that
             are not known are refused.
         query: the same of fields of a query.

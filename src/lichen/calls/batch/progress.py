@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lichen.calls.batch.fullness import share_of
 from lichen.calls.batch.intake import Refused, new_id
 from lichen.calls.batch.item import Item, State
 from lichen.calls.batch.lines import read_lines, written
@@ -38,7 +39,7 @@ def advance_all(
             ways = [] if errors else [chosen(item) for item in items]
             begun = _begin(queue, batch, ways, errors, now_us)
             if begun:
-                fullness.came(batch.tenant, len(items))
+                fullness.came(share_of(batch), len(items))
             arrived |= begun
         elif batch.status == "finalizing":
             _finish(queue, batch, now_us)
@@ -56,7 +57,7 @@ def _read(
         return [], [_wrong("file_not_found", f"the input file {batch.input_file} is gone")]
     items, errors = read_lines(content, batch, item_limit)
     try:
-        fullness.check(batch.tenant, len(items))
+        fullness.check(share_of(batch), len(items))
     except Refused as refused:
         errors = [*errors, _wrong(refused.code, str(refused))]
     return items, errors

@@ -235,13 +235,13 @@ class Queue:
             return expired
 
     def waiting(self) -> dict[str, int]:
-        """How many calls of each tenant wait."""
+        """How many calls of each tenant wait; under "" those that need no key of their callers."""
         with self._db.transaction() as cursor:
             cursor.execute(
-                "SELECT tenant, count(*) FROM deferred_items WHERE state = 'waiting'"
-                " GROUP BY tenant"
+                "SELECT CASE WHEN needs_key = 0 THEN '' ELSE tenant END AS share, count(*)"
+                " FROM deferred_items WHERE state = 'waiting' GROUP BY share"
             )
-            return {tenant: int(count) for tenant, count in cursor.fetchall()}
+            return {share: int(count) for share, count in cursor.fetchall()}
 
     def tenants(self) -> set[str]:
         """Tenants with items that need their credential."""

@@ -118,12 +118,11 @@ class Shelf:
             )
             return [_file(row) for row in cursor.fetchall()]
 
-    def size_of(self, tenant: str) -> int:
-        """The bytes of a tenant's files."""
+    def size_of(self, tenant: str | None) -> int:
+        """The bytes of a tenant's files; of everyone's with None."""
+        only, values = ("", ()) if tenant is None else (" WHERE tenant = ?", (tenant,))
         with self._db.transaction() as cursor:
-            cursor.execute(
-                "SELECT coalesce(sum(size), 0) FROM deferred_files WHERE tenant = ?", (tenant,)
-            )
+            cursor.execute(f"SELECT coalesce(sum(size), 0) FROM deferred_files{only}", values)
             return int(cursor.fetchall()[0][0])
 
     def drop_file(self, file_id: str, tenant: str) -> bool:

@@ -21,6 +21,7 @@ from lichen.calls.batch.desk import Desk, trouble
 from lichen.calls.batch.fetched.step import FetchedStep
 from lichen.calls.batch.fetched.watch import Watch
 from lichen.calls.batch.forgetting import forget_waiting
+from lichen.calls.batch.fullness import share_of
 from lichen.calls.batch.gathering import Gathering
 from lichen.calls.batch.greenest import Zones
 from lichen.calls.batch.intake import Refused, item_of, wish
@@ -34,7 +35,7 @@ from lichen.calls.batch.show import gauges, panels
 from lichen.calls.keeping import Keeping
 from lichen.calls.metered import Metered
 from lichen.calls.providers.doors import door_of
-from lichen.calls.upstreams import serving
+from lichen.calls.upstreams import is_keyless, serving
 from lichen.calls.wrapping import pipeline
 from lichen.ledger.errors import InputError, StoreUnavailable, UpstreamError
 
@@ -167,9 +168,9 @@ class BatchStep:
         if self._options.defer == "off":
             told = "calls do not wait here: leave out x-lichen-defer, or set LICHEN_BATCH_DEFER=on"
             raise Refused(told, "cannot_wait")
-        self.sender.fullness.check(exchange.tenant)
         keyless = self._keyless(exchange.target)
         item = item_of(exchange, self.sender.now_us(), self._options, keyless=keyless)
+        self.sender.fullness.check(share_of(item))
         if not self.desk.durable:
             open_database(self._parts.place.database)
         item = self._chosen(item)
@@ -177,7 +178,7 @@ class BatchStep:
         kept = await self.desk.add(item)
         self.sender.wake()
         if kept.id == item.id:
-            self.sender.fullness.came(item.tenant)
+            self.sender.fullness.came(share_of(item))
             return item
         if not kept.same:
             raise Refused(
@@ -199,7 +200,10 @@ class BatchStep:
 
     def _keyless(self, target: str) -> bool:
         """Whether calls to a target go with lichen's own credential, or with none."""
-        return bool(getattr(self._serving(target), "holds_key", False))
+        try:
+            return is_keyless(self._parts.upstream, door_of(target.encode("latin-1")).provider)
+        except UpstreamError:
+            return False
 
     def _zone(self, target: str) -> str:
         """The grid that calls to a target run on."""
