@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from lichen.calls.compress.expand import expand
+from lichen.calls.compress.expand import expand, resolved
 from lichen.calls.compress.proof import PROVERS
 from lichen.calls.compress.signs import signs
 from lichen.calls.compress.step import Compress
@@ -103,6 +103,23 @@ async def test_what_was_said_before_is_referred_to(build: Build) -> None:
 
     messages = sent(house)
     assert messages[-1]["content"].startswith("<same as text 3, ")
+
+
+async def test_what_was_sent_is_read_back_to_what_was_asked(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    asked = conversation(rows(), rows(50, 9), rows(), f"The same again:\n\n{rows(50, 9)}")
+
+    await house.ask(asked)
+
+    body = house.upstream.calls[-1].body  # type: ignore[attr-defined]
+    sides = (OPENAI.read_call("chat.completions", b"", raw) for raw in (orjson.dumps(asked), body))
+    asked_texts, sent_texts = ([t.text for t in OPENAI.view(call).texts] for call in sides)
+    read_back = [expand(text) for text in resolved(sent_texts)]
+    assert sum("<same as text" in text for text in sent_texts) == 2
+    assert [json.loads(text) for text in read_back[2:5]] == list(map(json.loads, asked_texts[2:5]))
+    last = [text.partition("\n\n") for text in (read_back[5], asked_texts[5])]
+    assert last[0][0] == last[1][0] == "The same again:"
+    assert json.loads(last[0][2]) == json.loads(last[1][2])
 
 
 async def test_a_question_keeps_its_words_and_its_documents_are_tables(build: Build) -> None:
