@@ -1,7 +1,7 @@
 """`python -m benchmarks.gate`: what the gate costs a call that it does not answer.
 
 All calls go through `admit` and `at_once` of a gate with so many rules; none meets one. The ratio,
-last, is to the limit that the project set itself: 5 µs a call.
+last, is to the limit that the project set itself: 5 µs a call. `--keep` writes to results/.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ from lichen.settings import load
 from lichen.testing.upstreams import ScriptedUpstream, chat_answer, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    # A gate, a question, what it took [µs] and its ratio to the limit.
+    Row = tuple[str, str, float, float]
 
 RESULTS = Path(__file__).parent / "results"
 REPEATS = 7
@@ -89,7 +92,16 @@ def cost(gate: Gate, exchange: Exchange) -> float:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="write to results/")
+    asked = parser.parse_args()
+    rows = measured()
+    if asked.keep:
+        print(f"kept in {keep(rows)}")
+
+
+def measured() -> list[Row]:
+    """Measure each gate with each question, and print what it took as it comes."""
     rows = []
     print(f"{'gate':26}{'question':20}{'µs':>8}{'of the limit':>14}")
     for name, told in GATES.items():
@@ -99,13 +111,20 @@ def main() -> None:
             ratio = took / LIMIT_US
             rows.append((name, length, round(took, 2), round(ratio, 2)))
             print(f"{name:26}{length:20}{took:8.2f}{ratio:14.2f}")
+    return rows
+
+
+def keep(rows: Sequence[Row]) -> Path:
+    """Write what was measured, with machine and date."""
     RESULTS.mkdir(exist_ok=True)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    path = RESULTS / f"{today}.csv"
     machine = f"{platform.processor() or platform.machine()}, Python {platform.python_version()}"
-    with (RESULTS / "gate.csv").open("w", newline="") as file:
-        out = csv.writer(file)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
         out.writerow(("gate", "question", "us", "of_limit", "machine", "date"))
-        today = dt.datetime.now(dt.UTC).date().isoformat()
         out.writerows((*row, machine, today) for row in rows)
+    return path
 
 
 if __name__ == "__main__":

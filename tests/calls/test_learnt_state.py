@@ -118,7 +118,7 @@ async def test_files_of_state_are_their_owner_s_alone(build: Build, tmp_path: Pa
 
     files = modes(folder)
 
-    assert files == {"lichen.db.lengths": 0o600}
+    assert files == {"lichen.db.learning": 0o600, "lichen.db.lengths": 0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 

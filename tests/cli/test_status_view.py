@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lichen.cli.green_view import show_jobs
+from lichen.cli.green_view import show_job, show_jobs
 from lichen.cli.settling import said
 from lichen.testing.samples import sample_entry, sample_figures
 from lichen.train.green.order import Order
@@ -47,6 +47,19 @@ def test_nothing_of_a_job_is_cut_on_a_narrow_screen(
     assert "waiting" in shown
     assert "SE-SE3" in shown
     assert "lichen run --adopt" in " ".join(shown.split())
+
+
+def test_a_job_is_told_in_words_and_not_by_the_name_of_its_plan(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_job(replace(WAITING, note="waiting: contiguous/1"), None, driven=True)
+    waiting = capsys.readouterr().out
+    show_job(replace(WAITING, state=State.RUNNING, note="running"), None, driven=True)
+    running = capsys.readouterr().out
+
+    assert "for the cleanest hours, in one piece" in waiting
+    assert "/1" not in waiting
+    assert running.count("running") == 1
 
 
 IDS = ("055379a2e8d623e8", "055379a2e8d623e9")

@@ -202,6 +202,19 @@ def test_a_batch_goes_on_after_a_kill(
     assert any(one.get("lichen") == {"maybe_sent_twice": True} for one in out.values())
 
 
+@pytest.mark.parametrize("window", ["0h", "soon", "2026-11-26T06:00:00", "900d"])
+def test_a_window_that_cannot_be_is_refused_by_its_own_name(
+    serve: Serve, connect: Connect, window: str
+) -> None:
+    client = connect(serve(environ=ON))
+
+    with pytest.raises(openai.BadRequestError) as refused:
+        begun(client, line("a"), window=window)
+
+    assert f"completion_window: {window!r} " in refused.value.message
+    assert "x-lichen-defer" not in refused.value.message
+
+
 def test_where_it_is_off_the_provider_is_asked(
     serve: Serve, connect: Connect, upstream: ScriptedProvider
 ) -> None:

@@ -133,16 +133,25 @@ def test_rules_answer_the_other_official_clients(
     assert provider.calls == []
 
 
-def test_a_refusal_is_the_clients_own_error(tmp_path: Path, provider: ScriptedProvider) -> None:
-    with (
-        started(tmp_path, provider, RULES) as service,
-        client_of(service) as client,
-        pytest.raises(openai.APIStatusError, match="about 750 tokens long") as raised,
-    ):
-        ask(client, "abc" * 1000)
+def test_a_refusal_is_the_clients_own_error_and_no_entry(
+    tmp_path: Path, provider: ScriptedProvider
+) -> None:
+    over = BUDGET.replace("400", "10")
+    with started(tmp_path, provider, RULES + over) as service, client_of(service) as client:
+        with pytest.raises(openai.APIStatusError, match="about 750 tokens long") as raised:
+            ask(client, "abc" * 1000)
+        with pytest.raises(openai.RateLimitError, match="over budget") as spent:
+            ask(client, "Tell me about lichens.")
+        service.stop()
+        calls = [entry for entry in service.entries() if entry.figures.work.amount]
 
     assert raised.value.status_code == 413
-    assert provider.calls == []
+    assert not provider.calls
+    assert not calls
+    for refused in (raised, spent):
+        headers = refused.value.response.headers
+        assert headers["x-lichen-cache"] == "gate"
+        assert "x-lichen-id" not in headers
 
 
 def test_a_budget_is_a_rate_limit_error_that_is_not_tried_again_and_outlives_a_restart(

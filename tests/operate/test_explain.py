@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lichen.ledger.estimate import Basis, Estimate
@@ -10,6 +11,7 @@ from lichen.ledger.footprint import Footprint
 from lichen.ledger.quantities import Carbon, Energy
 from lichen.ledger.tokens import Tokens
 from lichen.ledger.window import Window
+from lichen.operate.watch.words import DOCS, METHODS
 from lichen.testing.samples import sample_entry, sample_figures
 
 if TYPE_CHECKING:
@@ -115,15 +117,28 @@ def test_measured_energy_is_a_time_and_a_power(calls: Calls, read: Read) -> None
     )
 
 
-def test_methods_lead_to_the_page_that_explains_them(calls: Calls, read: Read) -> None:
-    entry = calls.asked()
+def test_methods_name_the_chapter_that_explains_them_and_no_link_leads_outside(
+    calls: Calls, read: Read
+) -> None:
+    entry = calls.stored(calls.asked(ago=1))
 
-    addresses = {e.attributes["href"] for e in read(f"/entry/{entry.id}").all("a")}
+    documents = [read(path) for path in ("/", f"/entry/{entry.id}")]
 
-    assert {
-        f"https://lichen.readthedocs.io/method/{page}/"
-        for page in ("energy", "carbon", "embodied", "uncertainty")
-    } <= addresses
+    told = section("Sources and raw quantities", documents[1])
+    assert "docs/method/savings.md" in section("Why it counts as a saving", documents[1])
+    for chapter in ("energy", "carbon", "embodied", "uncertainty"):
+        assert f"docs/method/{chapter}.md" in told
+    addresses = [e.attributes["href"] for each in documents for e in each.all("a")]
+    assert addresses
+    assert all(address.startswith(("/", "#")) for address in addresses)
+
+
+def test_each_chapter_that_a_page_names_is_in_the_documentation() -> None:
+    root = Path(__file__).parent.parent.parent
+
+    pages = {method.page for method in METHODS.values()}
+
+    assert [page for page in pages if not (root / DOCS / f"{page}.md").is_file()] == []
 
 
 def test_raw_quantities_from_outside_are_shown_and_nothing_else(calls: Calls, read: Read) -> None:

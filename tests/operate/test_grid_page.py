@@ -56,6 +56,14 @@ def test_hours_to_come_are_named_by_their_clock() -> None:
     assert "Cleanest 4 hours ahead: Wed 08:00 to Wed 12:00" in body
 
 
+def test_it_names_the_chapters_that_explain_it_and_links_nothing_outside() -> None:
+    body = grid_page(SEEN, NOON, ()).body.decode()
+
+    assert "docs/grid.md" in body
+    assert "docs/method/savings.md" in body
+    assert 'href="http' not in body
+
+
 def test_it_says_what_was_expected_of_a_job_and_by_whom() -> None:
     grams = Estimate.around(Carbon.grams(900.0))
     job = Job("055379a2e8d623e8", "train", "waiting", ((NOON, NOON + HOUR),), grams, None)

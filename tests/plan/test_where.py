@@ -87,9 +87,9 @@ def test_much_data_keeps_a_job_at_home(
     ("limits", "why"),
     [
         (Limits(residency=frozenset({"DE"})), "residency: EU, SE is not in DE"),
-        (Limits(latency=timedelta(milliseconds=10)), r"latency: 0:00:00.03.*at most"),
+        (Limits(latency=timedelta(milliseconds=10)), "latency: 30 ms, 10 ms at most"),
         (Limits(hardware=frozenset({"h100"})), "hardware: no h100"),
-        (Limits(price=Money.of(4, "EUR")), r"price: Money\(5 EUR\).*at most"),
+        (Limits(price=Money.of(4, "EUR")), r"price: 5.00 EUR, 4.00 EUR at most"),
     ],
 )
 def test_a_site_outside_a_limit_is_ruled_out_with_why(

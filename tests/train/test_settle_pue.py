@@ -12,22 +12,31 @@ from lichen.grid.chain import Chain
 from lichen.grid.playback import Playback
 from lichen.grid.regions import regions
 from lichen.grid.trace import TraceSource
+from lichen.grid.zones import StaticZones
+from lichen.ledger.book import Book
 from lichen.ledger.entry import WINDOW, Entry
 from lichen.ledger.estimate import Basis, Estimate
 from lichen.ledger.footprint import Footprint
 from lichen.ledger.memory import MemoryStore
+from lichen.ledger.pricing import Pricer
 from lichen.ledger.quantities import Carbon, Energy, Power
 from lichen.ledger.window import Window
+from lichen.meter.tokens import TokenMeter
 from lichen.testing.samples import sample_figures
 from lichen.train.green.account import STRATEGY, Account, reprice
 from lichen.train.green.order import Order, Pausing
 from lichen.train.green.planning import Planner
+from lichen.train.green.proof import ProveSettlement
+from lichen.train.green.queue import Queue
 from lichen.train.green.record import Record, State, Stretch
 from lichen.train.green.settle import Settler
 from lichen.train.green.worth import worth_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lichen.ledger.ports import CallReading
+    from lichen.ledger.proof import Proof
     from lichen.plan.plan import Plan
 
 HOUR = timedelta(hours=1)
@@ -203,3 +212,40 @@ def test_windows_of_the_job_hold_the_machines_part_and_its_entry_what_the_buildi
     assert grams(entry.saving.footprint.operational) == pytest.approx(
         grams(whole.footprint.operational)
     )
+
+
+def proved(made: Record, entry: Entry, folder: Path) -> Proof:
+    """A settlement, proved by the record in a queue on disk."""
+    with Queue(folder / "book.db") as queue:
+        queue.add(made)
+    prove = ProveSettlement(
+        lambda: Queue(folder / "book.db"), lambda: Chain(TRACES), no_cpu, lambda: "none"
+    )
+    store = MemoryStore()
+    store.append([entry])
+    pricer = Pricer(TokenMeter(), StaticZones(), whole={"settlement": lambda f, _: f})
+    return Book(store, pricer, provers={"run-now/1": prove}).prove(entry.id)
+
+
+def test_a_proof_asks_for_the_published_pue_again(tmp_path: Path) -> None:
+    asked = order(CENTRAL, NORTH)
+    made = ran(asked, planned(asked).plan)
+
+    proof = proved(made, settle(made), tmp_path)
+
+    assert proof.holds
+    assert any(f"the PUE is {regions()[NORTH].pue:g}" in step for step in proof.steps)
+
+
+def test_a_job_that_was_settled_before_pue_was_counted_is_proved_without(tmp_path: Path) -> None:
+    asked = order(CENTRAL, NORTH)
+    made = ran(asked, planned(asked).plan)
+    entry = settle(made)
+    kept = Account.from_figures(entry.figures)
+    at_machines = replace(kept, pieces=tuple(replace(one, pue=None) for one in kept.pieces))
+    before = replace(entry, figures=at_machines.figures(no_cpu, "none"))
+
+    proof = proved(made, before, tmp_path)
+
+    assert proof.holds
+    assert not any("PUE" in step for step in proof.steps)

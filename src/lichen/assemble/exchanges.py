@@ -56,16 +56,18 @@ def open_answers(settings: Settings, warn: Callable[[object], None]) -> AnswerSt
     return store
 
 
-def open_place(settings: Settings) -> Place:
+def open_place(settings: Settings, warn: Callable[[object], None]) -> Place:
     """Where steps keep their files; the folder is made where one is named.
+
+    `warn` hears that another process learns there, once a step asks for a file to learn into.
 
     Raises:
         InputError: it cannot be made or written.
     """
-    from lichen.calls.steps import Place  # noqa: PLC0415 (strategies are put together here)
+    from lichen.calls.learning import Learning  # noqa: PLC0415 (strategies are put together here)
+    from lichen.calls.steps import Place  # noqa: PLC0415
 
-    place = Place(settings.ledger, settings.state)
-    path = place.file("state")
+    path = Place(settings.ledger, settings.state).file("learning")
     if settings.state and path is not None:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,7 +75,8 @@ def open_place(settings: Settings) -> Place:
             raise InputError(f"{path.parent} cannot be made for state: {error.strerror}") from None
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise InputError(f"{path.parent} cannot be written by this user: name another as state")
-    return place
+    learning = Learning(path, warn) if path is not None else None
+    return Place(settings.ledger, settings.state, learning)
 
 
 def learnt_in_memory(settings: Settings) -> list[str]:
@@ -115,6 +118,7 @@ def open_layers(
     from lichen.calls.steps import Layers, StepParts  # noqa: PLC0415
 
     booker = Booker(book, on_error=warn)
+    place = open_place(settings, warn)
     parts = StepParts(
         options=lambda name: getattr(settings, name),
         book=book,
@@ -123,7 +127,7 @@ def open_layers(
         answers=answers,
         upstream=upstream,
         holdout=Holdout(settings.holdout),
-        place=open_place(settings),
+        place=place,
         entry_limit=settings.cache_entry_limit,
         zone=book.zone,
         embedder=cache(lambda: _embedder(settings.embedder)),
@@ -132,7 +136,7 @@ def open_layers(
     )
     made: list[Step | None] = [plugin("lichen.step", name)(parts) for name in settings.steps]
     steps = [step for step in made if step is not None]
-    return Layers(steps, Metered(upstream, booker, warn), booker)
+    return Layers(steps, Metered(upstream, booker, warn), booker, place.learning)
 
 
 def pipeline(

@@ -4,6 +4,9 @@ The first starts a flight (flight.py); it and all that follow read the flight's 
 included. So a client that leaves, even the first, breaks nobody. A flight that fails before its
 answer begins poisons nobody either: each waiting call starts over, the first of them as a new
 flight; a call whose second flight failed too goes alone.
+
+Who goes for itself, as the first of a flight or alone, pays the exchange's toll, if there is one:
+a budget charges for calls that are made, and not for those that share one.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ class Coalesce:
 
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Join the flight of an identical call, or start one."""
-        wishes = exchange.directives
+        wishes, onward = exchange.directives, _tolled(exchange, onward)
         if not exchange.key or wishes.no_store:
             return await onward(exchange)
         # A call that wants a new answer does not take one that began before it.
@@ -53,6 +56,14 @@ class Coalesce:
             if (answer := await self._follow(flight, exchange)) is not None:
                 return answer
         return await self._lead(exchange, onward)
+
+    def may_join(self, exchange: Exchange) -> bool:
+        """Whether an identical call is under way that an exchange may share now."""
+        wishes = exchange.directives
+        if not exchange.key or wishes.no_store or wishes.no_cache:
+            return False
+        flight = self._flights.get(exchange.key)
+        return flight is not None and flight.joinable
 
     async def _lead(self, exchange: Exchange, onward: Onward) -> Answer:
         flight = Flight(exchange, onward, self._limit)
@@ -91,6 +102,12 @@ class Coalesce:
     def _forget(self, key: bytes, flight: Flight) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
+
+
+def _tolled(exchange: Exchange, onward: Onward) -> Onward:
+    """Onward by way of the toll."""
+    toll = exchange.toll
+    return onward if toll is None else lambda going: toll(going, onward)
 
 
 def _given(shared: Answer, answer: Answer, seat: Seat) -> Answer:

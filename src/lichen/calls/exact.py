@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer, Exchange
 from lichen.calls.key import is_exact, key_of
+from lichen.calls.level import level_of
 from lichen.calls.resilience.standby import key_apart
 from lichen.calls.upstreams import serving
 from lichen.ledger.errors import UpstreamError
@@ -92,6 +93,7 @@ class ExactCache:
             upstream=self._upstream(exchange.provider),
             target=exchange.target,
             headers=exchange.headers,
+            level=level_of(call, rule, exchange.headers),
         )
         wishes = exchange.directives
         if call.deterministic or (rule.sampled == "reuse" and call.reusable):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lichen.ledger.tokens import Tokens
 
     Onward = Callable[["Exchange"], Awaitable["Answer"]]
+    Toll = Callable[["Exchange", Onward], Awaitable["Answer"]]
 
 # Where a client may put its credential: who shows the same ones is one tenant.
 # Source: OpenAI, Azure OpenAI, Azure API Management and Gemini API references, "Authentication".
@@ -133,6 +134,8 @@ class Exchange:
     payer: str = ""
     # What the book says of a POST that lichen cannot read; nothing where it asks no model.
     gap: str = "not-modelled"
+    # What is to be done before the call is made for itself and not with another's (coalesce.py).
+    toll: Toll | None = None
     # What steps noted; made by the first of them, since most calls have none.
     noted: Noted | None = None
 

@@ -1,6 +1,8 @@
 """The key: one hash of everything that changes an answer, and of nothing else.
 
-    key = SHA-256(scope ‖ upstream ‖ target ‖ headers that matter ‖ canonical JSON)
+    key = SHA-256(scope ‖ upstream ‖ target ‖ level ‖ headers that matter ‖ canonical JSON)
+
+The level is how far the prompt may be shortened (level.py); nothing where it goes as it came.
 
 The scope is the tenant, so that no two credentials share an answer unless a route says so. SHA-256
 because the processor has instructions for it: canonical JSON and hash cost less than a microsecond,
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from lichen.calls.exchange import CREDENTIALS, HOP_BY_HOP
+from lichen.calls.level import OFF, WISH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,13 +88,18 @@ _LONG = b"0" * 19
 _EXPONENT = b"0e0"
 
 
-def key_of(call: Call, *, scope: str, upstream: str, target: str, headers: Headers) -> bytes:
+def key_of(
+    call: Call, *, scope: str, upstream: str, target: str, headers: Headers, level: str = OFF
+) -> bytes:
     """The key of a call, 32 bytes; empty where it has none: it is nested too deep to write down."""
     try:
         asked = call.dialect.canonical(call.kind, call.fields)
     except TypeError:
         return b""
     told = [b"%b=%b" % pair for pair in headers if pair[0] not in _indifferent and _tells(pair[0])]
+    if level != OFF:
+        # No header that a client sends stands under this name here: those are left out.
+        told.append(b"%b=%b" % (WISH, level.encode()))
     if len(told) > 1:
         told.sort()
     prefix = f"{scope}\n{upstream}\n{target}\n".encode()

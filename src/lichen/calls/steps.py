@@ -22,7 +22,7 @@ costs nothing there. Steps come in by entry point, in the group "lichen.step": a
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Exchange, Onward, Step, Upstream
     from lichen.calls.forget import Forget
     from lichen.calls.holdout import Holdout
+    from lichen.calls.learning import Learning
     from lichen.calls.rules import Rules
     from lichen.ledger.book import Book
     from lichen.ledger.panel import Panel
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 # What files are called after where the ledger is none.
 _STEM = "lichen.db"
+# What one process at a time keeps: each writes all that it knows over what is there.
+_LEARNT = frozenset({"lengths", "cascade", "compress"})
 # How often steps are tended. [s]
 TEND_S = 5.0
 
@@ -56,14 +59,22 @@ class Place:
     """Where durable things of steps lie: beside a ledger that is a file, or in its database.
 
     `state` is a folder for the files in place of the ledger's own: with a ledger in a database
-    there is no other place for them, and none is guessed.
+    there is no other place for them, and none is guessed. `learning` says whether this process is
+    the one that learns there; None for whoever learns nothing.
     """
 
     ledger: str
     state: str = ""
+    learning: Learning | None = field(default=None, compare=False)
+
+    def alone(self) -> bool:
+        """Whether this process keeps what it learns here: of several the first does."""
+        return self.learning is None or self.learning.alone()
 
     def file(self, name: str) -> Path | None:
-        """A file for a step; None where there is no place for one."""
+        """A file for a step; None where there is no place for one, or another process learns."""
+        if name in _LEARNT and not self.alone():
+            return None
         is_file = ":" not in self.ledger
         if self.state:
             stem = Path(self.ledger).name if is_file else _STEM
@@ -103,8 +114,15 @@ class StepParts:
 class Layers:
     """The steps in their order around the innermost layer, and all they offer."""
 
-    def __init__(self, steps: Sequence[Step], innermost: Onward, booker: Booker) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        innermost: Onward,
+        booker: Booker,
+        learning: Learning | None = None,
+    ) -> None:
         self.booker = booker
+        self.learning = learning
         self.steps = tuple(steps)
         self.innermost = innermost
         self.onward = pipeline(steps, innermost)
@@ -162,6 +180,8 @@ class Layers:
             await asyncio.wait([tending])
         for close in self._having("close"):
             await close()
+        if self.learning is not None:
+            self.learning.release()
         self.booker.steps.trials.book()
 
     def gauges(self) -> Mapping[str, float]:

@@ -186,8 +186,10 @@ class Progress:
 
     def __call__(self, record: Record, now: datetime) -> None:
         """Say it where it is news."""
+        from lichen.operate.watch.plan_words import remark
+
         waits = record.state.value in ("waiting", "paused")
-        note = record.note.removeprefix(f"{record.state.value}: ")
+        note = remark(record.state.value, record.note)
         text = f"{record.state.value}: {note}" if note else record.state.value
         if waits and self._live:
             starts = [start for start, _, _ in record.segments if start > now]

@@ -90,6 +90,7 @@ def show_planning(planning: Planning, deadline: datetime) -> None:
     """Draw a plan: the forecast's curve with the chosen windows, and what it is worth."""
     from lichen.cli.screen import clean, figure, screen, sentence, table
     from lichen.ledger.show import percent
+    from lichen.operate.watch.plan_words import planned
 
     console = screen(stderr=True)
     if planning.plan is None:
@@ -109,7 +110,7 @@ def show_planning(planning: Planning, deadline: datetime) -> None:
     facts.add_row("run now", figure(plan.run_now))
     facts.add_row("avoided", figure(plan.avoided, "gain").append(f"  {percent(plan.share)}"))
     facts.add_row("latest safe start", when(plan.latest_safe_start))
-    facts.add_row("by", clean(f"{plan.method} on {', '.join(plan.sources)}"))
+    facts.add_row("planned", clean(f"{planned(plan.method)}; by {', '.join(plan.sources)}"))
     if plan.gaps:
         from lichen.operate.watch import words
 
@@ -208,11 +209,12 @@ def lateness(record: Record, overdue: timedelta) -> str:
 def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None:
     """Draw one job: what was asked, what ran, what happened last."""
     from lichen.cli.screen import clean, screen, sentence, table, title
+    from lichen.operate.watch.plan_words import remark
 
     console = screen()
     console.print(title(f"Job {record.id}", f"{record.state.value} · {record.order.executor}"))
     console.print(sentence(" ".join(record.order.argv)))
-    console.print(sentence(record.note or "", "quiet"))
+    console.print(sentence(remark(record.state.value, record.note or ""), "quiet"))
     if overdue := record.late(datetime.now(UTC)):
         when_due = when(record.order.deadline)
         console.print(sentence(f"{lateness(record, overdue)}; it was due {when_due}.", "lost"))
@@ -222,7 +224,7 @@ def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None
             when(one.start),
             when(one.end) if one.end else "now",
             f"{one.ran_s:.0f} s" if one.ran_s is not None else "unknown",
-            clean(one.how or "running"),
+            clean(one.how or "still runs"),
             "" if one.exit_code is None else str(one.exit_code),
         )
     if record.stretches:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _GB = {"GB": 1.0, "TB": 1000.0, "MB": 0.001}
+_SITE = """What a zone offers, once for each: latency, hardware, price, area, as in
+FR,latency=20ms,hardware=h100+a100."""
 _W = {"kW": 1000.0, "W": 1.0}
 
 
@@ -39,6 +41,14 @@ _OPTIONS = (
         "ZONE[=PLACE],...",
         "Zones to choose from, for executors that know places: a Slurm partition, a cluster.",
     ),
+    Option(
+        "--residency",
+        "AREA,...",
+        "Only zones under the law of one of these: DE,EU. A zone's country is known.",
+    ),
+    Option("--max-latency", "TIME", "Only zones at most so far from its users: 50ms."),
+    Option("--hardware", "NAME,...", "Only zones that offer all of it: h100."),
+    Option("--max-price", "MONEY", "Only zones where its hour costs at most that: 2.40EUR."),
     Option("--data", "SIZE", "Data to be moved to another zone: 40GB, 2TB. [default: none]"),
     Option("--power", "WATTS", "Power it draws: 350W, 2.4kW. [default: 300 W, 10 W to 10 kW]"),
     Option("--restart-cost", "LENGTH", "Running time a resume loses. [default: none]"),
@@ -55,6 +65,11 @@ _OPTIONS = (
 def order_flags(function: F) -> F:
     """All flags of an order."""
     for many, form, text in (
+        (
+            "--site",
+            "ZONE,KEY=VALUE,...",
+            _SITE,
+        ),
         ("--option", "KEY=VALUE", "A setting of the executor's own; may be given several times."),
         ("--env", "NAME[=VALUE]", "A variable to keep with the job; may be given several times."),
     ):
@@ -81,6 +96,7 @@ def order_of(command: tuple[str, ...], settings: Settings, now: datetime, said: 
         NaiveTime: a time has no zone.
     """
     from lichen.cli.lengths import deadline, length
+    from lichen.cli.place_limits import allowed
     from lichen.grid.zones import default_zone
     from lichen.train.green.order import GRACE, POWER, Order
 
@@ -101,7 +117,7 @@ def order_of(command: tuple[str, ...], settings: Settings, now: datetime, said: 
         p50=p50,
         p90=length(said["duration_p90"]) if said["duration_p90"] else p50,
         zone=zone,
-        places=_places(said["zones"]),
+        places=allowed(_places(said["zones"]), zone, said),
         data_gb=_amount(said["data"], _GB, "--data"),
         options=tuple(_pair(each, "--option") for each in said["option"]),
         env=tuple(_variable(each) for each in said["env"]),

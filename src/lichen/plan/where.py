@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.ledger.errors import InputError, SignalUnavailable
 from lichen.ledger.estimate import Basis, Estimate, price, zero
-from lichen.ledger.quantities import Carbon, Energy
+from lichen.ledger.quantities import Carbon, Energy, Money
+from lichen.ledger.show import quantity
 from lichen.plan.curve import of_zone, one_kind
 from lichen.plan.policy import Shift
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from lichen.ledger.quantities import Money
     from lichen.ledger.signal import GridSignal
     from lichen.plan.job import Job
     from lichen.plan.plan import Plan
@@ -125,11 +125,12 @@ class Limits:
         if self.residency and not self.residency & site.areas:
             reasons.append(f"residency: {_names(site.areas)} is not in {_names(self.residency)}")
         if self.latency is not None and (site.latency is None or site.latency > self.latency):
-            reasons.append(f"latency: {_said(site.latency)}, {self.latency} at most")
+            most = _said(self.latency)
+            reasons.append(f"latency: {_said(site.latency)}, {most} at most")
         if not self.hardware <= site.hardware:
             reasons.append(f"hardware: no {_names(self.hardware - site.hardware)}")
         if self.price is not None and (site.price is None or site.price > self.price):
-            reasons.append(f"price: {_said(site.price)}, {self.price} at most")
+            reasons.append(f"price: {_said(site.price)}, {_said(self.price)} at most")
         return "; ".join(reasons)
 
 
@@ -137,8 +138,10 @@ def _names(names: frozenset[str]) -> str:
     return ", ".join(sorted(names)) or "unknown"
 
 
-def _said(value: object) -> str:
-    return "unknown" if value is None else str(value)
+def _said(value: timedelta | Money | None) -> str:
+    if value is None:
+        return "unknown"
+    return quantity(value) if isinstance(value, Money) else f"{1000 * value.total_seconds():g} ms"
 
 
 class Verdict(NamedTuple):

@@ -37,6 +37,7 @@ from lichen.serve.shares import OwnCpu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.calls.learning import Learning
     from lichen.calls.resilience.resilient import Resilient
     from lichen.settings import Settings
 
@@ -57,7 +58,6 @@ class Parts:
     def __init__(self, settings: Settings, warn: Callable[[object], None]) -> None:
         self._settings = settings
         self.ledger_told = _told_of_ledger(settings.ledger)
-        self.state_told = told_of_state(settings)
         self.book = open_book(settings, on_error=warn)
         try:
             self._upstream = open_upstream(settings, warn)
@@ -77,6 +77,7 @@ class Parts:
 
     def _make(self, settings: Settings, warn: Callable[[object], None]) -> None:
         self.layers = open_layers(settings, self._upstreams, self.book, self._answers, warn)
+        self.state_told = told_of_state(settings, self.layers.learning)
         self.heeding = Heeding(self.book.store, self._answers, self.layers, warn)
         own = OwnCpu(self.layers.booker.steps.claimed)
         self._own = Overhead(self.book, own, zone=self.book.zone, on_error=warn)
@@ -169,8 +170,10 @@ def _told_of_ledger(where: str) -> str:
     return f"{shown(where)}{' (new)' if is_file and not Path(where).exists() else ''}"
 
 
-def told_of_state(settings: Settings) -> str:
+def told_of_state(settings: Settings, learning: Learning | None = None) -> str:
     """Where what steps learn is kept, where that is not beside the ledger; else empty."""
+    if learning is not None and learning.elsewhere:
+        return "in memory, lost at a stop: another service learns there"
     if settings.state:
         return settings.state
     lost = learnt_in_memory(settings)

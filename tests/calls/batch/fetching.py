@@ -17,6 +17,8 @@ from lichen.testing.batch_results import (
 from lichen.testing.upstreams import ScriptedStream, chat_answer, chat_usage
 
 if TYPE_CHECKING:
+    import asyncio
+
     from lichen.testing.callers import HeardRequest, House
     from lichen.testing.upstreams import Act
 
@@ -49,7 +51,9 @@ def parts(content: bytes = RESULTS, size: int = 7) -> list[bytes]:
     return [content[a:b] for a, b in pairwise(places)]
 
 
-def as_is(*said: bytes | Exception, length: int | None = None, **headers: str) -> Act:
+def as_is(
+    *said: bytes | Exception | asyncio.Event, length: int | None = None, **headers: str
+) -> Act:
     """A download of some parts, whose length is told."""
 
     async def act(_exchange: Exchange) -> Answer:

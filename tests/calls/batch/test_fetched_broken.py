@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lichen.calls.batch.fetched.reading import TOO_LONG
-from lichen.calls.batch.fetched.watch import TOO_LARGE, UNREADABLE
+from lichen.calls.batch.fetched.watch import NOT_READ, TOO_LARGE, UNREADABLE
 from lichen.ledger.errors import UpstreamError
 from lichen.testing.batch_results import (
     lines,
@@ -114,6 +114,24 @@ async def test_more_results_than_can_be_held_are_a_counted_gap(
     assert heard.answer == RESULTS
     assert await booked(house) == []
     assert [gap.what for gap in house.book.store.gaps()] == [TOO_LARGE]
+
+
+async def test_a_download_beyond_those_read_at_once_passes_and_is_a_counted_gap(
+    build: Build,
+) -> None:
+    all_begun = asyncio.Event()
+    house = build(as_is(RESULTS[:9], all_begun, RESULTS[9:]))
+    files = [b"/v1/files/file-%d/content" % number for number in range(33)]
+
+    downloads = [asyncio.ensure_future(fetched(house, file)) for file in files]
+    await asyncio.sleep(0.1)
+    all_begun.set()
+    heard = await asyncio.gather(*downloads)
+    again = await fetched(house, files[-1])
+
+    assert {one.answer for one in (*heard, again)} == {RESULTS}
+    assert [(gap.what, gap.count) for gap in house.book.store.gaps()] == [(NOT_READ, 1)]
+    assert len(await booked(house)) == 33 * len(BOTH)
 
 
 async def test_other_files_and_lists_pass(build: Build) -> None:

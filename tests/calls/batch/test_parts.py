@@ -166,6 +166,25 @@ def test_a_name_that_stands_twice_is_named() -> None:
     assert [(error["code"], error["line"]) for error in errors] == [("duplicate_custom_id", 2)]
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"body": {}}, "'body' is empty"),
+        ({"body": None}, "'body' is missing"),
+        ({"body": []}, "'body' must be a JSON object"),
+        ({"custom_id": ""}, "'custom_id' is empty"),
+        ({"custom_id": 0}, "'custom_id' must be a text"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_called_what_it_is(changed: dict[str, Any], told: str) -> None:
+    line = json.dumps({**GOOD, **changed}).encode()
+
+    [error] = read_lines(line, BATCH, 8e6).errors
+
+    assert error["message"] == told
+    assert error["param"] == next(iter(changed))
+
+
 def test_too_many_lines_and_none_are_refused() -> None:
     many = b"\n".join(b'{"custom_id": "%d"}' % n for n in range(MOST + 1))
     good = b"\n".join(json.dumps({**GOOD, "custom_id": str(n)}).encode() for n in range(MOST + 1))

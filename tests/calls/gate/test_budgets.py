@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lichen.calls.coalesce import Coalesce
 from lichen.calls.gate.step import Gate
+from lichen.calls.gateway import Gateway
 from lichen.calls.providers.prices import price_of
+from lichen.calls.steps import Layers
 from lichen.testing.callers import answered, request
 from lichen.testing.upstreams import (
     ScriptedUpstream,
@@ -23,7 +26,9 @@ from lichen.testing.upstreams import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lichen.calls.exchange import Answer, Exchange, Onward
     from lichen.testing.callers import House
+    from lichen.testing.upstreams import Act
     from tests.calls.gate.conftest import Gated
 
 
@@ -33,6 +38,11 @@ def chat(text: str = "Hello", **fields: Any) -> dict[str, Any]:
 
 def gate_of(house: House) -> Gate:
     return next(step for step in house.gateway.layers.steps if isinstance(step, Gate))
+
+
+def upstream(house: House) -> ScriptedUpstream:
+    assert isinstance(house.upstream, ScriptedUpstream)
+    return house.upstream
 
 
 def charged(house: House) -> float:
@@ -67,6 +77,83 @@ async def test_calls_at_once_cannot_overdraw_a_budget_together(gated: Gated) -> 
     assert sum(each.status == 429 for each in heard) == 64 - through
     assert 5 <= through <= 10
     assert charged(house) == through * 50 <= 500
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        whole(chat_answer(), after=0.05),
+        streamed(*chat_frames(usage=chat_usage()), after=0.05),
+    ],
+)
+async def test_identical_calls_under_way_are_charged_as_the_one_call_they_are(
+    gated: Gated, act: Act
+) -> None:
+    house = gated(act, gate={"budget": [{"tokens": 300}]})
+    asked = chat(temperature=0)
+
+    heard = await asyncio.gather(*(house.ask(asked) for _ in range(10)))
+    other = await house.ask(chat("Another.", temperature=0, max_tokens=30))
+
+    sources = sorted(each.answer_headers["x-lichen-cache"] for each in heard)
+    assert [each.status for each in heard] == [200] * 10
+    assert sources == ["coalesced"] * 9 + ["miss"]
+    assert upstream(house).count == 2
+    assert other.status == 200
+    assert charged(house) == 2 * 17
+
+
+async def test_a_call_that_shares_one_is_charged_once_it_goes_for_itself(gated: Gated) -> None:
+    broken, fine = failed(after=0.05), whole(chat_answer(), after=0.05)
+    house = gated(broken, fine, gate={"budget": [{"tokens": 300}]})
+
+    heard = await asyncio.gather(*(house.ask(chat(temperature=0)) for _ in range(4)))
+
+    assert sorted(each.status for each in heard) == [200, 200, 200, 502]
+    assert upstream(house).count == 2
+    assert charged(house) == 17
+
+
+async def test_a_call_whose_shared_one_failed_is_refused_where_nothing_is_left(
+    gated: Gated,
+) -> None:
+    broken = failed(code="upstream_timeout", status=504, after=0.05)
+    house = gated(broken, whole(chat_answer()), gate={"budget": [{"tokens": 300}]})
+
+    heard = await asyncio.gather(*(house.ask(chat(temperature=0)) for _ in range(4)))
+
+    # The first keeps its estimate: it may have been computed. None is left for another.
+    assert sorted(each.status for each in heard) == [429, 429, 429, 504]
+    assert upstream(house).count == 1
+
+
+@pytest.mark.parametrize("between", [(), ("coalesce",)])
+@pytest.mark.parametrize("wish", ["", "no-store", "no-cache"])
+async def test_no_call_that_is_made_goes_uncharged(
+    gated: Gated, between: tuple[str, ...], wish: str
+) -> None:
+    steps = ("gate", "exact", *between, "keeping")
+    house = gated(steps=steps, gate={"budget": [{"tokens": 10_000}]})
+    twice = b'{"model":"gpt-4o-mini","temperature":1,"temperature":0,"messages":[]}'
+
+    for asked in (chat(), chat(temperature=0), twice):
+        await house.ask(asked, cache_control=wish)
+
+    assert charged(house) == 3 * 17
+
+
+async def test_a_step_of_others_that_makes_a_call_past_all_is_charged(gated: Gated) -> None:
+    house = gated(gate={"budget": [{"tokens": 10_000}]})
+    had = house.gateway.layers
+
+    class Past:
+        async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:  # noqa: ARG002
+            return await had.innermost(exchange)
+
+    steps = (gate_of(house), Past(), Coalesce(had.booker))
+    await answered(Gateway(Layers(steps, had.innermost, had.booker)), request(chat()))
+
+    assert charged(house) == 17
 
 
 async def test_a_budget_is_set_right_when_a_call_is_back(gated: Gated) -> None:

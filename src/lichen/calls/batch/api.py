@@ -203,7 +203,9 @@ class BatchApi:
             input_file=file_id,
             window=window,
             created_us=now_us,
-            deadline_us=deadline_of(window.encode(), now_us, self._options.longest),
+            deadline_us=deadline_of(
+                window.encode(), now_us, self._options.longest, "completion_window"
+            ),
             headers=headers_to_text([pair for pair in kept if pair[0] != b"content-type"]),
             needs_key=has_key and not self._ways.keyless(endpoint),
             metadata=metadata_of(asked.get("metadata")),

@@ -60,8 +60,8 @@ def new_id(prefix: str) -> str:
     return f"{prefix}{secrets.token_hex(16)}"
 
 
-def deadline_of(said: bytes, now_us: int, longest_s: float) -> int:
-    """The deadline that a header asks for. [µs since 1970]
+def deadline_of(said: bytes, now_us: int, longest_s: float, name: str = "x-lichen-defer") -> int:
+    """The deadline that a header asks for, or a field of that name. [µs since 1970]
 
     Raises:
         Refused: it says nothing sensible, is past, or too far off.
@@ -69,12 +69,12 @@ def deadline_of(said: bytes, now_us: int, longest_s: float) -> int:
     text = said.decode("latin-1").strip()
     after_us = _span_us(text)
     if after_us is None:
-        after_us = _moment_us(text) - now_us
+        after_us = _moment_us(text, name) - now_us
     if after_us <= 0:
-        raise Refused(f"x-lichen-defer: {text!r} is not to come: {_WAY_OUT}", "bad_deadline")
+        raise Refused(f"{name}: {text!r} is not to come: {_WAY_OUT}", "bad_deadline")
     if after_us > longest_s * SECOND_US:
         raise Refused(
-            f"x-lichen-defer: {text!r} is farther off than this service keeps calls, "
+            f"{name}: {text!r} is farther off than this service keeps calls, "
             f"{longest_s / 3600:g} h: ask for less, or raise LICHEN_BATCH_LONGEST",
             "bad_deadline",
         )
@@ -89,17 +89,17 @@ def _span_us(text: str) -> int | None:
     return int(float(digits) * TIMES.get(unit, 1.0) * SECOND_US)
 
 
-def _moment_us(text: str) -> int:
+def _moment_us(text: str, name: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused(f"x-lichen-defer: {text!r} is no time: {_WAY_OUT}", "bad_deadline") from None
+        raise Refused(f"{name}: {text!r} is no time: {_WAY_OUT}", "bad_deadline") from None
     if moment.tzinfo is None:
-        raise Refused(f"x-lichen-defer: {text!r} has no time zone: {_WAY_OUT}", "bad_deadline")
+        raise Refused(f"{name}: {text!r} has no time zone: {_WAY_OUT}", "bad_deadline")
     try:
         return int(moment.timestamp() * SECOND_US)
     except (OverflowError, OSError):
-        raise Refused(f"x-lichen-defer: {text!r} is no time: {_WAY_OUT}", "bad_deadline") from None
+        raise Refused(f"{name}: {text!r} is no time: {_WAY_OUT}", "bad_deadline") from None
 
 
 def kept_headers(headers: Headers, target: str) -> Headers:

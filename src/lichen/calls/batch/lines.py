@@ -74,8 +74,9 @@ def _line(line: bytes, batch: Batch, item_limit: float) -> dict[str, Any] | tupl
     if not isinstance(asked, dict):
         return "invalid_json_line", "this line is no JSON object", ""
     for name in _NEEDED:
-        if not asked.get(name):
-            return "missing_required_parameter", f"{name!r} is missing", name
+        if (value := asked.get(name)) in (None, "", {}):
+            told = f"{name!r} is {'missing' if value is None else 'empty'}"
+            return "missing_required_parameter", told, name
     wrong = _wrong(asked, batch)
     if wrong is not None:
         return wrong

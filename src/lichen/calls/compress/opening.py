@@ -7,8 +7,9 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from lichen.calls.compress.memory import Memory
-from lichen.calls.compress.step import LOSSLESS, OFF, Compress
+from lichen.calls.compress.step import Compress
 from lichen.calls.compress.watch import Watch
+from lichen.calls.level import LOSSLESS, OFF
 from lichen.ledger.errors import InputError
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ from lichen.calls.compress.watch import Judged
 from lichen.calls.compress.weighing import PRICE_UNKNOWN, Weighed, Weighing
 from lichen.calls.joint import NOTHING
 from lichen.calls.key import is_exact
+from lichen.calls.level import LOSSY, OFF, WISH, level_of
 from lichen.text.tokens import tokenizer_for
 
 if TYPE_CHECKING:
@@ -45,10 +46,9 @@ if TYPE_CHECKING:
     from lichen.ledger.panel import Panel
     from lichen.text.tokens import Tokenizer
 
-OFF, LOSSLESS, LOSSY = "off", "lossless", "lossy"
 # Bodies up to this are worked on where they are, larger ones in a thread. [byte]
 _AT_ONCE = 64 * 1024
-_WISH, _FEEDBACK = b"x-lichen-compress", b"x-lichen-feedback"
+_FEEDBACK = b"x-lichen-feedback"
 
 
 class Asked(NamedTuple):
@@ -77,13 +77,8 @@ class Compress:
         self._owed = Owed(partial(parts.booker.steps.cost, STRATEGY))
 
     def admit(self, exchange: Exchange) -> None:
-        """Hear what a user says of an answer, `x-lichen-feedback: bad ID`, and of this prompt.
-
-        One that is to stay as it is gets no stored answer either, which may be a shorter one's.
-        """
+        """Hear what a user says of an answer, `x-lichen-feedback: bad ID`."""
         for name, value in exchange.headers:
-            if name == _WISH and value.strip().lower() == b"off":
-                exchange.directives = replace(exchange.directives, no_cache=True)
             if name == _FEEDBACK:
                 verdict, _, entry_id = value.decode("latin-1").strip().partition(" ")
                 if verdict in ("good", "bad"):
@@ -104,21 +99,16 @@ class Compress:
             self._parts.warn(error)
         answer = await onward(exchange)
         if note is not None:
-            answer.notes.append((_WISH, note))
+            answer.notes.append((WISH, note))
         return answer
 
     def _asked(self, exchange: Exchange, call: Call) -> Asked | None:
         """How the prompt may be shortened; None where its route asks for nothing."""
         rule = self._parts.rules.find(call.kind, call.model)
-        mode = rule.compress
-        if mode == OFF:
+        if rule.compress == OFF:
             return None
-        route = f"{rule.route} {rule.model} {mode}"
-        wished = next((v.strip().lower() for n, v in exchange.headers if n == _WISH), b"")
-        # A client may ask for less than its route allows, not for more.
-        if wished == b"off" or (wished == b"lossless" and mode == LOSSY):
-            mode = wished.decode()
-        return Asked(mode, route)
+        route = f"{rule.route} {rule.model} {rule.compress}"
+        return Asked(level_of(call, rule, exchange.headers), route)
 
     async def _shorten(self, exchange: Exchange, call: Call, asked: Asked) -> bytes | None:
         """Shorten what may be; the note for the client, None where nothing was."""

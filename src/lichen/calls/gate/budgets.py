@@ -8,7 +8,8 @@ So calls sent at once cannot overdraw a budget together: each is charged before 
 at. What remains is the error of the estimates: a budget is overdrawn by at most the sum of
 (took − expected) over the calls under way. A call whose use nobody can tell keeps its estimate; one
 that was never sent, or that the upstream refused, is given back. What is answered from the store or
-by a rule takes nothing, so that it is answered over budget too.
+by a rule takes nothing, so that it is answered over budget too; so does a call that shares another
+one under way, which alone is charged.
 """
 
 from __future__ import annotations
@@ -147,19 +148,30 @@ class Budgets:
             if fnmatchcase(kind, purse.budget.route) and fnmatchcase(model, purse.budget.model)
         )
 
-    def claim(self, exchange: Exchange) -> Claim | Over | None:
-        """Charge a call; the budget that is over where one is; None where none is for it."""
+    def lines(self, exchange: Exchange) -> list[Line]:
+        """What a call would be charged, in each budget that is for it; nothing is charged yet."""
         assert exchange.call is not None
         purses = self._pick(exchange.call.kind, exchange.call.model)
-        lines = [line for purse in purses if (line := self._line(purse, exchange)) is not None]
+        return [line for purse in purses if (line := self._line(purse, exchange)) is not None]
+
+    def has_room(self, lines: Sequence[Line]) -> bool:
+        """Whether no budget would refuse what these lines charge; nothing is counted."""
+        return all(self._fits(line) or line.purse.budget.mode != "on" for line in lines)
+
+    def claim(self, lines: Sequence[Line], provider: str) -> Claim | Over | None:
+        """Charge a call; the budget that is over where one is; None where none is for it."""
         full = [over for line in lines if (over := self._over(line)) is not None]
         # Of several that are over, the one that begins anew last: before that nothing goes.
         refusing = [over for over in full if over.budget.mode == "on"]
         if refusing:
             return max(refusing, key=lambda over: over.end)
+        return self.charge(lines, provider) if lines else None
+
+    def charge(self, lines: Sequence[Line], provider: str) -> Claim:
+        """Charge a call, whatever is left."""
         for line in lines:
             self.counts.charge(line.slot, line.expected)
-        return Claim(lines, exchange.provider, self.counts, self._spending) if lines else None
+        return Claim(lines, provider, self.counts, self._spending)
 
     def _line(self, purse: Purse, exchange: Exchange) -> Line | None:
         budget = purse.budget
@@ -176,9 +188,12 @@ class Budgets:
         period = purse.now(self._clock())
         return Line(purse, Slot(purse.bucket(exchange), period.start), period.end, expected)
 
+    def _fits(self, line: Line) -> bool:
+        return self.counts.charged(line.slot) + line.expected <= line.purse.budget.limit
+
     def _over(self, line: Line) -> Over | None:
         charged, budget = self.counts.charged(line.slot), line.purse.budget
-        if charged + line.expected <= budget.limit:
+        if self._fits(line):
             return None
         line.purse.refused += 1
         return Over(budget, line.end, charged, line.expected)

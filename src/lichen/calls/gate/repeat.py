@@ -19,6 +19,7 @@ from lichen.calls.gate.entries import GATE
 from lichen.calls.gate.proof import REPEATED
 from lichen.calls.keeping import forbids_keeping, lasting
 from lichen.calls.key import is_exact, key_of
+from lichen.calls.level import level_of
 from lichen.calls.tap import Tap
 from lichen.ledger.errors import UpstreamError
 from lichen.ledger.ids import new_id
@@ -61,6 +62,7 @@ class Repeats:
             upstream=self._upstream,
             target=exchange.target,
             headers=exchange.headers,
+            level=level_of(call, exchange.rule, exchange.headers),
         )
 
     async def first(self, exchange: Exchange, key: bytes, onward: Onward, seconds: float) -> Answer:

@@ -2,7 +2,7 @@
 
     admit      caps and cuts the call, before its key is made
     at_once    a rule answers or refuses, within the function call that brought the request
-    call       a repeated call shares an answer; budgets are charged, or say no
+    call       a repeated call shares an answer; budgets say no, or are charged by the call's toll
 
 Budgets are looked at only for calls that neither a rule nor the exact store answered.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lichen.calls.booking import block
@@ -30,6 +31,7 @@ from lichen.calls.gate.rule import refusal_status
 from lichen.calls.gate.rulebook import Met, Rulebook, meets
 from lichen.calls.gate.shown import gauges, panels
 from lichen.calls.gate.spending import Spending, listed
+from lichen.calls.gate.toll import Sharing, Toll
 from lichen.calls.tap import Tap
 from lichen.ledger.errors import UpstreamError
 
@@ -38,10 +40,10 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Answer, Call, Exchange, Onward, Record, Stream
     from lichen.calls.forget import Forget
-    from lichen.calls.gate.budgets import Claim
+    from lichen.calls.gate.budgets import Claim, Line
     from lichen.calls.gate.options import GateOptions
     from lichen.calls.gate.rulebook import Ready
-    from lichen.calls.steps import StepParts, WholeAnswer
+    from lichen.calls.steps import Layers, StepParts, WholeAnswer
     from lichen.ledger.panel import Panel
 
 # Sources of answers that were computed for this call.
@@ -68,6 +70,7 @@ class Gate:
         self._entries = Entries(parts, out)
         self.dry = DryRuns(parts)
         self._repeats = Repeats(parts.booker, parts.upstream.name or parts.upstream.url)
+        self._sharing: Sharing | None = None
         self._has_repeats = any(ready.does == "share" for ready in rulebook.rules)
 
     def admit(self, exchange: Exchange) -> None:
@@ -145,8 +148,29 @@ class Gate:
 
         return await self._repeats.first(exchange, key, charged, ready.rule.repeat)
 
+    def joined(self, layers: Layers) -> None:
+        """Find who lets identical calls share one: which of them is made, is known there."""
+        below = layers.steps[layers.steps.index(self) + 1 :]
+        self._sharing = next((step for step in below if isinstance(step, Sharing)), None)
+
     async def _charged(self, exchange: Exchange, call: Call, onward: Onward) -> Answer:
-        claim = self.budgets.claim(exchange) if self.budgets.purses else None
+        lines = self.budgets.lines(exchange) if self.budgets.purses else []
+        toll, sharing = Toll(partial(self._claimed, call, lines)), self._sharing
+        if not lines or sharing is None:
+            return await toll(exchange, onward)
+        if not (self.budgets.has_room(lines) or sharing.may_join(exchange)):
+            return await toll(exchange, onward)
+        exchange.toll = toll
+        answer = await onward(exchange)
+        if not toll.paid and answer.source in _ANSWERED:
+            # A step of others made the call, past all that share: it is charged all the same.
+            self._settle(self.budgets.charge(lines, exchange.provider), answer)
+        return answer
+
+    async def _claimed(
+        self, call: Call, lines: Sequence[Line], exchange: Exchange, onward: Onward
+    ) -> Answer:
+        claim = self.budgets.claim(lines, exchange.provider)
         if isinstance(claim, Over):
             return over_budget(call, claim, self.budgets.left(claim))
         if claim is None:

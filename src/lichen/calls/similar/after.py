@@ -60,6 +60,8 @@ class After:
         self.watts = 0.0
         self._parts, self._thread = parts, thread
         self._learners, self._worth = learners, worth
+        # Questions are kept by all who share a file; of what deciders learnt the last would win.
+        self._keeps = parts.options("similar").keep != "file" or parts.place.alone()
         self.looker: Looker | None = None
         self.others: Others | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -142,7 +144,7 @@ class After:
         """Keep what deciders learnt since last time."""
         self._kept_at, looker = time.monotonic(), self.looker
         states = [(learner.name, learner.state()) for learner in self._learners.dirty]
-        if states and looker is not None:
+        if states and looker is not None and self._keeps:
             await self._charged(lambda _: looker.learn(states))
 
     async def _charged(self, work: Callable[[Embedder], Any]) -> Any:

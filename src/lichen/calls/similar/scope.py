@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lichen.calls.key import key_of
+from lichen.calls.level import level_of
 
 if TYPE_CHECKING:
     from lichen.calls.exchange import Exchange
@@ -60,6 +61,7 @@ def asked(exchange: Exchange, upstream: str) -> Asked | None:
         upstream=upstream,
         target=exchange.target,
         headers=exchange.headers,
+        level=level_of(call, rule, exchange.headers),
     )
     if not key:
         return None

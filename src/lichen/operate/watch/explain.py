@@ -60,7 +60,8 @@ def no_entry(entry_id: str, nav: Markup) -> Page:
 
 
 def _foot() -> tuple[Markup, ...]:
-    return (el("p", el("a", "How these numbers are made", href=f"{words.DOCS}/method/")),)
+    told = f"How these numbers are made, and how sure: {words.DOCS}/method, in lichen’s folder"
+    return (el("p", told, class_="s"),)
 
 
 def _sentence(entry: Entry) -> tuple[object, ...]:

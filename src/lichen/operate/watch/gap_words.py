@@ -161,6 +161,11 @@ GAPS = {
         "batch results left unbooked",
         "The service was killed before all of their lines were booked: some are missing.",
     ),
+    "batch-results-not-read": Said(
+        "batch results passed unread",
+        "A download passed unread, as 32 others were being read: if it held results of a batch, "
+        "none of their lines is booked.",
+    ),
     "batch-results-unreadable": Said(
         "batch results not readable",
         "They could not be decoded and were passed on; none of their lines is booked.",

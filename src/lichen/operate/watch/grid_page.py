@@ -163,7 +163,7 @@ def _weight() -> str:
 def _links() -> Markup:
     return el(
         "p",
-        el("a", "Where intensity comes from", href=f"{DOCS}/grid/"),
-        " · ",
-        el("a", "How a job is settled", href=f"{DOCS}/method/savings/"),
+        f"Where intensity comes from: {DOCS}/grid.md · How a job is settled: "
+        f"{DOCS}/method/savings.md, in lichen’s folder",
+        class_="s",
     )

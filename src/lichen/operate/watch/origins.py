@@ -8,7 +8,7 @@ from lichen.ledger.estimate import Estimate
 from lichen.ledger.quantities import Power
 from lichen.ledger.show import count, number
 from lichen.operate.watch import words
-from lichen.operate.watch.markup import Markup, el, join
+from lichen.operate.watch.markup import Markup, el
 from lichen.operate.watch.scale import told
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def _evidence(entry: Entry) -> Markup:
         el(
             "p",
             "The baseline is ",
-            el("a", method.title, href=method.address),
-            f" ({baseline.method}): ",
+            f"{method.told(baseline.method)}: ",
             el("a", f"entry {baseline.evidence}", href=f"/entry/{baseline.evidence}")
             if _looks_like_id(baseline.evidence)
             else baseline.evidence,
@@ -107,11 +106,11 @@ def _sources(entry: Entry) -> Markup:
     figures = entry.figures
     method = words.method(figures.method)
     pairs: list[tuple[str, object]] = [
-        ("Energy", join((el("a", method.title, href=method.address), f" ({figures.method})"))),
+        ("Energy", method.told(figures.method)),
         ("Factors", figures.factors or "none"),
-        ("Intensity", _link("method/carbon", f"grid zone {figures.zone}")),
-        ("Embodied", _link("method/embodied", "share of the hardware")),
-        ("Intervals", _link("method/uncertainty", "90 %, shared errors add up")),
+        ("Intensity", _from("method/carbon", f"grid zone {figures.zone}")),
+        ("Embodied", _from("method/embodied", "share of the hardware")),
+        ("Intervals", _from("method/uncertainty", "90 %, shared errors add up")),
         ("Entry", entry.id),
         ("Tenant", f"{entry.tenant[:12]} (a hash)" if entry.tenant else "none"),
         *((name, words.short(_exact(value))) for name, value in sorted(figures.raw.items())),
@@ -131,8 +130,8 @@ def _exact(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.9g}"
 
 
-def _link(page: str, title: str) -> Markup:
-    return el("a", title, href=f"{words.DOCS}/{page}/")
+def _from(page: str, title: str) -> str:
+    return f"{title} ({words.DOCS}/{page}.md)"
 
 
 def _gaps(figures: Figures) -> Markup:

@@ -187,10 +187,7 @@ def _foot(made: Mapping[str, Markup], beside: Beside) -> tuple[object, ...]:
         el("p", weight, class_="s"),
         el(
             "p",
-            el("a", "How these numbers are made", href=f"{DOCS}/method/"),
-            " · ",
-            el("a", "How sure they are", href=f"{DOCS}/method/uncertainty/"),
-            " · ",
             el("a", "Metrics", href="/metrics"),
+            f" · How these numbers are made, and how sure: {DOCS}/method, in lichen’s folder",
         ),
     )

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from lichen.ledger.entry import Figures
     from lichen.ledger.rollup import Totals
 
-DOCS = "https://lichen.readthedocs.io"
+# Where a checkout of lichen has its documentation: it is published nowhere yet.
+DOCS = "docs"
 # What the embedded model uses while no call runs has no strategy of its own in the book.
 OUTSIDE = "outside"
 _IDLE = "idle"
@@ -29,10 +30,9 @@ class Method(NamedTuple):
     page: str
     note: str = ""
 
-    @property
-    def address(self) -> str:
-        """Where the method is explained."""
-        return f"{DOCS}/{self.page}/"
+    def told(self, name: str) -> str:
+        """Its title, its own name, and where it is explained, if lichen does."""
+        return f"{self.title} ({name}{f', {DOCS}/{self.page}.md' if self.page else ''})"
 
 
 STRATEGIES = {
@@ -140,7 +140,7 @@ def gap(name: str) -> Said:
 
 def method(name: str) -> Method:
     """What a method is called and where it is explained."""
-    return METHODS.get(name.partition("/")[0], Method(name, "method"))
+    return METHODS.get(name.partition("/")[0], Method(name, ""))
 
 
 def short(name: str) -> str:

@@ -72,8 +72,7 @@ class ProveSettlement:
                 "it was settled)"
             ) from error
         kept = Account.from_figures(entry.figures)
-        # What the job's windows hold is history, and no part of the saving.
-        again = replace(again, booked=kept.booked)
+        again = _like(kept, again)
         found = again.figures(self._reading, self._factors()).saving
         claimed = book.pricer(entry.figures, entry).saving
         if claimed is None or found is None:
@@ -111,6 +110,16 @@ class ProveSettlement:
             ) from error
 
 
+def _like(kept: Account, again: Account) -> Account:
+    """A job's account made again, with what of the one that was kept is history."""
+    # What the job's windows hold is no part of the saving.
+    again = replace(again, booked=kept.booked)
+    if any(one.pue for one in kept.pieces):
+        return again
+    # Settled at the machines: before PUE was counted, or while one was not known.
+    return replace(again, pieces=tuple(replace(one, pue=None) for one in again.pieces))
+
+
 def _told(record: Record) -> str:
     ran = len(record.stretches)
     return (
@@ -125,14 +134,15 @@ def _times(made: Account) -> list[tuple[object, ...]]:
 
 
 def _intensities(kept: Account, again: Account) -> list[tuple[bool, str]]:
-    """Each time's intensity, as it was known then and as it is now."""
+    """Each time's intensity and PUE, as they were known then and as they are now."""
     made = []
     for one, other in zip(kept.pieces, again.pieces, strict=False):
         line = (
             f"{one.what}, {one.start:%F %T} to {one.end:%F %T} UTC in {one.zone}: the grid emitted "
-            f"{other.intensity}"
+            f"{other.intensity}{f', the PUE is {other.pue.value:g}' if other.pue else ''}"
         )
-        made.append(_check(_same(one.intensity.value.amount, other.intensity.value.amount), line))
+        emitted = _same(one.intensity.value.amount, other.intensity.value.amount)
+        made.append(_check(emitted and one.pue == other.pue, line))
     return made
 
 

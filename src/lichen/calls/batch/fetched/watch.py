@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 # Gaps of results of which nothing can be booked, counted at each fetch.
 TOO_LARGE = "batch-results-too-large"
 UNREADABLE = "batch-results-unreadable"
+NOT_READ = "batch-results-not-read"
 _OK = 200
 # Results decoded, beyond which nothing is booked of them: 100,000 lines of 80 kB. [byte]
 _MOST_BYTES = 8_000_000_000
@@ -63,17 +64,20 @@ class Watch:
 
     def _tap(self, exchange: Exchange, answer: Answer) -> None:
         stream = answer.stream
-        if stream is None or answer.status != _OK or self._under_way >= _AT_ONCE:
+        if stream is None or answer.status != _OK:
             return
         which = which_of(exchange.method, exchange.target, exchange.provider)
         if which is None:
+            return
+        if self._under_way >= _AT_ONCE:
+            self._note_gap(NOT_READ)
             return
         upstream = serving(self._parts.upstream, exchange.provider)
         key = key_of(which, exchange, upstream.url)
         coding = b",".join(value for name, value in answer.headers if name == b"content-encoding")
         unpacked = unpacking(coding)
         if unpacked is None:
-            self._gap(UNREADABLE)
+            self._note_gap(UNREADABLE)
             return
         fetch = Fetch(which, exchange.tenant, upstream.zone, upstream.model)
         reading = reading_of(which, self._line_limit)
@@ -81,7 +85,7 @@ class Watch:
         def ended(uses: Uses | None, gap: str) -> None:
             self._under_way -= 1
             if gap:
-                self._gap(gap)
+                self._note_gap(gap)
             if uses:
                 self._once.book(key, fetch, uses, reading.ours)
 
@@ -89,7 +93,7 @@ class Watch:
         self._under_way += 1
         answer.stream = passing
 
-    def _gap(self, what: str) -> None:
+    def _note_gap(self, what: str) -> None:
         with suppress(Exception):
             self._parts.book.note_gap(what)
 
