@@ -98,6 +98,11 @@ def text(change: Callable[[str], str]) -> Mapping[str, Reader]:
     return {_MARK: lambda value: change(_text(value))}
 
 
+def texts(change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Mapping[str, Reader]:
+    """A list of texts, or one text with commas, as `change` writes them."""
+    return {_MARK: lambda value: change(_texts(value))}
+
+
 def fields_of(owner: type) -> dict[str, Field[Any]]:
     """The fields of a dataclass by name."""
     return dict(owner.__dataclass_fields__)  # type: ignore[attr-defined]

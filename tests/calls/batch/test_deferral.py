@@ -374,9 +374,10 @@ async def test_a_deadline_that_makes_no_sense_is_refused(
         ({"body": {**ASKED, "stream": True}}, "cannot_wait"),
         ({"target": b"/v1/models", "method": b"GET", "body": b""}, "cannot_wait"),
         ({"target": b"/v1/images/generations"}, "cannot_wait"),
-        ({"target": b"/v1/chat/completions?api_key=x"}, "credential_would_be_stored"),
-        ({"helicone_auth": "Bearer x"}, "credential_would_be_stored"),
-        ({"cookie": "session=1"}, "credential_would_be_stored"),
+        ({"target": b"/v1/chat/completions?api_key=x"}, "query_would_be_stored"),
+        ({"target": b"/v1/chat/completions?api-version=1&pass"}, "query_would_be_stored"),
+        ({"helicone_auth": "Bearer x"}, "header_would_be_stored"),
+        ({"cookie": "session=1"}, "header_would_be_stored"),
         ({"idempotency_key": "k" * 256}, "bad_idempotency_key"),
     ],
 )

@@ -195,7 +195,7 @@ class BatchApi:
             raise Refused(f'completion_window must be "24h", got {window!r}', "invalid_window")
         now_us = self._sender.now_us()
         has_key = any(name in CREDENTIALS for name, _ in exchange.headers)
-        kept = kept_headers(exchange.headers, exchange.target)
+        kept = kept_headers(exchange, self._options)
         return Batch(
             id=new_id(BATCH),
             tenant=exchange.tenant,

@@ -3,9 +3,9 @@
     x-lichen-defer: 6h                      answered within six hours
     x-lichen-defer: 2026-11-26T06:00:00Z    answered by then
 
-What is stored of a call is its target, its body and its headers, without any credential. A header
-or a query that looks like a credential of a kind lichen does not know is refused, since it would
-have to be written down.
+What is stored of a call is its target, its body and its headers, without any credential. A header,
+or something in the query, that is not known to be harmless is refused, since it would have to be
+written down: see `lichen.calls.batch.stored`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lichen.calls.batch.item import Item
+from lichen.calls.batch.stored import KEY, Unstorable, check_query, stored_headers
 from lichen.calls.exchange import CREDENTIALS
-from lichen.calls.hops import hop_by_hop
 from lichen.calls.option import TIMES
 
 if TYPE_CHECKING:
@@ -25,16 +25,7 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Exchange, Headers
 
 DEFER = b"x-lichen-defer"
-KEY = b"idempotency-key"
 SECOND_US = 1_000_000
-_OWN = b"x-lichen-"
-# Names of headers and query fields by which other services take credentials.
-_SECRET = re.compile(
-    r"auth|token|secret|cookie|credential|passw|signature|session|api[-_]?key", re.IGNORECASE
-)
-_SECRET_QUERY = re.compile(
-    r"[?&](?:key|sig|[^=&]*(?:token|secret|api[-_]?key)[^=&]*)=", re.IGNORECASE
-)
 _LONGEST_KEY = 255
 _WAY_OUT = "write it as 90s, 30m, 6h, 1d, or as a time with its zone: 2026-11-26T06:00:00Z"
 
@@ -102,31 +93,17 @@ def _moment_us(text: str, name: str) -> int:
         raise Refused(f"{name}: {text!r} is no time: {_WAY_OUT}", "bad_deadline") from None
 
 
-def kept_headers(headers: Headers, target: str) -> Headers:
+def kept_headers(exchange: Exchange, options: BatchOptions) -> Headers:
     """The headers of a call that are stored with it: no credential, none of one connection.
 
     Raises:
-        Refused: one of them, or the query, looks like a credential of another kind.
+        Refused: one of them, or something in the query, is not known to be harmless.
     """
-    hops = hop_by_hop(headers)
-    kept = []
-    for name, value in headers:
-        if name in CREDENTIALS or name in hops or name.startswith(_OWN) or name == KEY:
-            continue
-        if _SECRET.search(name.decode("latin-1")):
-            raise Refused(
-                f"the header {name.decode('latin-1')!r} looks like a credential, and one that "
-                "waits would be stored: send the key as Authorization, or the call without waiting",
-                "credential_would_be_stored",
-            )
-        kept.append((name, value))
-    if _SECRET_QUERY.search(target):
-        raise Refused(
-            "the address has a credential in its query, and a call that waits is stored: send the "
-            "key in a header (Authorization, x-api-key, x-goog-api-key)",
-            "credential_would_be_stored",
-        )
-    return kept
+    try:
+        check_query(exchange.target, options.query)
+        return stored_headers(exchange.headers, options.headers)
+    except Unstorable as unstorable:
+        raise Refused(str(unstorable), unstorable.code) from None
 
 
 def item_of(exchange: Exchange, now_us: int, options: BatchOptions, *, keyless: bool) -> Item:
@@ -150,7 +127,7 @@ def item_of(exchange: Exchange, now_us: int, options: BatchOptions, *, keyless: 
         id=item_id,
         tenant=exchange.tenant,
         target=exchange.target,
-        headers=kept_headers(exchange.headers, exchange.target),
+        headers=kept_headers(exchange, options),
         body=exchange.body,
         key=given or f"lichen-{item_id}",
         needs_key=has_key and not keyless,

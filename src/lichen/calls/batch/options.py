@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lichen.calls.option import MILLISECONDS, SIZES, TIMES, choices, unit, whole
+from lichen.calls.batch.stored import header_names
+from lichen.calls.option import MILLISECONDS, SIZES, TIMES, choices, texts, unit, whole
 
 _DAY_S = 86_400.0
 
@@ -28,6 +29,9 @@ class BatchOptions:
         queue_limit: calls that may wait at once; beyond, a call is refused with a 503.
         tenant_limit: calls of one credential that may wait at once; beyond, with a 429.
         files_limit: bytes of files that one credential may keep.
+        headers: further headers that hold no secret and are stored with a call that waits; all that
+            are not known are refused.
+        query: the same of fields of a query.
         provider: "auto" gives what may wait a day to the provider's own batches, where it has them
             (half the price, and its own time); "always" gives it all, "never" none.
         fetched: whether results of batches that clients made at the provider themselves are booked
@@ -51,6 +55,8 @@ class BatchOptions:
     queue_limit: int = field(default=200_000, metadata=whole(1))
     tenant_limit: int = field(default=100_000, metadata=whole(1))
     files_limit: float = field(default=2e9, metadata=unit(SIZES, above_zero=True))
+    headers: tuple[str, ...] = field(default=(), metadata=texts(header_names))
+    query: tuple[str, ...] = ()
     provider: str = field(default="never", metadata=choices("auto", "always", "never"))
     fetched: str = field(default="on", metadata=choices("off", "on"))
     window: float = field(default=0.004, metadata=unit(MILLISECONDS))
