@@ -17,6 +17,7 @@ from lichen.calls.compress.step import Compress
 from lichen.calls.exchange import Answer
 from lichen.calls.forget import Forget
 from lichen.calls.providers.openai.dialect import OPENAI
+from lichen.ledger.errors import UnprovenSaving
 from lichen.testing.upstreams import chat_answer, chat_usage, whole
 
 if TYPE_CHECKING:
@@ -168,6 +169,23 @@ async def test_the_book_says_what_was_spared_and_proves_it(build: Build) -> None
     proof = PROVERS["compressed/1"](line, house.book)
     assert proof.holds, proof.steps
     assert "not kept" in proof.steps[-1]
+
+
+async def test_a_shortened_call_names_the_line_that_proves_what_was_spared(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    shortened = await house.ask(conversation(rows()))
+    plain = await house.ask(conversation("Nothing to shorten."))
+    house.book.flush()
+
+    with pytest.raises(UnprovenSaving, match="stands in lines of their own: prove") as told:
+        house.book.prove(shortened.answer_headers["x-lichen-id"])
+    with pytest.raises(UnprovenSaving, match="there is nothing to prove"):
+        house.book.prove(plain.answer_headers["x-lichen-id"])
+
+    line_id = str(told.value).split("prove ")[1].removesuffix(" (calls.compress)")
+    line = house.book.store.entry(line_id)
+    assert line is not None
+    assert PROVERS["compressed/1"](line, house.book).holds
 
 
 async def test_what_shortening_small_prompts_takes_is_booked_as_its_cost(build: Build) -> None:
