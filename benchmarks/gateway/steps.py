@@ -1,7 +1,9 @@
 """Settings in which every step is configured and none is hit, for `--steps`.
 
-Rules and routes name a model that the traffic does not ask for, budgets are never reached, the
-fallback is never needed. So what a run with them shows is what it costs to have them.
+The gate's rules read every call and answer none, budgets are never reached, the fallback is never
+needed; the route that shortens prompts and looks for like ones names a model that the traffic does
+not ask for, since looking is what those two cost (benchmarks/similar, benchmarks/compress). So what
+a run with them shows is what it costs to have them.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from benchmarks.gateway.traffic import MODEL
 from lichen.calls.rules import RouteRule
 from lichen.settings import Settings
 
@@ -22,9 +25,14 @@ _SECTIONS = {
     "gate": f"""
 [[gate.rule]]
 name = "never"
-model = "{_OTHER}"
+model = "{MODEL}"
 exact = ["ping"]
 answer = "pong"
+
+[[gate.rule]]
+name = "too-long"
+model = "{MODEL}"
+longer = 100000
 
 [[gate.budget]]
 name = "never-reached"

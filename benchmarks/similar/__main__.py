@@ -73,8 +73,10 @@ def _read(name: str) -> list[dict[str, str]]:
 
 def _traps() -> tuple[int, int]:
     """Print what guards make of traps and paraphrases; how many traps, and how many got through."""
-    # Of the second hundred, written while the guards stood as they were, 38 got past them then.
-    traps = [*_read("traps.csv"), *_read("traps_second.csv")]
+    # Of the second and the third hundred, written while the guards stood as they were, 38 and 29
+    # got past them then. Guards are never mended by the unseen ones.
+    traps = [*_read("traps.csv"), *_read("traps_second.csv"), *_read("traps_third.csv")]
+    unseen = _read("traps_unseen.csv")
     like = _read("paraphrases.csv")
     print(f"{'traps':<16}{'refused':>9}")
     for kind in dict.fromkeys(trap["kind"] for trap in traps):
@@ -82,6 +84,8 @@ def _traps() -> tuple[int, int]:
         refused = sum(differ(trap["stored"], trap["asked"]) is not None for trap in of)
         print(f"{kind:<16}{refused:>5}/{len(of)}")
     wrong = sum(differ(trap["stored"], trap["asked"]) is None for trap in traps)
+    held = sum(differ(trap["stored"], trap["asked"]) is not None for trap in unseen)
+    print(f"{'unseen, any kind':<16}{held:>5}/{len(unseen)}")
     through = sum(differ(pair["stored"], pair["asked"]) is None for pair in like)
     print(f"{'paraphrases let through':<24}{through}/{len(like)}\n")
     return len(traps), wrong

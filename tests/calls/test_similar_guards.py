@@ -61,7 +61,7 @@ def test_guards_are_symmetric(one: str, other: str) -> None:
 
 _NAMES = {
     *("language", "numbers", "units", "dates", "code", "negation", "polarity", "asked", "quoted"),
-    *("class", "names", "order", "thing", None),
+    *("class", "names", "order", "thing", "more", None),
 }
 
 

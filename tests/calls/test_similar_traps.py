@@ -47,6 +47,47 @@ def test_of_the_second_hundred_at_most_one_gets_past() -> None:
     assert through in ([], ["How do I plan a one-way trip?"])
 
 
+def test_of_the_third_hundred_at_most_two_names_get_past() -> None:
+    through = {
+        trap["kind"]
+        for trap in _rows("traps_third.csv")
+        if differ(trap["stored"], trap["asked"]) is None
+        or differ(trap["asked"], trap["stored"]) is None
+    }
+
+    assert through <= {"names"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Which trains go from Paris to Rome?", "Which trains go to Paris from Rome?"),
+        ("Can my landlord sue me?", "Can I sue my landlord?"),
+        ("Can my ex claim my pension?", "Can I claim my ex's pension?"),
+        ("Who taught Plato?", "Who did Plato teach?"),
+        ("What happens if I miss one payment?", "What happens if I miss every payment?"),
+        ("How do I delete a branch?", "How do I delete a branch remotely?"),
+        ("Is aspirin safe?", "Is aspirin safe during pregnancy?"),
+    ],
+)
+def test_roles_by_small_words_and_narrower_questions_are_refused(one: str, other: str) -> None:
+    assert differ(one, other) is not None
+    assert differ(other, one) is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Can you eat raw eggs?", "Can I eat raw eggs?"),
+        ("Tell me how to boil rice.", "How do I boil rice?"),
+        ("How do I get to Rome?", "How can I get to Rome?"),
+        ("What is the capital of Peru?", "Which is the capital of Peru?"),
+    ],
+)
+def test_who_asks_and_how_politely_makes_no_other_question(one: str, other: str) -> None:
+    assert differ(one, other) is None
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

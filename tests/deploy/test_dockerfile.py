@@ -91,11 +91,15 @@ def test_what_is_copied_is_there_and_is_all_that_a_wheel_is_made_of(
     assert {project["readme"], *project["license-files"]} <= copied
 
 
-def test_the_extras_are_extras_of_the_project(stages: list[list[tuple[str, str]]]) -> None:
+def test_the_extras_are_extras_of_the_project_and_the_light_ones_of_calls_are_in(
+    stages: list[list[tuple[str, str]]],
+) -> None:
     [extras] = [what.partition("=")[2] for what in said(stages[0], "ARG") if "EXTRAS" in what]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-    assert set(extras.split(",")) <= set(project["optional-dependencies"])
+    chosen = set(extras.split(","))
+    assert chosen <= set(project["optional-dependencies"])
+    assert chosen >= {"serve", "postgres", "redis", "gate", "compress"}
 
 
 def test_its_health_check_tells_a_service_that_lives_from_one_that_does_not(

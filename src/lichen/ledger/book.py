@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -197,7 +197,7 @@ class Book:
             raise InputError(f"no entry {entry_id} in this ledger: see `lichen report --entries`")
         baseline = entry.figures.baseline
         if baseline is None:
-            raise UnprovenSaving(f"entry {entry_id} claims no saving: there is nothing to prove")
+            raise UnprovenSaving(self._nothing_of(entry))
         prover = self._provers.get(baseline.method)
         if prover is None:
             known = ", ".join(sorted(self._provers)) or "none"
@@ -206,6 +206,24 @@ class Book:
                 f"can run again (known: {known}): install the plug-in that made it"
             )
         return prover(entry, self)
+
+    def _nothing_of(self, entry: Entry) -> str:
+        """That an entry claims no saving, and which lines do that belong to it."""
+        since = entry.window.start
+        beside = self.store.entries(since=since, until=since + timedelta(microseconds=1))
+        lines = [
+            f"{line.id} ({line.figures.strategy})"
+            for line in beside
+            if (claim := line.figures.baseline) is not None
+            and claim.evidence == entry.id
+            and not line.figures.work.amount
+        ]
+        if not lines:
+            return f"entry {entry.id} claims no saving: there is nothing to prove"
+        return (
+            f"entry {entry.id} is the call itself and claims no saving; what was spared of it "
+            f"stands in lines of their own: prove {', '.join(lines)}"
+        )
 
     def recompute(self, reason: str) -> Revision:
         """Price all history again with the factors of today, and say by how much it changed.

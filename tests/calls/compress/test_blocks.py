@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lichen.calls.compress.blocks import Said
+from lichen.calls.compress.expand import resolved
 
 WORDS = st.lists(st.sampled_from(["lichen", "moss", "bark", "stone", "rain"]), min_size=45)
 PARAGRAPHS = st.lists(WORDS.map(" ".join), min_size=1, max_size=4)
 
 
-_REFERENCE = re.compile(r'<same as text (\d+)(?:, characters (\d+) to (\d+))?, "(?:[^"\\]|\\.)*">')
-
-
 def referring(texts: list[str]) -> list[str]:
     said = Said()
     return [said.referring(text) for text in texts]
-
-
-def resolved(texts: list[str]) -> list[str]:
-    """The texts as one who reads them by their references would: each replaced by what it names."""
-    made: list[str] = []
-    for text in texts:
-        made.append(_REFERENCE.sub(lambda mark: _named(mark, made), text))
-    return made
-
-
-def _named(reference: re.Match[str], texts: list[str]) -> str:
-    text = texts[int(reference[1]) - 1]
-    return text if reference[2] is None else text[int(reference[2]) : int(reference[3])]
 
 
 @settings(max_examples=150, deadline=None)
@@ -53,6 +37,20 @@ def test_references_are_read_back_to_the_letter(
 def test_what_follows_changes_nothing_of_what_came_before(texts: list[str]) -> None:
     for count in range(1, len(texts)):
         assert referring(texts)[:count] == referring(texts[:count])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<same as text 1, "other words">',
+        '<same as text 2, "what was said">',
+        '<same as text 0, "what was said">',
+        '<same as text 1, characters 5 to 8, "what">',
+        '<same as text 1, "what was said"',
+    ],
+)
+def test_what_only_looks_like_a_reference_stays(text: str) -> None:
+    assert resolved(["what was said", text]) == ["what was said", text]
 
 
 def test_code_in_a_fence_is_never_referred_to_but_as_part_of_a_whole() -> None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from lichen.calls.compress.expand import expand
+from lichen.calls.compress.expand import expand, resolved
 from lichen.calls.compress.proof import PROVERS
 from lichen.calls.compress.signs import signs
 from lichen.calls.compress.step import Compress
 from lichen.calls.exchange import Answer
 from lichen.calls.forget import Forget
 from lichen.calls.providers.openai.dialect import OPENAI
+from lichen.ledger.errors import UnprovenSaving
 from lichen.testing.upstreams import chat_answer, chat_usage, whole
 
 if TYPE_CHECKING:
@@ -104,6 +105,23 @@ async def test_what_was_said_before_is_referred_to(build: Build) -> None:
     assert messages[-1]["content"].startswith("<same as text 3, ")
 
 
+async def test_what_was_sent_is_read_back_to_what_was_asked(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    asked = conversation(rows(), rows(50, 9), rows(), f"The same again:\n\n{rows(50, 9)}")
+
+    await house.ask(asked)
+
+    body = house.upstream.calls[-1].body  # type: ignore[attr-defined]
+    sides = (OPENAI.read_call("chat.completions", b"", raw) for raw in (orjson.dumps(asked), body))
+    asked_texts, sent_texts = ([t.text for t in OPENAI.view(call).texts] for call in sides)
+    read_back = [expand(text) for text in resolved(sent_texts)]
+    assert sum("<same as text" in text for text in sent_texts) == 2
+    assert [json.loads(text) for text in read_back[2:5]] == list(map(json.loads, asked_texts[2:5]))
+    last = [text.partition("\n\n") for text in (read_back[5], asked_texts[5])]
+    assert last[0][0] == last[1][0] == "The same again:"
+    assert json.loads(last[0][2]) == json.loads(last[1][2])
+
+
 async def test_a_question_keeps_its_words_and_its_documents_are_tables(build: Build) -> None:
     house = build(route=ROUTES, holdout={"share": 0})
     text = f"Here  are   rows:\n{rows()}\nWho  lives in   Rome? "
@@ -168,6 +186,23 @@ async def test_the_book_says_what_was_spared_and_proves_it(build: Build) -> None
     proof = PROVERS["compressed/1"](line, house.book)
     assert proof.holds, proof.steps
     assert "not kept" in proof.steps[-1]
+
+
+async def test_a_shortened_call_names_the_line_that_proves_what_was_spared(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    shortened = await house.ask(conversation(rows()))
+    plain = await house.ask(conversation("Nothing to shorten."))
+    house.book.flush()
+
+    with pytest.raises(UnprovenSaving, match="stands in lines of their own: prove") as told:
+        house.book.prove(shortened.answer_headers["x-lichen-id"])
+    with pytest.raises(UnprovenSaving, match="there is nothing to prove"):
+        house.book.prove(plain.answer_headers["x-lichen-id"])
+
+    line_id = str(told.value).split("prove ")[1].removesuffix(" (calls.compress)")
+    line = house.book.store.entry(line_id)
+    assert line is not None
+    assert PROVERS["compressed/1"](line, house.book).holds
 
 
 async def test_what_shortening_small_prompts_takes_is_booked_as_its_cost(build: Build) -> None:

@@ -49,7 +49,7 @@ class Said:
         whole = self._wholes.get(_mark(text)) if len(text) >= _SHORTEST else None
         if whole is not None:
             self._count += 1
-            return f"<same as text {whole}, {_begin(text)}>"
+            return f"<same as text {whole}, {first_words(text)}>"
         made = self._with_references(text)
         if made == text:
             self.heard(text)
@@ -73,7 +73,7 @@ class Said:
             parts.append(text[at:start])
             parts.append(
                 f"<same as text {number}, characters {begin} to {begin + length}, "
-                f"{_begin(text[start:end])}>"
+                f"{first_words(text[start:end])}>"
             )
             at = start + length
         return "".join((*parts, text[at:]))
@@ -105,7 +105,7 @@ def _mark(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _begin(text: str) -> str:
+def first_words(text: str) -> str:
     """The first words of a text, in quotes, for whoever reads the reference."""
     words = " ".join(text[: 2 * _SHOWN].split())[:_SHOWN]
     plain = "".join(letter for letter in words if letter.isprintable() and letter not in '"\\<>')

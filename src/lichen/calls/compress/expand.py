@@ -1,25 +1,55 @@
-"""Expand: the JSON that a table stands for, to the digit; the inverse of `table` and `blocks`.
+"""Expand: what a shortened prompt stands for; the inverse of `table` and of `blocks`.
 
-    read(expand(shorten(text))) = read(text)
+    read(expand(shorten(text))) = read(text)       a table is the JSON it was made of, to the digit
+    resolved(texts that were sent) = texts         a reference is the text it names, to the letter
 
-Source: the notation is this package's own; `lichen.calls.compress.table` says how it is written.
+Both together give a call's texts back: first `resolved`, of all texts in their order, then `expand`
+of each. White space that carries nothing, and what was selected away, is not in what was sent.
+
+Source: the notation is this package's own; `table` and `blocks` say how it is written.
 """
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lichen.calls.compress.blocks import first_words
 from lichen.calls.compress.exact_json import quoted, read_at, write
 from lichen.calls.compress.table import ABSENT, CLOSING, OPENING
 from lichen.ledger.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _BEGIN = re.compile(rf"{OPENING}(\d+)( lines)?: ")
+_REFERENCE = re.compile(
+    r'<same as text (\d{1,9})(?:, characters (\d{1,9}) to (\d{1,9}))?, ("[^"\\<>]*")>'
+)
 _NAME = re.compile(r"[\w$@./ -]+")
 _NUMBER_OR_WORD = re.compile(r"-?\d[\d.eE+-]*|true|false|null|[\"\[{].*", re.DOTALL)
+
+
+def resolved(texts: Sequence[str]) -> list[str]:
+    """The texts of a call, in their order, with each reference replaced by what it names.
+
+    What only looks like one stays: it names a later text, or a part that does not begin with the
+    words it says.
+    """
+    made: list[str] = []
+    for number, text in enumerate(texts):
+        made.append(_REFERENCE.sub(partial(_named, texts[:number]), text))
+    return made
+
+
+def _named(earlier: Sequence[str], reference: re.Match[str]) -> str:
+    number, start, end, words = reference.groups()
+    if not 1 <= int(number) <= len(earlier):
+        return reference[0]
+    text = earlier[int(number) - 1]
+    part = text if start is None else text[int(start) : int(end)]
+    return part if first_words(part) == words else reference[0]
 
 
 def expand(text: str) -> str:

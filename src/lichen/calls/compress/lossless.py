@@ -5,7 +5,7 @@
     any other text      loses the white space that carries nothing (space.py), and no more
 
 The result depends on the text alone. It never has more tokens than the text, by count: what would
-grow is given back as it came. `expand` undoes it.
+grow is given back as it came. `expand` gives the JSON back; white space stays away.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ _MAY = frozenset({"may", "march", "mar"})
 _IDLY = frozenset({"or", "why"})
 _WITHIN = frozenset({"and", "a"})
 _RATES = frozenset({"kbps", "mbps", "gbps"})
-_NUMERALS = frozenset({"number", "scale"})
+NUMERALS = frozenset({"number", "scale"})
 _HUNDRED = 100
 _SUFFIXES = frozenset({"st", "nd", "rd", "th"})
 
@@ -147,7 +147,7 @@ class _Reader:
         """Note what a word stands for; whether it goes on with a numeral in letters."""
         numeral = False
         for group, value in found:
-            if group in _NUMERALS:
+            if group in NUMERALS:
                 numeral = self._written(group, value)
             else:
                 self._facts.marks[group].append(value)

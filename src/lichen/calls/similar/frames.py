@@ -9,6 +9,7 @@ Source: measured on question pairs (docs/method/similar.md).
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from lichen.calls.similar.facts import stem
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _ALIKE: Final = 3
 _LEAST: Final = 3
+# Drive and drink are not of one stem, drive and driving are.
+_SHARE: Final = 0.6
 
 
 def substituted(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -38,7 +41,8 @@ def substituted(one: Sequence[str], other: Sequence[str]) -> bool:
 
 def _akin(one: str, other: str) -> bool:
     """Whether two words are spelt alike at the start, or known as synonyms."""
-    if len(one) > _ALIKE and one[:_ALIKE] == other[:_ALIKE]:
+    same = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
+    if same >= _ALIKE and same > _SHARE * min(len(one), len(other)):
         return True
     synonyms = table().synonyms
     return bool(synonyms.get(one, frozenset()) & synonyms.get(other, frozenset()))

@@ -10,13 +10,13 @@ what its words state is not known here.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from lichen.calls.similar.affixes import turned
-from lichen.calls.similar.facts import Facts, plain, read, stem
+from lichen.calls.similar.facts import NUMERALS, Facts, plain, read, stem
 from lichen.calls.similar.frames import substituted
 from lichen.calls.similar.order import swapped
+from lichen.calls.similar.roles import reversed_roles
 from lichen.calls.similar.words import table, words
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _language(one: Facts, other: Facts) -> bool:
 
 def _numbers(one: Facts, other: Facts) -> bool:
     if sorted(one.numbers) == sorted(other.numbers):
-        return one.numbers != other.numbers and _directed(one, other)
+        return one.numbers != other.numbers
     return _beyond(one, other) or _beyond(other, one)
 
 
@@ -80,16 +80,6 @@ def _beyond(one: Facts, other: Facts) -> bool:
         elif number != "1" or not other.marks.get("single"):
             return True
     return False
-
-
-def _directed(one: Facts, other: Facts) -> bool:
-    """Whether two numbers changed places next to one another, as in 10 − 4 and 4 − 10."""
-    return any(_runs(facts) for facts in (one, other))
-
-
-def _runs(facts: Facts) -> bool:
-    places = [place for place, word in enumerate(facts.words) if word == "#"]
-    return any(after - before <= _NEAR for before, after in pairwise(places))
 
 
 def _dates(one: Facts, other: Facts) -> bool:
@@ -244,11 +234,28 @@ def _unsaid(quotes: Iterable[str], other: Facts) -> bool:
 
 
 def _roles(one: Facts, other: Facts) -> bool:
-    return swapped(one.words, other.words)
+    return swapped(one.words, other.words) or reversed_roles(one.words, other.words)
 
 
 def _thing(one: Facts, other: Facts) -> bool:
     return substituted(one.words, other.words)
+
+
+def _more(one: Facts, other: Facts) -> bool:
+    """Whether one text says all that the other says and names a thing besides."""
+    here, there = _said(one), _said(other)
+    return bool(here and there) and (here < there or there < here)
+
+
+def _said(facts: Facts) -> set[str]:
+    """The stems of what is named, without words that only fill a question."""
+    return {stem(word) for word in facts.words if word[0].isalnum() and not _idle(word)}
+
+
+def _idle(word: str) -> bool:
+    if word in words("common") or word in words("filler"):
+        return True
+    return any(mark.group in NUMERALS for mark in table().marks.get(word, ()))
 
 
 def _unlike(one: Facts, other: Facts, group: str) -> bool:
@@ -274,4 +281,5 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Facts, Facts], bool]], ...]] = (
     ("names", _names),
     ("order", _roles),
     ("thing", _thing),
+    ("more", _more),
 )
