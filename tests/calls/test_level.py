@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 LOSSY = {"route": ({"compress": "lossy"},), "holdout": {"share": 0}}
 DOCUMENT = "\n".join(f"Line {n}: event {n} happened at node n{n % 7}." for n in range(300))
+TEXTS = [{"type": "text", "text": text} for text in (DOCUMENT, "What happened in line 18?")]
 ASK: dict[str, Any] = {
     "model": "gpt-4o-mini",
-    "messages": [{"role": "user", "content": f"{DOCUMENT}\n\nWhat happened in line 18?"}],
+    "messages": [{"role": "user", "content": TEXTS}],
     "temperature": 0,
 }
 WISHES = ("off", "lossless")

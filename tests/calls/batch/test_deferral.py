@@ -71,6 +71,23 @@ def on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
 
 
+@pytest.mark.parametrize("wish", ["lossy", "lossless", "off"])
+async def test_a_call_that_waits_is_shortened_once_and_as_its_client_wishes(
+    opened: Open, wish: str
+) -> None:
+    house = await opened(route=({"compress": "lossy"},), holdout={"share": 0})
+    document = "\n".join(f"Line {n}: event {n} happened at node n{n % 7}." for n in range(300))
+    texts = [{"type": "text", "text": text} for text in (document, "What happened in line 18?")]
+    asked = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": texts}]}
+
+    waited = await fetched(house, await left(house, "3s", asked, x_lichen_compress=wish))
+    await house.ask(asked, x_lichen_compress=wish)
+
+    calls = house.upstream.calls  # type: ignore[attr-defined]
+    assert waited.status == 200
+    assert calls[0].body == calls[1].body
+
+
 async def test_a_call_is_on_disk_before_it_is_accepted(build: Build, tmp_path: Path) -> None:
     house = build(ledger=str(tmp_path / "book.db"))
 

@@ -51,6 +51,7 @@ _KEPT = frozenset(
         b"x-goog-api-client",
         b"x-goog-request-params",
         b"x-goog-user-project",
+        b"x-lichen-compress",
         b"x-ms-client-request-id",
         b"x-ms-useragent",
         b"x-request-id",

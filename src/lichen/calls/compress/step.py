@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from lichen.calls.batch.intake import wish as waits
 from lichen.calls.compress.act import STRATEGY, act, digest
 from lichen.calls.compress.compressor import Shortening
 from lichen.calls.compress.conversation import Conversation
@@ -88,6 +89,9 @@ class Compress:
         """Send a shorter prompt onward, where the route allows it and there is one."""
         call = exchange.call
         if call is None or call.kind in call.dialect.embeds:
+            return await onward(exchange)
+        if waits(exchange.headers) is not None:
+            # It is shortened once, when it is sent: what is kept until then is what was asked.
             return await onward(exchange)
         asked = self._asked(exchange, call)
         if asked is None:
