@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,7 +70,8 @@ async def test_calls_under_way_that_ask_for_more_of_a_prompt_are_calls_of_their_
         *(house.ask(ASK, x_lichen_compress=wish) for wish in ("lossy", "lossless", "off") * 2)
     )
 
-    assert [cache(each) for each in heard] == ["miss"] * 3 + ["coalesced"] * 3
+    # Prompts are shortened in threads: which of two alike comes first is open.
+    assert Counter(map(cache, heard)) == {"miss": 3, "coalesced": 3}
     assert [each.answer for each in heard[:3]] == [each.answer for each in heard[3:]]
     assert len({each.answer for each in heard}) == count(house) == 3
 
