@@ -74,9 +74,9 @@ def _read(name: str) -> list[dict[str, str]]:
 def _traps() -> tuple[int, int]:
     """Print what guards make of traps and paraphrases; how many traps, and how many got through."""
     # Of the second and the third hundred, written while the guards stood as they were, 38 and 29
-    # got past them then. Guards are never mended by the unseen ones.
+    # got past them then; of the fourth forty 10, and 7 when no rule had been chosen by them yet.
     traps = [*_read("traps.csv"), *_read("traps_second.csv"), *_read("traps_third.csv")]
-    unseen = _read("traps_unseen.csv")
+    fourth = _read("traps_fourth.csv")
     like = _read("paraphrases.csv")
     print(f"{'traps':<16}{'refused':>9}")
     for kind in dict.fromkeys(trap["kind"] for trap in traps):
@@ -84,8 +84,8 @@ def _traps() -> tuple[int, int]:
         refused = sum(differ(trap["stored"], trap["asked"]) is not None for trap in of)
         print(f"{kind:<16}{refused:>5}/{len(of)}")
     wrong = sum(differ(trap["stored"], trap["asked"]) is None for trap in traps)
-    held = sum(differ(trap["stored"], trap["asked"]) is not None for trap in unseen)
-    print(f"{'unseen, any kind':<16}{held:>5}/{len(unseen)}")
+    held = sum(differ(trap["stored"], trap["asked"]) is not None for trap in fourth)
+    print(f"{'fourth forty':<16}{held:>5}/{len(fourth)}")
     through = sum(differ(pair["stored"], pair["asked"]) is None for pair in like)
     print(f"{'paraphrases let through':<24}{through}/{len(like)}\n")
     return len(traps), wrong
