@@ -88,7 +88,12 @@ class Planner:
             slack = max(order.must_run_from(_NONE) - now, _NONE)
             signals = self.signals(order, at, min(self.limit, slack))
             policy = policy_of(order, self.policy, self.source)
-            return Planning(now, "submitted", policy.plan(order.job(), signals), signals)
+            job = order.job()
+            plan = policy.plan(job, signals)
+            if not _sure(order, plan):
+                # Its first pause would be refused when it comes: no job hangs on a promise.
+                plan = policy.plan(replace(job, pause=None), signals)
+            return Planning(now, "submitted", plan, signals)
         except UnknownZone:
             raise
         except Exception as error:  # noqa: BLE001 (a stranger's forecast or policy: run now)
@@ -110,7 +115,9 @@ class Planner:
             plan = self.policy.again(order.job(), before.plan, signals, now=now, progress=progress)
         except Exception:  # noqa: BLE001 (as in `plan`; here there is a plan to keep)
             return None
-        return None if plan is before.plan else Planning(now, "planned anew", plan, signals)
+        if plan is before.plan or not (record.proven or _sure(order, plan)):
+            return None
+        return Planning(now, "planned anew", plan, signals)
 
     def signals(
         self, order: Order, now: datetime, limit: timedelta | None = None
@@ -139,6 +146,14 @@ class Planner:
                 believed(signal, zone, now)
                 return signal_of(zone, signal, self.source)
         raise failure
+
+
+def _sure(order: Order, plan: Plan) -> bool:
+    """Whether a plan's first pause leaves time to do all of the work again, as `may_pause` asks."""
+    pausing, first = order.pausing, plan.segments[0]
+    if pausing is None or pausing.freeze or len(plan.segments) == 1:
+        return True
+    return first.end + pausing.grace < order.must_run_from(_NONE, resuming=True)
 
 
 def signal_of(zone: str, signal: GridSignal, source: object) -> GridSignal:
