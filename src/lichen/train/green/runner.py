@@ -78,7 +78,7 @@ def submit(
             queue.get(job),
             segments=_segments(planning),
             planned_at=now,
-            note=f"waiting: {planning.plan.method}" if planning.plan else planning.why,
+            note=f"waiting: {how}" if (how := planning.method(order.deadline)) else planning.why,
             gaps=planning.plan.gaps if planning.plan else ("forecast-unavailable",),
         )
         queue.note(job, planning)
