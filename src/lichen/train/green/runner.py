@@ -252,9 +252,9 @@ class Runner:
         record = one.driver.record
         if one.answer:
             planning = one.answer.pop()
-            if planning and not record.committed and not record.state.ended:
+            free = not (record.committed or record.state.ended)
+            if planning and free and one.driver.plan_again(_segments(planning), now):
                 self._queue.note(record.id, planning)
-                one.driver.plan_again(_segments(planning), now)
             return
         last = one.asked_at or record.planned_at
         if record.state.ended or record.committed or last is None or now - last < REPLAN:
