@@ -100,11 +100,11 @@ def test_a_job_that_can_pause_is_checkpointed_and_submitted_again(yard: Yard) ->
         "60",
         executor="slurm",
         lasts=9,
-        within=19,
+        within=23,
         pausing=pausing(),
     )
 
-    record = drive(yard, order, *[50.0] * 5, *[900.0] * 6, 50.0)
+    record = drive(yard, order, *[50.0] * 5, *[900.0] * 6, *[50.0] * 6, 900.0)
 
     lines = yard.text("log").splitlines()
     assert record.state is State.DONE, (record, lines)
