@@ -155,12 +155,12 @@ class Gate:
 
     async def _charged(self, exchange: Exchange, call: Call, onward: Onward) -> Answer:
         lines = self.budgets.lines(exchange) if self.budgets.purses else []
-        toll, sharing = Toll(partial(self._claimed, call, lines)), self._sharing
-        if not lines or sharing is None:
-            return await toll(exchange, onward)
+        sharing = self._sharing
+        if not lines or sharing is None or not sharing.may_share(exchange):
+            return await self._claimed(call, lines, exchange, onward)
         if not (self.budgets.has_room(lines) or sharing.may_join(exchange)):
-            return await toll(exchange, onward)
-        exchange.toll = toll
+            return await self._claimed(call, lines, exchange, onward)
+        exchange.toll = toll = Toll(partial(self._claimed, call, lines))
         answer = await onward(exchange)
         if not toll.paid and answer.source in _ANSWERED:
             # A step of others made the call, past all that share: it is charged all the same.
@@ -208,6 +208,7 @@ class Gate:
     async def tend(self) -> None:
         """Book what dry rules saw, and keep how long answers were."""
         self.dry.tend()
+        self._outputs.learn()
         if time.monotonic() - self._saved >= _KEPT_EVERY_S:
             await self._keep()
 

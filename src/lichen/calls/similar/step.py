@@ -162,9 +162,13 @@ class Similar:
 
     # A call.
 
+    def passes(self, exchange: Exchange) -> bool:
+        """Whether no like question is looked for."""
+        return exchange.rule is None or exchange.rule.similar == "off"
+
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Answer from a like question where that is safe; else pass onward, and learn from it."""
-        if exchange.rule is None or exchange.rule.similar == "off":
+        if self.passes(exchange):
             return await onward(exchange)
         try:
             case = await self._looked(exchange)
