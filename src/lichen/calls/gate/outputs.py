@@ -55,8 +55,9 @@ class Outputs:
         return self._bounded(had or Length(*_ASSUMED, 0), exchange)
 
     def value(self, exchange: Exchange) -> int:
-        """The value of `of` alone, which every call under a budget asks for: what came within the
-        last few answers may not be in it. [token]
+        """The value of `of` alone, as every call under a budget asks for it. [token]
+
+        What came within the last few answers may not be in it.
         """
         call = exchange.call
         assert call is not None
