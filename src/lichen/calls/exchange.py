@@ -51,6 +51,17 @@ HOP_BY_HOP = frozenset(
 Headers = list[tuple[bytes, bytes]]
 
 
+class Charge(Protocol):
+    """What budgets were charged for one call; `written` outlives the process."""
+
+    @property
+    def written(self) -> str:
+        """The charge as text, by which it can be settled later."""
+
+    def keep(self) -> None:
+        """Leave it open: whoever has what is `written` settles it."""
+
+
 class Stream(Protocol):
     """The chunks of an answer as they come.
 
@@ -137,6 +148,8 @@ class Exchange:
     gap: str = "not-modelled"
     # What is to be done before the call is made for itself and not with another's (coalesce.py).
     toll: Toll | None = None
+    # What budgets were charged for it: whoever lets the call wait keeps that open.
+    charge: Charge | None = None
     # What steps noted; made by the first of them, since most calls have none.
     noted: Noted | None = None
 
