@@ -63,7 +63,7 @@ def leave(service: RunningService, text: str, span: str = "6h", **headers: str) 
 
 def leave_until_refused(service: RunningService, **headers: str) -> list[Heard]:
     """Those that were taken in before a budget was over."""
-    taken = []
+    taken: list[Heard] = []
     while (heard := leave(service, f"call {len(taken)}", **headers)).status == 202:
         taken.append(heard)
         assert len(taken) < 20
@@ -210,12 +210,12 @@ def test_a_batch_is_charged_with_its_lines_and_fails_whole_where_there_is_no_roo
     batch = client.batches.create(
         input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
     )
-    ended = until(
-        lambda: (
-            (now := client.batches.retrieve(batch.id)).status in ("completed", "failed") and now
-        ),
-        within=20,
-    )
+
+    def look() -> Any:
+        now = client.batches.retrieve(batch.id)
+        return now if now.status in ("completed", "failed") else None
+
+    ended = until(look, within=20)
 
     if many == 9:
         assert ended.status == "failed"

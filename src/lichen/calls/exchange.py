@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from lichen.calls.acts import Act
+    from lichen.calls.charge import Charge
     from lichen.calls.directives import Directives
     from lichen.calls.providers.dialect import Dialect
     from lichen.calls.rules import RouteRule
@@ -49,17 +50,6 @@ HOP_BY_HOP = frozenset(
 )
 # Header names are lower-case; names and values are kept as the bytes that came.
 Headers = list[tuple[bytes, bytes]]
-
-
-class Charge(Protocol):
-    """What budgets were charged for one call; `written` outlives the process."""
-
-    @property
-    def written(self) -> str:
-        """The charge as text, by which it can be settled later."""
-
-    def keep(self) -> None:
-        """Leave it open: whoever has what is `written` settles it."""
 
 
 class Stream(Protocol):
