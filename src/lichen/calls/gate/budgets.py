@@ -9,11 +9,12 @@ at. What remains is the error of the estimates: a budget is overdrawn by at most
 (took − expected) over the calls under way. A call whose use nobody can tell keeps its estimate; one
 that was never sent, or that the upstream refused, is given back. What is answered from the store or
 by a rule takes nothing, so that it is answered over budget too; so does a call that shares another
-one under way, which alone is charged.
+one under way, which alone is charged. A call that waits is charged when it is taken in (holds.py).
 """
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -109,6 +110,15 @@ class Claim:
         self._counts, self._spending = counts, spending
         self._open = True
 
+    @property
+    def written(self) -> str:
+        """The charge as text (see `lichen.calls.gate.holds`)."""
+        lines = [
+            [one.purse.budget.name, one.purse.budget.unit, *one.slot, one.expected]
+            for one in self.lines
+        ]
+        return json.dumps([self._provider, lines])
+
     def settle(self, record: Record | None) -> None:
         """The call is back: charge what it took; with no record it took nothing."""
         if not self._open:
@@ -142,7 +152,7 @@ class Budgets:
     ) -> None:
         self.purses = tuple(Purse(budget, ZoneInfo(budget.zone)) for budget in budgets)
         self.counts = counts
-        self._spending = spending
+        self.spending = spending
         self._note_gap = note_gap
         self._clock = clock
         self._pick = lru_cache(maxsize=1024)(self._picked)
@@ -177,7 +187,7 @@ class Budgets:
         """Charge a call, whatever is left."""
         for line in lines:
             self.counts.charge(line.slot, line.expected)
-        return Claim(lines, provider, self.counts, self._spending)
+        return Claim(lines, provider, self.counts, self.spending)
 
     def _line(self, purse: Purse, exchange: Exchange) -> Line | None:
         budget = purse.budget
@@ -186,7 +196,7 @@ class Budgets:
             return None
         if budget.project != "*" and not fnmatchcase(project_of(exchange), budget.project):
             return None
-        expected = self._spending.expected(exchange, purse.of, budget.currency)
+        expected = self.spending.expected(exchange, purse.of, budget.currency)
         if expected is None:
             assert exchange.call is not None
             self._note_gap(f"calls not charged to a budget in {budget.unit}: no price is known")

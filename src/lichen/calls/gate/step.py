@@ -23,6 +23,7 @@ from lichen.calls.gate.counts import Counts
 from lichen.calls.gate.dry import DryRuns
 from lichen.calls.gate.entries import GATE, Entries
 from lichen.calls.gate.fits import fits
+from lichen.calls.gate.holds import Holds
 from lichen.calls.gate.lengths import LengthFile
 from lichen.calls.gate.outputs import Outputs
 from lichen.calls.gate.refusal import by_rule, over_budget, warning
@@ -66,6 +67,7 @@ class Gate:
         self._parts = parts
         self.rulebook = rulebook
         self.budgets = budgets
+        self.holds = Holds(budgets)
         self._outputs = out
         self._entries = Entries(parts, out)
         self.dry = DryRuns(parts)
@@ -154,7 +156,9 @@ class Gate:
         self._sharing = next((step for step in below if isinstance(step, Sharing)), None)
 
     async def _charged(self, exchange: Exchange, call: Call, onward: Onward) -> Answer:
-        lines = self.budgets.lines(exchange) if self.budgets.purses else []
+        # One that waited was charged when it was taken in.
+        is_charged = exchange.toll is not None or not self.budgets.purses
+        lines = [] if is_charged else self.budgets.lines(exchange)
         sharing = self._sharing
         if not lines or sharing is None or not sharing.may_share(exchange):
             return await self._claimed(call, lines, exchange, onward)
@@ -177,6 +181,7 @@ class Gate:
             answer = await onward(exchange)
             self._outputs.note(exchange, answer)
             return answer
+        exchange.charge = claim
         try:
             answer = await onward(exchange)
         except UpstreamError as error:

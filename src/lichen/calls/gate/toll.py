@@ -28,6 +28,11 @@ class Sharing(Protocol):
         ...
 
 
+async def paid(exchange: Exchange, onward: Onward) -> Answer:
+    """The toll of a call that was charged before, when it was left to wait."""
+    return await onward(exchange)
+
+
 class Toll:
     """Charges and goes onward, and only goes onward once that is done."""
 
