@@ -27,7 +27,10 @@ from lichen.calls.upstreams import serving
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lichen.calls.batch.desk import Desk
+    from lichen.calls.batch.item import Outcome
     from lichen.calls.batch.keyring import Keyring
     from lichen.calls.batch.late import Late
     from lichen.calls.batch.offers import Holder, Offer
@@ -67,6 +70,8 @@ class Offering:
         self._refused: dict[str, float] = {}
         self._known: dict[str, ProviderBatches] = {}
         self.look_s = min(_LOOK_S, options.lease)
+        # Adds to an outcome what it took of budgets.
+        self.noted: Callable[[Item, Outcome], Outcome] = lambda _item, outcome: outcome
 
     def chosen(self, item: Item) -> Item:
         """The item as it goes: in the provider's batch, or alone, as it came.
@@ -142,7 +147,9 @@ class Offering:
             outcomes = await self._results.outcomes(
                 offer, items, results, share=batches.share, begun_us=begun_us
             )
-            await self._desk.work(lambda queue: queue.offers.end(running, outcomes))
+            by_id = {item.id: item for item in items}
+            ended = [self.noted(by_id[one.id], one) for one in outcomes]
+            await self._desk.work(lambda queue: queue.offers.end(running, ended))
 
     async def _denied(self, offer: Offer, error: NoBatches) -> None:
         """The provider took the batch and now denies it; after some time its items go alone.

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lichen.calls.batch.holds import StoredHolds
 from lichen.calls.batch.intake import new_id
 from lichen.calls.batch.item import ALONE, OFFERED
 from lichen.calls.batch.rows import ALL, chunks, item_of, marks, record, whose
@@ -154,7 +155,8 @@ class Offers:
                 " ORDER BY id",
                 (offer.holds,),
             )
-            return [item_of(row) for row in cursor.fetchall()]
+            items = [item_of(row) for row in cursor.fetchall()]
+            return StoredHolds.with_held(cursor, items)
 
     def runs(self, offer: Offer, owner: str, remote: str) -> Offer | None:
         """The provider has it under an id; None: another process has taken it over."""
