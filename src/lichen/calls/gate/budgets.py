@@ -66,6 +66,12 @@ class Purse:
     period: Period = _NEVER
     keys: set[str] = field(default_factory=set)
     refused: int = 0
+    # The budget's own, worked out once: every call asks for them.
+    of: str = field(init=False)
+    limit: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.of, self.limit = self.budget.of, self.budget.limit
 
     def now(self, at: float) -> Period:
         """The period of a moment [s]; worked out when one has ended."""
@@ -119,12 +125,12 @@ class Claim:
             return
         self._open = False
         for line in self.lines:
-            budget = line.purse.budget
+            purse = line.purse
             took: float | None = 0.0
             if record is not None:
-                took = self._spending.taken(record, self._provider, budget.of, budget.currency)
-            if record is not None:
-                line.purse.took(line.slot.bucket)
+                currency = purse.budget.currency
+                took = self._spending.taken(record, self._provider, purse.of, currency)
+                purse.took(line.slot.bucket)
             if took is not None:
                 self._counts.charge(line.slot, took - line.expected)
 
@@ -190,7 +196,7 @@ class Budgets:
             return None
         if budget.project != "*" and not fnmatchcase(project_of(exchange), budget.project):
             return None
-        expected = self.spending.expected(exchange, budget.of, budget.currency)
+        expected = self.spending.expected(exchange, purse.of, budget.currency)
         if expected is None:
             assert exchange.call is not None
             self._note_gap(f"calls not charged to a budget in {budget.unit}: no price is known")
@@ -199,14 +205,14 @@ class Budgets:
         return Line(purse, Slot(purse.bucket(exchange), period.start), period.end, expected)
 
     def _fits(self, line: Line) -> bool:
-        return self.counts.charged(line.slot) + line.expected <= line.purse.budget.limit
+        return self.counts.charged(line.slot) + line.expected <= line.purse.limit
 
     def _over(self, line: Line) -> Over | None:
-        charged, budget = self.counts.charged(line.slot), line.purse.budget
-        if self._fits(line):
+        charged, purse = self.counts.charged(line.slot), line.purse
+        if charged + line.expected <= purse.limit:
             return None
-        line.purse.refused += 1
-        return Over(budget, line.end, charged, line.expected)
+        purse.refused += 1
+        return Over(purse.budget, line.end, charged, line.expected)
 
     def left(self, over: Over) -> float:
         """Seconds until a budget that is over begins anew, at least 1."""
@@ -216,8 +222,7 @@ class Budgets:
         """The charged lines that are past their soft limit, and the share used."""
         found = []
         for line in claim.lines:
-            budget = line.purse.budget
-            used = self.counts.charged(line.slot) / budget.limit
-            if used >= budget.soft:
+            used = self.counts.charged(line.slot) / line.purse.limit
+            if used >= line.purse.budget.soft:
                 found.append((line, used))
         return found

@@ -159,12 +159,12 @@ class Gate:
         # One that waited was charged when it was taken in.
         is_charged = exchange.toll is not None or not self.budgets.purses
         lines = [] if is_charged else self.budgets.lines(exchange)
-        toll, sharing = Toll(partial(self._claimed, call, lines)), self._sharing
-        if not lines or sharing is None:
-            return await toll(exchange, onward)
+        sharing = self._sharing
+        if not lines or sharing is None or not sharing.may_share(exchange):
+            return await self._claimed(call, lines, exchange, onward)
         if not (self.budgets.has_room(lines) or sharing.may_join(exchange)):
-            return await toll(exchange, onward)
-        exchange.toll = toll
+            return await self._claimed(call, lines, exchange, onward)
+        exchange.toll = toll = Toll(partial(self._claimed, call, lines))
         answer = await onward(exchange)
         if not toll.paid and answer.source in _ANSWERED:
             # A step of others made the call, past all that share: it is charged all the same.
@@ -213,6 +213,7 @@ class Gate:
     async def tend(self) -> None:
         """Book what dry rules saw, and keep how long answers were."""
         self.dry.tend()
+        self._outputs.learn()
         if time.monotonic() - self._saved >= _KEPT_EVERY_S:
             await self._keep()
 

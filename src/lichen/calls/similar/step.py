@@ -162,10 +162,12 @@ class Similar:
 
     # A call.
 
+    def passes(self, exchange: Exchange) -> bool:
+        """Whether no like question is looked for: such a call never comes here."""
+        return exchange.rule is None or exchange.rule.similar == "off"
+
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Answer from a like question where that is safe; else pass onward, and learn from it."""
-        if exchange.rule is None or exchange.rule.similar == "off":
-            return await onward(exchange)
         try:
             case = await self._looked(exchange)
             answer = await self._answer(case) if case is not None else None
@@ -253,9 +255,8 @@ class Similar:
 
     def _shadow(self, exchange: Exchange, verdict: Verdict) -> None:
         """Note in the call's own entry what would have been answered."""
-        exchange.raw["similar"] = (
-            "would-answer" if verdict.accept or verdict.explore else "would-ask"
-        )
+        answers = verdict.accept or verdict.explore
+        exchange.raw["similar"] = "would-answer" if answers else "would-ask"
         exchange.raw["similar_score"] = verdict.score
 
     def _given(self, case: Case, decision: Decision) -> Answer:
