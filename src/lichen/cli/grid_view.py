@@ -59,7 +59,7 @@ def show_tried(tried: Sequence[Tried]) -> None:
         if each.mend and each.outcome != "answered":
             told.append(f" → {clean(each.mend)}", style="quiet")
         made.add_row(Text(mark, style=style), clean(each.source), clean(each.asked), told)
-    console = screen(stderr=True)
+    console = screen()
     console.print(made)
     console.print("")
 

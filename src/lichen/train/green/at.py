@@ -97,7 +97,7 @@ class At:
         keeper.publish(folder / "began", "void")
         return self._local.look(handle)
 
-    def move(self, handle: str, begin: datetime) -> None:
+    def move(self, handle: str, begin: datetime, place: str = "") -> None:  # noqa: ARG002 (there is one)
         """Put it in once more for the other time, and take out the first.
 
         Raises:
