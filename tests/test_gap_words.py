@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lichen.operate.watch import words
-from lichen.operate.watch.gap_words import GAPS, Said
+from lichen.operate.watch.gap_words import GAPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def test_every_gap_that_is_explained_is_written_somewhere(written: dict[str, str
 def test_a_gap_is_named_by_the_longest_word_that_it_begins_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    longer = Said("longer", "It says more.")
+    longer = GAPS["model-unknown"]._replace(title="longer")
     monkeypatch.setitem(GAPS, "model-unknown-here", longer)
 
     assert words.gap("model-unknown-here-and-now") == longer

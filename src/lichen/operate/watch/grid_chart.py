@@ -41,13 +41,12 @@ def grid_chart(seen: Seen, shown: Sequence[Hour], now: datetime) -> Markup:
     top = min(max(highs), 3 * max(values)) or 1.0
     # What runs on another grid has no place on this one's curve.
     jobs = [job for job in seen.jobs if not job.elsewhere]
-    windows = [span for job in jobs for span in job.windows]
     picture = el(
         "svg",
         el("title", f"Carbon intensity of {seen.zone} by hour, and planned jobs", id="ct"),
         el("desc", _described(shown, now), id="cd"),
         *(Markup(f"<path class=line d='M0 {_y(tick, top):.0f}h9999'/>") for tick in _ticks(top)),
-        _plot(shown, windows, top),
+        _plot(shown, [span for job in jobs for span in job.windows], top),
         _times(shown, now),
         role="img",
         aria_labelledby="ct cd",
