@@ -217,9 +217,10 @@ class Similar:
             self._after.later(self._lost(match.question))
         if stored is None or not _may_serve(exchange, stored):
             return None
-        learner = self._learners.of(case.asked.owner, self._model_of(exchange), rule.error)
+        # Where a route shares answers, evidence is still each tenant's own: none floods another's.
+        learner = self._learners.of(exchange.tenant, self._model_of(exchange), rule.error)
         case.stored, case.learner = stored, learner
-        case.verdict = verdict = learner.decider.decide(case.look.features)
+        case.verdict = verdict = learner.decider.decide(case.look.features, case.look.kind)
         if rule.similar == "shadow":
             learner.would += verdict.accept or verdict.explore
             self._shadow(exchange, verdict)
@@ -296,4 +297,5 @@ def _may_serve(exchange: Exchange, stored: Stored) -> bool:
 
 
 def _decision(match: Match, verdict: Verdict, learner: Learner) -> Decision:
-    return Decision(match, verdict, learner.standing, learner.weights, learner.decider.certificate)
+    evidence = learner.decider.certificate(verdict.kind)
+    return Decision(match, verdict, learner.standing, learner.weights, evidence)
