@@ -82,6 +82,21 @@ async def test_what_a_step_offers_is_used(build: Build) -> None:
     assert layers.wrong() == ["nothing is wrong but this line"]
 
 
+async def test_a_step_is_left_out_of_calls_that_it_passes(build: Build) -> None:
+    class Choosy(Everything):
+        def passes(self, exchange: Exchange) -> bool:
+            return b"not mine" in exchange.body
+
+    step = Choosy()
+    house = build(around=[step])
+
+    mine = await house.ask(ASK)
+    other = await house.ask({**ASK, "user": "not mine"})
+
+    assert (mine.status, other.status) == (200, 200)
+    assert step.seen == ["admit", "call", "admit"]
+
+
 async def test_steps_are_tended_now_and_then_though_no_call_comes_and_one_fails(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:

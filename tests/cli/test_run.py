@@ -117,8 +117,8 @@ def test_plan_has_no_side_effects_and_draws_the_curve(
 
     assert done.exit_code == 0
     assert sorted(tmp_path.iterdir()) == before
-    assert "━" in done.stderr
-    assert "latest safe start" in done.stderr
+    assert "━" in done.stdout
+    assert "latest safe start" in done.stdout
 
 
 def test_plan_tells_machines_all_of_it(run: Run, dirty_then_clean: str) -> None:
@@ -392,7 +392,7 @@ def test_a_forecast_of_a_zone_that_is_none_names_the_nearest(run: Run) -> None:
 def test_a_plan_without_a_source_names_the_settings_of_one(run: Run) -> None:
     said = run("plan", *SOON)
 
-    assert "set LICHEN_GRID" in " ".join(said.stderr.split())
+    assert "set LICHEN_GRID" in " ".join(said.stdout.split())
 
 
 def test_where_all_hours_are_alike_there_is_nothing_to_wait_for(run: Run) -> None:

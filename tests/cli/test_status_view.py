@@ -9,8 +9,10 @@ import pytest
 
 from lichen.cli.green_view import show_job, show_jobs
 from lichen.cli.settling import said
+from lichen.testing.jobs import BySecond
 from lichen.testing.samples import sample_entry, sample_figures
 from lichen.train.green.order import Order
+from lichen.train.green.planning import Planner
 from lichen.train.green.record import Record, State, Stretch
 from lichen.train.green.settle import Settlement
 
@@ -60,6 +62,31 @@ def test_a_job_is_told_in_words_and_not_by_the_name_of_its_plan(
     assert "for the cleanest hours, in one piece" in waiting
     assert "/1" not in waiting
     assert running.count("running") == 1
+
+
+def test_a_job_that_runs_says_for_how_long_and_shows_no_plan_that_it_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    began = Stretch(attempt=1, start=datetime.now(UTC) - timedelta(minutes=2), zone="SE-SE3")
+    running = replace(WAITING, state=State.RUNNING, stretches=(began,), committed=True)
+    source = BySecond((100.0, 50.0), NOW)
+    planning = Planner(source=source).plan(ORDER, NOW)
+
+    show_job(running, planning, driven=True)
+    show_job(replace(running, committed=False), planning, driven=True)
+
+    released, planned = capsys.readouterr().out.split("Job ", 2)[1:]
+    assert "120 s so far" in released
+    assert "latest safe start" not in released
+    assert "latest safe start" in planned
+
+
+def test_where_no_job_ever_was_there_is_no_empty_table(capsys: pytest.CaptureFixture[str]) -> None:
+    show_jobs([])
+
+    assert (
+        capsys.readouterr().out.strip() == "No job waits or ran here: lichen run --help says how."
+    )
 
 
 IDS = ("055379a2e8d623e8", "055379a2e8d623e9")

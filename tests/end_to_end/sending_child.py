@@ -53,7 +53,7 @@ async def main(ledger: str, url: str, step: str, nth: int) -> None:
     sender.start()
     end = time.monotonic() + 30
     while time.monotonic() < end:
-        counts = await desk.work(lambda queue: queue.counts(None))
+        counts = await desk.work(lambda queue: queue.outlook.counts(None))
         if not counts.waiting and not counts.sending:
             break
         await asyncio.sleep(0.02)

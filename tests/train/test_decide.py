@@ -73,6 +73,26 @@ def test_from_the_latest_safe_start_it_runs_and_is_never_paused(
         assert now + GRACE + HOUR / 10 + job.order.p90 - job.done(now) <= job.order.deadline
 
 
+@given(st.floats(0, 23.9), st.floats(0.1, 4))
+def test_until_it_left_a_checkpoint_a_job_is_paused_only_while_all_could_be_done_again(
+    at: float, lasts: float
+) -> None:
+    job = record(lasts=lasts, segments=(span(100, 101),), stretches=(ran(0, None),))
+    now = NOON + at * HOUR
+
+    if may_pause(job, now):
+        assert now + GRACE + HOUR / 10 + job.order.p90 <= job.order.deadline
+
+
+def test_once_it_left_a_checkpoint_a_job_is_paused_later_too() -> None:
+    first = replace(ran(0, 1), how="checkpoint")
+    unproven = record(lasts=20, stretches=(ran(2, None),))
+    proven = replace(unproven, stretches=(first, ran(2, None)))
+
+    assert not may_pause(unproven, NOON + 12 * HOUR)
+    assert may_pause(proven, NOON + 12 * HOUR)
+
+
 def test_what_was_lost_is_not_counted_as_done() -> None:
     job = record(stretches=(ran(0, 1), ran(2, 2.5, kept=False)))
 

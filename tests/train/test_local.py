@@ -78,11 +78,11 @@ def test_a_job_that_can_pause_runs_in_the_clean_hours_alone(yard: Yard) -> None:
         TRAINING,
         "45",
         lasts=6,
-        within=13,
+        within=20,
         pausing=pausing(restart=SECOND / 10),
     )
 
-    record = yard.run(order, *[50.0] * 4, *[900.0] * 4, 50.0)
+    record = yard.run(order, *[50.0] * 4, *[900.0] * 4, *[50.0] * 4, 900.0)
 
     starts = [line for line in yard.text("log").splitlines() if line.startswith("start")]
     assert record.state is State.DONE, record
@@ -191,6 +191,25 @@ def test_a_command_that_leaves_no_checkpoint_is_not_paused_again(yard: Yard) -> 
     assert record.committed
     assert yard.text("starts") == "xx"
     assert not record.stretches[0].kept
+
+
+def test_a_command_that_leaves_no_checkpoint_is_in_time_all_the_same(yard: Yard) -> None:
+    code = textwrap.dedent("""
+        import signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        open('starts', 'a').write('x')
+        time.sleep(4)
+    """)
+    order = yard.python(code, lasts=4, within=9, pausing=pausing(grace=2 * SECOND))
+
+    # A pause after three seconds would cost these and the grace: the work would not fit any more.
+    record = yard.run(order, *[50.0] * 3, *[900.0] * 4, 50.0, 900.0)
+
+    assert record.state is State.DONE
+    assert record.ended_at is not None
+    assert record.ended_at <= order.deadline
+    assert yard.text("starts") == "x"
+    assert len(record.segments) == 1
 
 
 def test_a_command_that_always_asks_to_be_resumed_fails_in_the_end(yard: Yard) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,8 +12,9 @@ from lichen.grid.chain import Chain
 from lichen.grid.playback import Playback
 from lichen.grid.regions import regions
 from lichen.grid.trace import TraceSource
-from lichen.train.green.order import Order
+from lichen.train.green.order import Order, Pausing
 from lichen.train.green.planning import Planner
+from lichen.train.green.record import Record, State, Stretch
 
 HOUR = timedelta(hours=1)
 NORTH, CENTRAL = "aws:eu-north-1", "aws:eu-central-1"
@@ -79,3 +82,91 @@ def test_where_the_pue_of_one_place_is_not_known_none_is_counted_and_the_plan_sa
     assert plan.expected.value.in_grams == pytest.approx(0.3 * 20)
     assert plan.run_now.value.in_grams == pytest.approx(0.3 * 400)
     assert plan.gaps == ("pue-unknown",)
+
+
+def grids(now: datetime, **values: tuple[float, ...]) -> Planner:
+    """A planner over three days, a value for every hour of the first day, then the last one."""
+    traces = [
+        Playback(
+            TraceSource(
+                [(now + HOUR * n, row[min(n, len(row) - 1)]) for n in range(72)],
+                zone.replace("_", "-"),
+            )
+        )
+        for zone, row in values.items()
+    ]
+    return Planner(source=Chain([], forecasts=traces))
+
+
+def waiting(now: datetime, *places: str, **changes: Any) -> Record:
+    """A job of an hour within two days, planned ten hours ahead in the first of its places."""
+    given = {"deadline": now + 48 * HOUR, **changes}
+    asked = replace(order(now, places[0], *places), **given)
+    segments = ((now + 10 * HOUR, now + 11 * HOUR, places[0]),)
+    return Record(id="0" * 16, order=asked, submitted_at=now, segments=segments)
+
+
+def test_a_job_that_waits_goes_where_it_has_become_cleaner(now: datetime) -> None:
+    record = waiting(now, "DE", "FR")
+    before = grids(now, DE=(300.0,) * 10 + (100.0, 300.0), FR=(200.0,)).plan(record.order, now)
+    changed = grids(now, DE=(300.0,) * 10 + (100.0, 300.0), FR=(200.0,) * 20 + (40.0, 200.0))
+
+    again = changed.again(record, before, now + HOUR)
+
+    assert before.plan is not None
+    assert before.plan.zone == "DE"
+    assert again is not None
+    assert again.plan is not None
+    assert (again.plan.zone, again.plan.start) == ("FR", now + 20 * HOUR)
+    assert again.plan.expected.value.in_grams == pytest.approx(0.3 * 40)
+    # Beside running now at home, by the same forecast.
+    assert again.plan.run_now.value.in_grams == pytest.approx(0.3 * 300)
+
+
+@pytest.mark.parametrize("there", [99.0, 150.0])
+def test_a_job_that_waits_stays_where_going_is_not_worth_it(now: datetime, there: float) -> None:
+    record = waiting(now, "DE", "FR")
+    home = (300.0,) * 10 + (100.0, 300.0)
+    before = grids(now, DE=home, FR=(200.0,)).plan(record.order, now)
+
+    again = grids(now, DE=home, FR=(there,)).again(record, before, now + HOUR)
+
+    assert again is None
+
+
+def test_the_way_of_the_data_counts_when_a_job_would_go_elsewhere(now: datetime) -> None:
+    record = waiting(now, "DE", "FR", data_gb=1000.0)
+    home = (300.0,) * 10 + (100.0, 300.0)
+    before = grids(now, DE=home, FR=(200.0,)).plan(record.order, now)
+
+    again = grids(now, DE=home, FR=(40.0,)).again(record, before, now + HOUR)
+
+    assert again is None
+
+
+def test_a_job_that_ran_stays_in_its_place_and_is_planned_anew_there(now: datetime) -> None:
+    pausing = Pausing(grace=timedelta(minutes=1))
+    record = waiting(now, "DE", "FR", p50=4 * HOUR, p90=4 * HOUR, pausing=pausing)
+    before = grids(now, DE=(100.0,) * 2 + (300.0,) * 8 + (100.0,) * 2 + (300.0,), FR=(400.0,))
+    first = before.plan(record.order, now)
+    ran = Stretch(attempt=1, start=now, end=now + 2 * HOUR, zone="DE", how="checkpoint")
+    paused = replace(record, state=State.PAUSED, stretches=(ran,), attempt=1)
+    # France is without a forecast now: it is not asked for.
+    changed = grids(now, DE=(300.0,) * 20 + (50.0,) * 4 + (300.0,))
+
+    again = changed.again(paused, first, now + 2 * HOUR)
+
+    assert again is not None
+    assert again.plan is not None
+    assert (again.plan.zone, again.plan.start) == ("DE", now + 20 * HOUR)
+
+
+def test_a_job_in_one_cloud_region_counts_with_its_published_pue(
+    planner: Planner, now: datetime
+) -> None:
+    plan = planner.plan(order(now, NORTH), now).plan
+
+    assert plan is not None
+    assert plan.expected.value.in_grams == pytest.approx(0.3 * 20 * regions()[NORTH].pue)
+    assert plan.run_now.value.in_grams == pytest.approx(0.3 * 40 * regions()[NORTH].pue)
+    assert plan.gaps == ()

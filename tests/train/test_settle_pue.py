@@ -151,8 +151,8 @@ def test_where_one_places_pue_is_not_known_none_is_counted_and_the_settlement_sa
     assert shares.of_promise == pytest.approx(1.0)
 
 
-def test_a_job_that_had_no_places_to_choose_from_is_settled_at_its_machines() -> None:
-    asked = order()
+def test_a_job_in_a_plain_zone_is_settled_at_its_machines() -> None:
+    asked = order(zone="DE")
     made = ran(asked, planned(asked).plan)
 
     entry = settle(made)
@@ -249,3 +249,22 @@ def test_a_job_that_was_settled_before_pue_was_counted_is_proved_without(tmp_pat
 
     assert proof.holds
     assert not any("PUE" in step for step in proof.steps)
+
+
+def test_a_job_in_one_region_is_settled_with_its_pue_as_it_was_planned() -> None:
+    asked = order(zone=NORTH)
+    planning = planned(asked)
+    made = ran(asked, planning.plan)
+
+    entry = settle(made)
+    shares = worth_of(made, entry, [planning], Chain(TRACES), LATER)
+
+    pue = regions()[NORTH].pue
+    assert entry.figures.baseline is not None
+    assert grams(planning.plan.expected) == pytest.approx(20 * pue)
+    assert grams(entry.figures.footprint.operational) == pytest.approx(20 * pue)
+    assert grams(entry.figures.baseline.footprint.operational) == pytest.approx(40 * pue)
+    assert shares is not None
+    assert shares.of_promise == pytest.approx(1.0)
+    assert shares.of_oracle == pytest.approx(1.0)
+    assert not any(gap.startswith(("pue", "interval-across")) for gap in entry.figures.gaps)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import textwrap
+import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +20,7 @@ from lichen.testing.executors import ExecutorContract, ended, shell_task
 from lichen.testing.jobs import SECOND, Yard, pausing
 from lichen.testing.slurm import SlurmCluster, why_not
 from lichen.testing.waiting import until
+from lichen.train.green.driver import Driver
 from lichen.train.green.executor import Ask, Phase
 from lichen.train.green.record import State
 from lichen.train.green.runner import Runner, submit
@@ -95,11 +100,11 @@ def test_a_job_that_can_pause_is_checkpointed_and_submitted_again(yard: Yard) ->
         "60",
         executor="slurm",
         lasts=9,
-        within=19,
+        within=23,
         pausing=pausing(),
     )
 
-    record = drive(yard, order, *[50.0] * 5, *[900.0] * 6, 50.0)
+    record = drive(yard, order, *[50.0] * 5, *[900.0] * 6, *[50.0] * 6, 900.0)
 
     lines = yard.text("log").splitlines()
     assert record.state is State.DONE, (record, lines)
@@ -185,6 +190,119 @@ def test_a_place_is_a_partition(tmp_path: Path) -> None:
     slurm.ask(handle, Ask.CANCEL)
     assert "Partition=other" in shown.stdout
     assert slurm.look(handle).phase is Phase.ENDED
+
+
+@pytest.fixture
+def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is Berlin's."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize("liked", ["standard", "relative"])
+@pytest.mark.usefixtures("_in_berlin")
+def test_of_an_hour_that_clocks_repeat_slurm_keeps_the_one_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, liked: str
+) -> None:
+    monkeypatch.setenv("SLURM_TIME_FORMAT", liked)
+    slurm = Slurm()
+    # Clocks go back at 01:00 UTC of the last Sunday of October: both are 02:30 in Berlin.
+    first = datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
+    second = first + timedelta(hours=1)
+
+    handle = slurm.submit(shell_task(tmp_path, "true", begin=first))
+    began = start_of(handle)
+    slurm.move(handle, second)
+    moved = start_of(handle)
+
+    slurm.ask(handle, Ask.CANCEL)
+    assert (began, moved) == (first.timestamp(), second.timestamp())
+
+
+@pytest.mark.parametrize("liked", ["standard", "relative", "%H:%M"])
+def test_when_a_job_ran_is_known_whatever_format_of_times_a_user_likes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, liked: str
+) -> None:
+    monkeypatch.setenv("SLURM_TIME_FORMAT", liked)
+    slurm = Slurm()
+    before = datetime.now(UTC) - timedelta(seconds=1)
+
+    seen = ended(slurm, slurm.submit(shell_task(tmp_path, "true")))
+
+    assert seen.started_at is not None
+    assert seen.ended_at is not None
+    assert before <= seen.started_at <= seen.ended_at <= datetime.now(UTC) + timedelta(seconds=1)
+
+
+def test_a_job_that_waits_goes_to_another_partition_and_runs_there(yard: Yard) -> None:
+    order = yard.order(
+        "true", executor="slurm", within=3600, zone="DE", places=(("DE", "clean"), ("FR", "other"))
+    )
+    slurm, hour = Slurm(SECOND / 2), timedelta(hours=1)
+    record, _ = submit(yard.queue, yard.planner(*[50.0] * 9), slurm, order)
+    now = datetime.now(UTC)
+    later = ((now + hour / 2, now + hour / 2 + SECOND, "DE"),)
+    yard.queue.put(replace(yard.queue.get(record.id), segments=later))
+    driver = Driver(yard.queue, slurm, record.id)
+    driver.step(now)
+    waits = partition_of(driver.record.handle)
+
+    handle = driver.record.handle
+    taken = driver.plan_again(((now, now + SECOND, "FR"),), now)
+    until(lambda: driver.step(datetime.now(UTC)).state.ended, within=60, every=0.2)
+
+    assert (waits, partition_of(handle)) == ("clean", "other")
+    assert taken
+    assert driver.record.state is State.DONE
+    assert [one.zone for one in driver.record.stretches] == ["FR"]
+
+
+def test_a_job_whose_driver_died_before_slurm_was_told_of_its_place_is_told_by_the_next(
+    yard: Yard,
+) -> None:
+    order = yard.order(
+        "true", executor="slurm", within=3600, zone="DE", places=(("DE", "clean"), ("FR", "other"))
+    )
+    slurm, hour = Slurm(SECOND / 2), timedelta(hours=1)
+    record, _ = submit(yard.queue, yard.planner(*[50.0] * 9), slurm, order)
+    now = datetime.now(UTC)
+    later = (now + hour / 2, now + hour / 2 + SECOND)
+    yard.queue.put(replace(yard.queue.get(record.id), segments=((*later, "DE"),)))
+    died = Driver(yard.queue, slurm, record.id).step(now)
+    yard.queue.put(replace(died, segments=((*later, "FR"),)))
+
+    Driver(yard.queue, slurm, record.id).step(now)
+
+    found = partition_of(died.handle)
+    slurm.ask(died.handle, Ask.CANCEL)
+    assert found == "other"
+
+
+def shown(handle: str, **more: str) -> str:
+    """What Slurm says of a job."""
+    return subprocess.run(
+        ["scontrol", "show", "job", "--oneliner", handle.split(maxsplit=1)[0]],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **more},
+    ).stdout
+
+
+def start_of(handle: str) -> float:
+    """When a job is to start, in seconds of Unix time."""
+    found = re.search(r" StartTime=(\d+)", shown(handle, SLURM_TIME_FORMAT="%s"))
+    assert found
+    return float(found[1])
+
+
+def partition_of(handle: str) -> str:
+    """Where a job waits or ran."""
+    found = re.search(r" Partition=(\S+)", shown(handle))
+    return found[1] if found else ""
 
 
 def test_a_controller_that_does_not_answer_is_told_and_the_job_stays(

@@ -45,11 +45,11 @@ class Coalesce:
 
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Join the flight of an identical call, or start one."""
-        wishes, onward = exchange.directives, _tolled(exchange, onward)
-        if not exchange.key or wishes.no_store:
+        onward = _tolled(exchange, onward)
+        if not self.may_share(exchange):
             return await onward(exchange)
         # A call that wants a new answer does not take one that began before it.
-        for _ in range(0 if wishes.no_cache else _TRIES):
+        for _ in range(0 if exchange.directives.no_cache else _TRIES):
             flight = self._flights.get(exchange.key)
             if flight is None or not flight.joinable:
                 break
@@ -57,10 +57,13 @@ class Coalesce:
                 return answer
         return await self._lead(exchange, onward)
 
+    def may_share(self, exchange: Exchange) -> bool:
+        """Whether an exchange may share a call with identical ones."""
+        return bool(exchange.key) and not exchange.directives.no_store
+
     def may_join(self, exchange: Exchange) -> bool:
         """Whether an identical call is under way that an exchange may share now."""
-        wishes = exchange.directives
-        if not exchange.key or wishes.no_store or wishes.no_cache:
+        if not self.may_share(exchange) or exchange.directives.no_cache:
             return False
         flight = self._flights.get(exchange.key)
         return flight is not None and flight.joinable

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from lichen.calls.acts import Act
+    from lichen.calls.charge import Charge
     from lichen.calls.directives import Directives
     from lichen.calls.providers.dialect import Dialect
     from lichen.calls.rules import RouteRule
@@ -137,6 +138,8 @@ class Exchange:
     gap: str = "not-modelled"
     # What is to be done before the call is made for itself and not with another's (coalesce.py).
     toll: Toll | None = None
+    # What budgets were charged for it: whoever lets the call wait keeps that open.
+    charge: Charge | None = None
     # What steps noted; made by the first of them, since most calls have none.
     noted: Noted | None = None
 

@@ -2,6 +2,7 @@
 
 A step is `async step(exchange, onward) -> Answer`. It may also have
 
+    passes(exchange)            whether a call is none of its business, so that it is left out
     admit(exchange)             before the key is made: may change the call's fields and body
     at_once(exchange)           status, header block, body: an answer without a task, or None
     joined(layers)              all layers, once they stand: for calls that the step makes itself

@@ -20,4 +20,7 @@ def pipeline(steps: Sequence[Step], innermost: Onward) -> Onward:
 
 def _layer(step: Step, onward: Onward) -> Onward:
     # A closure and no partial: that would build a dictionary at every layer of every call.
-    return lambda exchange: step(exchange, onward)
+    passes = getattr(step, "passes", None)
+    if passes is None:
+        return lambda exchange: step(exchange, onward)
+    return lambda exchange: onward(exchange) if passes(exchange) else step(exchange, onward)

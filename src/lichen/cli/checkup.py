@@ -59,7 +59,7 @@ def _ledger(settings: Settings) -> Iterator[Row]:
     if "://" not in where and where != "memory:" and not path.exists():
         folder = path.absolute().parent
         if os.access(folder, os.W_OK):
-            yield Row("ledger", "ok", f"{where} is not there yet: `lichen serve` makes it")
+            yield Row("ledger", "ok", f"{where} is not there yet: what writes into it makes it")
         else:
             mend = "give another place with --ledger or LICHEN_LEDGER"
             yield Row("ledger", "broken", f"{folder} cannot be written by this user", mend)

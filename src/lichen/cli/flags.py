@@ -28,8 +28,8 @@ FLAGS: dict[str, Flag] = {
     "ledger": Flag(
         "FILE|URL",
         "lichen.db",
-        "The ledger: an SQLite file, or postgresql://... `lichen serve` makes it where there is "
-        "none.",
+        "The ledger: an SQLite file, or postgresql://... What writes into it (serve, run, measure) "
+        "makes it where there is none.",
     ),
     "host": Flag(
         "ADDRESS",

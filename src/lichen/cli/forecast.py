@@ -35,10 +35,12 @@ def forecast(*, zone: str, horizon: str, window: str, as_json: bool, **flags: An
     from lichen.cli import plain
     from lichen.cli.grid_view import cleanest, plain_tried, show_forecast, show_tried
     from lichen.cli.lengths import length
+    from lichen.grid.zones import default_zone
     from lichen.settings import load
     from lichen.train.green.issued import signal_to_plain
 
     ahead, long = length(horizon), length(window)
+    zone, _ = default_zone(zone)
     settings = load(**flags)
     if settings.trace and not settings.zone:
         # A trace of which nobody said the zone is of the one that is asked for.

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import timedelta
 
+    from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     from lichen.ledger.signal import GridSignal
+    from lichen.plan.plan import Plan
     from lichen.train.green.issued import Planning
-    from lichen.train.green.record import Record
+    from lichen.train.green.order import Order
+    from lichen.train.green.record import Record, Stretch
     from lichen.train.green.settle import Settlement
 
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -22,9 +25,14 @@ WIDEST = 96
 _STATES = {"done": "gain", "failed": "loss", "lost": "loss", "running": "gained", "paused": "warn"}
 
 
+# Beyond that a day without its year would be taken for a nearer one.
+_FAR = timedelta(days=300)
+
+
 def when(moment: datetime) -> str:
-    """A moment as a clock here shows it."""
-    return moment.astimezone().strftime("%a %d %b %H:%M")
+    """A moment as a clock here shows it; with the year where it is far off."""
+    far = abs(moment - datetime.now(UTC)) > _FAR
+    return moment.astimezone().strftime(f"%a %d %b {'%Y ' * far}%H:%M")
 
 
 def here() -> str:
@@ -86,13 +94,10 @@ def plain_record(record: Record, planning: Planning | None, *, driven: bool) -> 
     return said
 
 
-def show_planning(planning: Planning, deadline: datetime) -> None:
+def show_planning(planning: Planning, order: Order, console: Console) -> None:
     """Draw a plan: the forecast's curve with the chosen windows, and what it is worth."""
-    from lichen.cli.screen import clean, figure, screen, sentence, table
-    from lichen.ledger.show import percent
-    from lichen.operate.watch.plan_words import planned
+    from lichen.cli.screen import sentence, table
 
-    console = screen(stderr=True)
     if planning.plan is None:
         console.print(sentence(planning.why, "warn"))
         return
@@ -100,42 +105,59 @@ def show_planning(planning: Planning, deadline: datetime) -> None:
     for signal in planning.signals:
         spans = [(one.start, one.end) for one in plan.segments if one.zone == signal.zone]
         if signal.zone == plan.zone:
-            _draw(console, signal, spans, deadline)
+            _draw(console, signal, spans, order.deadline)
     made = table("from", "to", "zone", "runs", right=(3,))
     for one in plan.segments:
         made.add_row(when(one.start), when(one.end), one.zone, str(one.duration).partition(".")[0])
+    for part in (made, "", _worth(planning, plan, order), ""):
+        console.print(part)
+
+
+def _worth(planning: Planning, plan: Plan, order: Order) -> Table:
+    """What a plan is worth, and how it was made."""
+    from lichen.cli.screen import clean, figure, table
+    from lichen.ledger.show import percent
+    from lichen.operate.watch.plan_words import planned
+    from lichen.train.green.order import POWER
+
     facts = table("", "")
     facts.show_header = False
     facts.add_row("expected", figure(plan.expected))
     facts.add_row("run now", figure(plan.run_now))
     facts.add_row("avoided", figure(plan.avoided, "gain").append(f"  {percent(plan.share)}"))
+    if order.power == POWER:
+        facts.add_row("at", f"an assumed power of {POWER}: say what it draws with --power")
     facts.add_row("latest safe start", when(plan.latest_safe_start))
-    facts.add_row("planned", clean(f"{planned(plan.method)}; by {', '.join(plan.sources)}"))
+    how = planned(planning.method(order.deadline))
+    facts.add_row("planned", clean(f"{how}; by {', '.join(plan.sources)}"))
     if plan.gaps:
         from lichen.operate.watch import words
 
         facts.add_row("gaps", clean(", ".join(words.gap(gap).title for gap in plan.gaps)))
     facts.add_row("times in", here())
-    for part in (made, "", facts, ""):
-        console.print(part)
+    return facts
 
 
 def _draw(
-    console: Any, signal: GridSignal, spans: Sequence[tuple[datetime, datetime]], until: datetime
+    console: Console,
+    signal: GridSignal,
+    spans: Sequence[tuple[datetime, datetime]],
+    until: datetime,
 ) -> None:
     from lichen.cli.screen import sentence
 
     blocks, marks = curve(signal, spans, until, console.width - 4)
     blocks, marks = (plainer(line, console.encoding) for line in (blocks, marks))
-    seen = signal.values[: max(1, (until - signal.start) // signal.step)]
+    seen = signal.values[: max(1, -(-(until - signal.start) // signal.step))]
+    low, high = min(seen), max(seen)
+    span = f"{low:.0f} to {high:.0f}" if high > low else f"{low:.0f}"
+    times = f"{when(signal.start)} to {when(min(until, signal.end))}"
     console.print("")
-    console.print(
-        sentence(
-            f"{signal.zone}, {min(seen):.0f} to {max(seen):.0f} gCO₂e/kWh, "
-            f"{when(signal.start)} to {when(min(until, signal.end))}",
-            "quiet",
-        )
-    )
+    console.print(sentence(f"{signal.zone}, {span} gCO₂e/kWh, {times}", "quiet"))
+    if high == low:
+        # A line of one height, and a mark below a part of it, would show a choice.
+        console.print("")
+        return
     console.print(sentence(blocks))
     if marks.strip():
         console.print(sentence(marks, "gained"))
@@ -176,9 +198,11 @@ def show_jobs(
             note,
         )
     console = screen()
+    if not rows:
+        console.print(sentence("No job waits or ran here: lichen run --help says how.", "quiet"))
+        return
     console.print(fitted(console, made))
-    if rows:
-        console.print(sentence(f"Times in {here()}.", "quiet"))
+    console.print(sentence(f"Times in {here()}.", "quiet"))
 
 
 def _avoided(record: Record, settlement: Settlement | None) -> Text | str:
@@ -223,13 +247,23 @@ def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None
         made.add_row(
             when(one.start),
             when(one.end) if one.end else "now",
-            f"{one.ran_s:.0f} s" if one.ran_s is not None else "unknown",
+            _lasted(one),
             clean(one.how or "still runs"),
             "" if one.exit_code is None else str(one.exit_code),
         )
     if record.stretches:
         console.print(made)
-    if planning and not record.state.ended:
-        show_planning(planning, record.order.deadline)
+    # One that has to run keeps to no plan any more.
+    if planning and not (record.state.ended or record.committed):
+        show_planning(planning, record.order, console)
     if not driven and not record.state.ended:
         console.print(sentence("No runner drives it: lichen run --adopt", "warn"))
+
+
+def _lasted(stretch: Stretch) -> str:
+    """How long a stretch ran, or has run by now."""
+    if stretch.ran_s is not None:
+        return f"{stretch.ran_s:.0f} s"
+    if stretch.end is not None:
+        return "unknown"
+    return f"{stretch.lasted(datetime.now(UTC)).total_seconds():.0f} s so far"

@@ -106,6 +106,8 @@ def order_of(command: tuple[str, ...], settings: Settings, now: datetime, said: 
             context = click.get_current_context(silent=True)
             verb = context.info_name if context else "run"
             raise click.UsageError(f"{flag} is needed: see `lichen {verb} --help`")
+    if said["data"] and not said["zones"]:
+        raise click.UsageError("--data is moved to another zone: list zones with --zones")
     p50 = length(said["duration"])
     zone, _ = default_zone(settings.zone or None)
     release = deadline(said["not_before"], now) if said["not_before"] else now
@@ -156,8 +158,11 @@ def _power(text: str | None) -> Estimate[Power] | None:
 
     if not text:
         return None
+    watts = _amount(text, _W, "--power")
+    if not watts:
+        raise click.UsageError("--power 0 draws nothing, so no hour is better: leave it out")
     # A user's figure, and a job does not draw the same all the time: ± a quarter.
-    return Estimate.around(Power.watts(_amount(text, _W, "--power")), 1.25, Basis.ASSUMED)
+    return Estimate.around(Power.watts(watts), 1.25, Basis.ASSUMED)
 
 
 def _amount(text: str | None, units: dict[str, float], flag: str) -> float:

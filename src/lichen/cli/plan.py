@@ -39,6 +39,7 @@ def plan(
     from lichen.cli.green_view import show_planning
     from lichen.cli.grid_view import plain_tried, show_tried
     from lichen.cli.order_flags import order_of
+    from lichen.cli.screen import screen
     from lichen.settings import load
     from lichen.train.green.planning import Planner
     from lichen.train.green.runner import check_kind
@@ -54,5 +55,5 @@ def plan(
         tried = plain_tried(sources.tried)
         plain.echo({"order": order.to_plain(), **planning.to_plain(), "tried": tried})
     else:
-        show_planning(planning, order.deadline)
+        show_planning(planning, order, screen())
         show_tried(sources.tried)

@@ -166,8 +166,8 @@ def existing(where: str) -> Store:
 
     if "://" not in where and where != "memory:" and not Path(where).exists():
         raise InputError(
-            f"there is no ledger at {where}: `lichen serve` makes one, --ledger or LICHEN_LEDGER "
-            "names another"
+            f"there is no ledger at {where}: `lichen serve`, `run` and `measure` make one, "
+            "--ledger or LICHEN_LEDGER names another"
         )
     return open_store(where)
 

@@ -62,7 +62,8 @@ def _adopt(settings: Settings) -> int:
         records = make_runner(settings, queue).adopt(Progress())
         settle(settings, queue, records)
     book_own_use(settings, UNIT)
-    click.echo(f"lichen: {len(records)} jobs were without a runner, all have ended", err=True)
+    told = "1 job was" if len(records) == 1 else f"{len(records)} jobs were"
+    click.echo(f"lichen: {told} without a runner, all have ended", err=True)
     return 0
 
 
@@ -73,6 +74,7 @@ def _run(settings: Settings, command: tuple[str, ...], said: dict[str, Any]) -> 
     from lichen.cli.green_view import plain_record, show_planning
     from lichen.cli.order_flags import order_of
     from lichen.cli.own_use import book_own_use
+    from lichen.cli.screen import screen
     from lichen.cli.settling import settle, tell
     from lichen.train.green.account import UNIT
     from lichen.train.green.clock import Clock
@@ -84,7 +86,8 @@ def _run(settings: Settings, command: tuple[str, ...], said: dict[str, Any]) -> 
         record, planning = submit(queue, planner, executor, order)
         as_json, code = said["as_json"], 0
         if not as_json:
-            show_planning(planning, order.deadline)
+            # The command's output has the standard output to itself.
+            show_planning(planning, order, screen(stderr=True))
         if said["detach"]:
             start_runner(settings, queue, record.id)
         else:

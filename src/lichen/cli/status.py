@@ -20,7 +20,14 @@ _ALL = 1_000_000
 
 @click.command(short_help="Show the jobs that wait, run and ran; settle those that ran.")
 @click.argument("job", metavar="[ID]", required=False)
-@click.option("--newest", default=20, metavar="N", show_default=True, help="How many to list.")
+@click.option(
+    "--newest",
+    type=click.IntRange(min=1),
+    default=20,
+    metavar="N",
+    show_default=True,
+    help="How many to list.",
+)
 @click.option(
     "--settle",
     "settling",

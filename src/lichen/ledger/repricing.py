@@ -22,7 +22,7 @@ from lichen.ledger import schema
 from lichen.ledger.entry import Entry
 from lichen.ledger.ids import from_int
 from lichen.ledger.recompute import Balancing, Pricing, Revision
-from lichen.ledger.rollup import roll_up_counted
+from lichen.ledger.rollup import Sums
 from lichen.ledger.rows import from_row
 from lichen.ledger.writing import FigureRows, add_to_rollups
 
@@ -155,8 +155,10 @@ class Repricing:
             for _, _, number, *columns in rows:
                 if number not in said:
                     said[number] = from_row(columns)
-            sums = roll_up_counted((row[0], said[row[2]], row[1]) for row in rows)
-            add_to_rollups(self._cursor, [(*key, *row) for key, row in sums.items()])
+            sums = Sums()
+            for minute, entries, number, *_ in rows:
+                sums.add(minute, said[number], entries)
+            add_to_rollups(self._cursor, [(*key, *row) for key, row in sums.rows().items()])
         self._each(("DROP TABLE by_minute", "DROP TABLE priced"))
 
     def _each(self, statements: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.ledger.entry import ACROSS_ZONES
 from lichen.ledger.estimate import Basis, Estimate, Q, less
@@ -57,7 +57,7 @@ SUMS = (
 )
 BASES = ("basis", "saved_basis")
 FIRST_TRIPLE = len(COUNTS) + 1
-_MINUTE_US = 60_000_000
+MINUTE_US = 60_000_000
 
 
 class Period(IntEnum):
@@ -181,41 +181,54 @@ def bases_of(figures: Figures) -> tuple[int, int]:
     )
 
 
-def roll_up(entries: Iterable[Entry]) -> dict[RollupKey, list[float]]:
-    """Sums by minute, hour and day, each row in the order of `SUMS` and `BASES`."""
-    counts: dict[tuple[int, int], int] = {}
-    figures: dict[int, Figures] = {}
-    for entry in entries:
-        said = entry.figures
-        key = (entry.start_us // _MINUTE_US, id(said))
-        if key in counts:
-            counts[key] += 1
+class Sums:
+    """Entries on their way into the roll-ups, counted one by one as they come."""
+
+    def __init__(self) -> None:
+        # By minute and figures' identity: how many entries, and what one of them adds.
+        self._groups: dict[tuple[int, int], list[Any]] = {}
+
+    def add(self, minute: int, figures: Figures, count: int = 1) -> None:
+        """So many more entries with these figures, begun in that minute since 1970."""
+        key = (minute, id(figures))
+        group = self._groups.get(key)
+        if group is None:
+            adds = (*sums_of(figures), *bases_of(figures))
+            # The figures are kept, so that their identity is nobody else's.
+            self._groups[key] = [count, figures, adds]
         else:
-            counts[key] = 1
-            figures[key[1]] = said
-    return roll_up_counted((minute, figures[key], n) for (minute, key), n in counts.items())
+            group[0] += count
+
+    def rows(self) -> dict[RollupKey, list[float]]:
+        """Sums by minute, hour and day, each row in the order of `SUMS` and `BASES`."""
+        minutes: dict[tuple[int, str, str, str], list[tuple[float, ...]]] = defaultdict(list)
+        for (minute, _), (count, figures, adds) in self._groups.items():
+            minutes[minute, figures.strategy, figures.model, figures.work.unit].append(
+                adds if count == 1 else _times(count, adds)
+            )
+        rows = {
+            RollupKey(60, minute * 60, *names): _sum(parts)
+            for (minute, *names), parts in minutes.items()
+        }
+        longer: dict[RollupKey, list[Sequence[float]]] = defaultdict(list)
+        for key, row in rows.items():
+            for period in (Period.HOUR, Period.DAY):
+                start = key.start // period * period
+                longer[key._replace(period=int(period), start=start)].append(row)
+        return rows | {key: _sum(parts) for key, parts in longer.items()}
 
 
-def roll_up_counted(groups: Iterable[tuple[int, Figures, int]]) -> dict[RollupKey, list[float]]:
-    """Sums over groups of (minute since 1970, figures, how many entries)."""
-    minutes: dict[tuple[int, str, str, str], list[tuple[float, ...]]] = defaultdict(list)
-    for minute, figures, count in groups:
-        adds = sums_of(figures)
-        if count > 1:
-            adds = tuple([count * add for add in adds])
-        minutes[minute, figures.strategy, figures.model, figures.work.unit].append(
-            adds + bases_of(figures)
-        )
-    rows = {
-        RollupKey(60, minute * 60, *names): _sum(parts)
-        for (minute, *names), parts in minutes.items()
-    }
-    longer: dict[RollupKey, list[Sequence[float]]] = defaultdict(list)
-    for key, row in rows.items():
-        for period in (Period.HOUR, Period.DAY):
-            start = key.start // period * period
-            longer[key._replace(period=int(period), start=start)].append(row)
-    return rows | {key: _sum(parts) for key, parts in longer.items()}
+def _times(count: int, adds: tuple[float, ...]) -> tuple[float, ...]:
+    """What so many entries add that each add this much; bases are as weak as one's."""
+    return (*(count * add for add in adds[: len(SUMS)]), *adds[len(SUMS) :])
+
+
+def roll_up(entries: Iterable[Entry]) -> dict[RollupKey, list[float]]:
+    """Sums over entries by minute, hour and day."""
+    sums = Sums()
+    for entry in entries:
+        sums.add(entry.start_us // MINUTE_US, entry.figures)
+    return sums.rows()
 
 
 def merged(one: Sequence[float], other: Sequence[float]) -> list[float]:

@@ -11,28 +11,27 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from lichen.ledger import schema
+from lichen.ledger.drafts import Draft, Drafts
 from lichen.ledger.entry import FORGOTTEN
 from lichen.ledger.errors import EntryConflict, StoreUnavailable
 from lichen.ledger.forgetting import Forgetting, Forgotten, forgotten_of
 from lichen.ledger.ids import to_int
 from lichen.ledger.ports import Gap
 from lichen.ledger.repricing import Repricing
-from lichen.ledger.rollup import Period, RollupKey, Totals, roll_up, totals_of
+from lichen.ledger.rollup import Period, RollupKey, Totals, totals_of
 from lichen.ledger.window import from_microseconds, microseconds
-from lichen.ledger.writing import FigureRows, add_to_rollups
+from lichen.ledger.writing import add_to_rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from lichen.ledger.entry import Entry, Figures
+    from lichen.ledger.entry import Entry
     from lichen.ledger.forgetting import Oblivion
     from lichen.ledger.recompute import Pricing, Revision
     from lichen.ledger.writing import Cursor
 
-# Figures already written that an entry may still point to; older ones are written again.
-_KNOWN_FIGURES = 2048
 _PAGE = 1000
 # Ids to a query, far below what a statement may hold in any database.
 _IDS = 500
@@ -53,8 +52,8 @@ class SqlStore(ABC):
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._known: dict[int, tuple[Figures, int]] = {}
-        self._older: dict[int, tuple[Figures, int]] = {}
+        self._forgets = 0
+        self._drafts = self.drafts()
         self._revision = 0
 
     @abstractmethod
@@ -103,32 +102,24 @@ class SqlStore(ABC):
                 self._forget()
                 raise
 
+    def drafts(self) -> Drafts:
+        """Makes drafts that `append` takes as they are: for one writer, in the order it appends."""
+        return Drafts(lambda: self._forgets)
+
     def _write(self, cursor: Cursor, entries: Sequence[Entry]) -> None:
         self._forget_replaced(cursor)
-        rows: list[Any] = []
-        figures = FigureRows()
-        for entry in entries:
-            key = self._figures_key(entry.figures, figures)
-            rows += (to_int(entry.id), entry.start_us, entry.end_us, entry.tenant, key)
-        figures.insert(self._insert, cursor)
-        self._insert(cursor, "entries", schema.ENTRIES_WIDTH, rows)
+        drafted = isinstance(entries, Draft) and entries.since == self._forgets
+        draft = entries if drafted else self._drafts.of(entries)
+        assert isinstance(draft, Draft)
+        draft.figures.insert(self._insert, cursor)
+        self._insert(cursor, "entries", schema.ENTRIES_WIDTH, draft.rows)
         # In order, so that two writers never wait for each other in a circle.
-        sums = sorted(roll_up(entries).items())
+        sums = sorted(draft.sums.rows().items())
         add_to_rollups(cursor, [(*key, *row) for key, row in sums])
 
-    def _figures_key(self, figures: Figures, rows: FigureRows) -> int:
-        known = self._known.get(id(figures))
-        if known is None:
-            known = self._older.get(id(figures))
-            if known is None:
-                known = figures, rows.add(figures)
-            if len(self._known) >= _KNOWN_FIGURES:
-                self._older, self._known = self._known, {}
-            self._known[id(figures)] = known
-        return known[1]
-
     def _forget(self) -> None:
-        self._known, self._older = {}, {}
+        """Let go of what was written: drafts that count on it are drafted anew."""
+        self._forgets += 1
 
     def _forget_replaced(self, cursor: Cursor) -> None:
         """Figures that were priced again since are no longer what a new entry says."""

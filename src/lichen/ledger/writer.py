@@ -1,8 +1,9 @@
 """BulkWriter: the way into a store off the hot path.
 
-`put` costs a few hundred nanoseconds and never fails: a thread of its own writes what has come in,
-at most `FLUSH_S` later, and once more when it closes or the process ends. The queue is bounded;
-what does not fit, or cannot be written, is counted as a gap and shown.
+`put` costs microseconds and never fails: it makes an entry's rows (drafts.py), and a thread of its
+own writes what has come in, at most `FLUSH_S` later, and once more when it closes or the process
+ends. What may wait is bounded; what does not fit, or cannot be written, is counted as a gap and
+shown.
 
 A tally beside the ledger (tally.py) survives kill -9, so that the next start can say how many
 entries the last flush lost.
@@ -19,6 +20,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lichen.ledger.drafts import Draft
 from lichen.ledger.errors import LedgerError, LichenError, StoreUnavailable
 from lichen.ledger.tally import Tally, count_lost
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from lichen.ledger.drafts import Drafts
     from lichen.ledger.entry import Entry
     from lichen.ledger.ports import Store
 
@@ -55,20 +58,26 @@ class BulkWriter:
         self._store = store
         self._bound = bound
         self._on_error = on_error
-        self._queue: deque[Entry] = deque()
+        # A store of SQL takes rows that were made before; any other takes the entries alone.
+        drafting = getattr(store, "drafts", None)
+        self._drafts: Drafts | None = drafting() if drafting is not None else None
+        self._queue: deque[list[Entry]] = deque((self._begun(),))
         self._chunk: list[Entry] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._hurry = threading.Event()
         self._wake = threading.Event()
         self._idle = True
-        self._put = self._dropped = self._written = self._under_way = 0
+        self._put = self._taken = self._dropped = self._written = self._under_way = 0
         self._unnoted: Counter[str] = Counter()
         self._pid = os.getpid()
         self._tally = self._open_tally(beside) if beside else None
         self._thread = threading.Thread(target=self._run, name="lichen-ledger", daemon=True)
         self._thread.start()
         atexit.register(self.close)
+
+    def _begun(self) -> list[Entry]:
+        return self._drafts.begin() if self._drafts is not None else []
 
     def _open_tally(self, beside: Path) -> Tally | None:
         # A ledger that cannot be written now, or a full disk, must not keep anyone from working.
@@ -85,7 +94,7 @@ class BulkWriter:
     @property
     def waiting(self) -> int:
         """Entries taken and not yet written."""
-        return len(self._queue) + len(self._chunk)
+        return sum(map(len, tuple(self._queue))) + len(self._chunk)
 
     @property
     def written(self) -> int:
@@ -100,11 +109,17 @@ class BulkWriter:
     def put(self, entry: Entry) -> None:
         """Take an entry; never waits for the disk and never raises."""
         with self._lock:
-            if len(self._queue) >= self._bound:
+            if self._put - self._taken >= self._bound:
                 self._dropped += 1
                 self._unnoted[LOST_BY_QUEUE] += 1
                 return
-            self._queue.append(entry)
+            last = self._queue[-1]
+            if len(last) >= _CHUNK:
+                self._queue.append(last := self._begun())
+            if isinstance(last, Draft) and self._drafts is not None:
+                self._drafts.add(last, entry)
+            else:
+                last.append(entry)
             self._put += 1
             if self._tally is not None:
                 self._tally.put(self._put)
@@ -181,11 +196,8 @@ class BulkWriter:
 
     def _drain(self) -> bool:
         """Write all that waits; False when the store could not be written."""
-        while self._queue or self._chunk:
-            # A chunk that failed is kept whole and tried again first: a failed write loses nothing.
-            if not self._chunk:
-                size = min(_CHUNK, len(self._queue))
-                self._chunk = [self._queue.popleft() for _ in range(size)]
+        # A chunk that failed is kept whole and tried again first: a failed write loses nothing.
+        while self._chunk or self._take():
             try:
                 self._write(len(self._chunk))
             except StoreUnavailable as error:
@@ -196,16 +208,29 @@ class BulkWriter:
                     return False
         return True
 
+    def _take(self) -> bool:
+        """Take what waits longest; False when nothing does."""
+        with self._lock:
+            if self._queue[0]:
+                self._chunk = self._queue.popleft()
+                if isinstance(self._chunk, Draft) and self._drafts is not None:
+                    self._drafts.finish(self._chunk)
+                self._taken += len(self._chunk)
+                if not self._queue:
+                    self._queue.append(self._begun())
+        return bool(self._chunk)
+
     def _write(self, count: int) -> None:
         """Write the first `count` entries of the chunk, all or none."""
-        entries = self._chunk[:count]
+        entries = self._chunk if count == len(self._chunk) else self._chunk[:count]
         if self._tally is not None:
             self._tally.begin(self._written + count, entries[-1].id)
         self._store.append(entries)
         self._done(count)
 
     def _done(self, count: int) -> None:
-        del self._chunk[:count]
+        # Not shortened in place: a draft's rows are of all its entries.
+        self._chunk = self._chunk[count:]
         self._written += count
         if self._tally is not None:
             self._tally.written(self._written)

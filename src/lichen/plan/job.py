@@ -21,6 +21,7 @@ from lichen.ledger.quantities import Energy, Power
 from lichen.ledger.window import aware
 
 _NONE = timedelta(0)
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +93,20 @@ class Job:
         self._in_time()
 
     def _in_time(self) -> None:
-        start, end = self.release.isoformat(), self.deadline.isoformat()
+        start, end = _told(self.release), _told(self.deadline)
         if self.deadline <= self.release:
             raise InputError(
                 f"the deadline {end} is not after the earliest start {start}: give a later deadline"
             )
         if self.latest_safe_start < self.release:
-            earliest = (self.release + self.p90).isoformat()
+            ends = self.release + self.p90
+            if ends.microsecond:
+                # From now on: a whole minute, and one more, since it is given a moment later.
+                ends = ends.replace(second=0, microsecond=0) + 2 * _MINUTE
+            earliest = _told(ends)
+            window = timedelta(seconds=round(self.window.total_seconds()))
             raise InputError(
-                f"from {start} to the deadline {end} are {self.deadline - self.release}, but the "
+                f"from {start} to the deadline {end} are {window}, but the "
                 f"job may take {self.p90}: give a deadline of {earliest} or later, or a shorter "
                 "duration"
             )
@@ -149,3 +155,8 @@ class Job:
     def latest_safe_start(self) -> datetime:
         """From then on the job runs whatever the grid: deadline − p90."""
         return self.deadline - self.p90
+
+
+def _told(moment: datetime) -> str:
+    """A moment as it may be given back, to the second."""
+    return moment.isoformat(timespec="seconds")

@@ -70,7 +70,8 @@ class Progress:
 class Replan:
     """A policy that changes its mind when that is worth it.
 
-    The job is the one that was planned, and stays in its zone: of a placed one, `Site.placed(job)`.
+    The job is the one that was planned, and stays in its zone: of a placed one, `Site.placed(job)`;
+    `Place.again` asks whether one that waits had better go elsewhere.
     Windows of `commit` or less are planned once. On longer ones a new plan is taken when it emits
     less than the old one by a share of `threshold` [1], both under the newest signal. Ask again
     every hour.
@@ -106,7 +107,7 @@ class Replan:
         """
         _comparable(plan, signals)
         progress, now = progress or Progress(), max(aware(now), job.release)
-        rest = self._rest(job, now, progress)
+        rest = left_of(job, now, progress)
         if rest is None or (progress.running and job.pause is None):
             return plan
         whole = _whole(rest, plan)
@@ -115,24 +116,14 @@ class Replan:
         if job.window <= self.commit and whole:
             return plan
         new = self._new(rest, progress, signals)
-        if whole:
-            old = kept(rest, plan, signals).value.in_grams
-            gain = old - new.expected.value.in_grams
-            if gain <= 0 or gain < self.threshold * old:
-                return plan
+        if whole and not self.worth(kept(rest, plan, signals), new):
+            return plan
         return replace(new, latest_safe_start=job.latest_safe_start)
 
-    @staticmethod
-    def _rest(job: Job, now: datetime, progress: Progress) -> Job | None:
-        """What is left, as a job from now on; None where that is nothing."""
-        p90 = job.p90 - progress.done
-        if p90 <= _NONE:
-            return None
-        # A job beyond its p50 is as likely as not to need half of what is left to its p90.
-        p50 = max(job.p50 - progress.done, p90 / 2) if job.p50 < job.p90 else p90
-        lost = job.pause.restart if progress.paused and job.pause else _NONE
-        deadline = max(job.deadline, now + p90 + lost)
-        return replace(job, p50=p50 + lost, p90=p90 + lost, release=now, deadline=deadline)
+    def worth(self, old: Estimate[Carbon], new: Plan) -> bool:
+        """Whether a new plan emits so much less than what is left of the old one. [gCO₂e]"""
+        gain = old.value.in_grams - new.expected.value.in_grams
+        return gain > 0 and gain >= self.threshold * old.value.in_grams
 
     def _new(self, rest: Job, progress: Progress, signals: Sequence[GridSignal]) -> Plan:
         """The best plan of the rest. A job that runs goes on for nothing, or pauses and resumes."""
@@ -161,6 +152,18 @@ def _comparable(plan: Plan, signals: Sequence[GridSignal]) -> None:
             f"a plan on {sorted(nodes)} nodes cannot be priced by the job's power alone: plan what "
             "is left anew by the policy that made it"
         )
+
+
+def left_of(job: Job, now: datetime, progress: Progress) -> Job | None:
+    """What is left of a job, as one from now on; None where that is nothing."""
+    p90 = job.p90 - progress.done
+    if p90 <= _NONE:
+        return None
+    # A job beyond its p50 is as likely as not to need half of what is left to its p90.
+    p50 = max(job.p50 - progress.done, p90 / 2) if job.p50 < job.p90 else p90
+    lost = job.pause.restart if progress.paused and job.pause else _NONE
+    deadline = max(job.deadline, now + p90 + lost)
+    return replace(job, p50=p50 + lost, p90=p90 + lost, release=now, deadline=deadline)
 
 
 def kept(rest: Job, plan: Plan, signals: Sequence[GridSignal]) -> Estimate[Carbon]:

@@ -31,15 +31,17 @@ from lichen.ledger.quantities import Carbon, Energy, Money
 from lichen.ledger.show import quantity
 from lichen.plan.curve import of_zone, one_kind
 from lichen.plan.policy import Shift
+from lichen.plan.replan import Progress, kept, left_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from lichen.ledger.signal import GridSignal
     from lichen.plan.job import Job
     from lichen.plan.plan import Plan
     from lichen.plan.policy import Policy
+    from lichen.plan.replan import Replan
 
 # Source: the module's docstring.
 TRANSFER_PER_GB: Estimate[Energy] = Estimate(
@@ -195,6 +197,44 @@ class Place:
             raise InputError(f"no site can run the job: {reasons}. Widen a limit or add a site")
         return min(plans, key=lambda plan: plan.expected.value.in_grams)
 
+    def again(
+        self, job: Job, plan: Plan, signals: Sequence[GridSignal], *, now: datetime, replan: Replan
+    ) -> Plan:
+        """The plan of a placed job that still waits: the same `plan` where nothing is to change.
+
+        It stays where it is planned to run, at another time where `replan` says so, or goes to a
+        site that is worth as much beside staying. Its windows of a day keep site and time.
+
+        Raises:
+            UnitError: as `Replan.again`.
+            SignalUnavailable: as `Replan.again`; keep the old plan.
+            InputError: the plan is in no zone of a site.
+        """
+        here = next((site for site in self.sites if site.zone == plan.zone), None)
+        if here is None:
+            raise InputError(f"the plan is in {plan.zone}, where none of the sites is")
+        placed = self._like_all(here).placed(job)
+        stays = replan.again(placed, plan, signals, now=now)
+        rest = left_of(job, max(now, job.release), Progress())
+        if rest is None or (stays is plan and job.window <= replan.commit):
+            return stays
+        best = self.plan(rest, signals)
+        left = replace(
+            placed, p50=rest.p50, p90=rest.p90, release=rest.release, deadline=rest.deadline
+        )
+        cost = kept(left, stays, signals) + self._moving(here, stays, signals)
+        if best.zone != here.zone and replan.worth(cost, best):
+            return replace(best, latest_safe_start=job.latest_safe_start)
+        if stays is plan:
+            return plan
+        method = f"place/1 {stays.method}"
+        return replace(stays, expected=cost, run_now=best.run_now, method=method)
+
+    def _like_all(self, site: Site) -> Site:
+        """A site with its PUE, or without where not all of them are known."""
+        known = all(each.pue is not None for each in (self.home, *self.sites))
+        return site if known else replace(site, pue=None, pue_low=None, pue_high=None)
+
     def verdicts(self, job: Job, signals: Sequence[GridSignal]) -> list[Verdict]:
         """Every site with its plan, or with why it has none, in the order given.
 
@@ -204,7 +244,7 @@ class Place:
         """
         one_kind(signals)
         known = all(site.pue is not None for site in (self.home, *self.sites))
-        home = self.when.plan(_counted(self.home, known=known).placed(job), signals)
+        home = self.when.plan(self._like_all(self.home).placed(job), signals)
         gaps = () if known else (PUE_UNKNOWN,)
         made = []
         for site in self.sites:
@@ -213,7 +253,7 @@ class Place:
                 made.append(Verdict(site, None, why_not))
                 continue
             try:
-                planned = self._there(_counted(site, known=known), job, signals)
+                planned = self._there(self._like_all(site), job, signals)
             except SignalUnavailable as error:
                 made.append(Verdict(site, None, str(error)))
             else:
@@ -236,11 +276,6 @@ class Place:
         zones = (self.home.zone, site.zone)
         ends = [of_zone(zone, signals).at(planned.start) for zone in zones]
         return price(half, ends[0]) + price(half, ends[1])
-
-
-def _counted(site: Site, *, known: bool) -> Site:
-    """A site with its PUE, or without where not all of them are known."""
-    return site if known else replace(site, pue=None, pue_low=None, pue_high=None)
 
 
 def _beside(home: Plan, planned: Plan, gaps: tuple[str, ...]) -> Plan:

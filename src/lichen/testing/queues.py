@@ -92,7 +92,7 @@ class QueueContract(QueueOffers, QueueClaims, QueueForgetting, QueueShelf):
         queue.add([sample_item(queue, "e"), sample_item(queue, "f", tenant="made up")])
         queue.cancel("dfr_a", "tenant one")
 
-        assert queue.waiting() == {"tenant one": 2, "tenant two": 1, "": 2}
+        assert queue.outlook.waiting() == {"tenant one": 2, "tenant two": 1, "": 2}
 
     def test_two_processes_never_take_the_same_item(self, queue: Queue, other: Queue) -> None:
         """However their turns fall."""
@@ -195,7 +195,7 @@ class QueueContract(QueueOffers, QueueClaims, QueueForgetting, QueueShelf):
 
         none = queue.turn(Turn(owner="one", room=9, tenants=[]))
         two = queue.turn(Turn(owner="one", room=9, tenants=["tenant two"]))
-        counts, wanted = queue.counts([]), queue.tenants()
+        counts, wanted = queue.outlook.counts([]), queue.outlook.tenants()
         held = queue.turn(Turn(owner="one", room=9, tenants=None))
 
         assert [item.id for item in none] == ["dfr_c"]
@@ -215,7 +215,7 @@ class QueueContract(QueueOffers, QueueClaims, QueueForgetting, QueueShelf):
 
         assert [one.id for one in fresh] == ["dfr_b"]
         assert [one.id for one in stale] == ["dfr_b", "dfr_a"]
-        assert ("because", 1, now + 5, now + 5, stale[1].deadline_us) in queue.plans(9)
+        assert ("because", 1, now + 5, now + 5, stale[1].deadline_us) in queue.outlook.plans(9)
 
     def test_only_what_waits_can_be_cancelled(self, queue: Queue) -> None:
         """By its tenant; the call is deleted."""

@@ -54,7 +54,7 @@ def as_first_made(database: Database) -> None:
     with database.transaction() as cursor:
         cursor.execute("SELECT version FROM deferred_schema")
         cursor.fetchall()
-        for name in (*DEFERRED, "fetched"):
+        for name in (*DEFERRED, "fetched", "holds"):
             cursor.execute(f"DROP TABLE IF EXISTS deferred_{name}")
         for statement in TABLES:
             cursor.execute(translated(statement))
@@ -76,7 +76,7 @@ def test_tables_of_the_first_version_are_brought_up_to_date_with_what_waits(
     database = reopen()
     queue = Queue(database)
     item = queue.get("dfr_a", "t")
-    waiting, version = queue.waiting(), version_of(database)
+    waiting, version = queue.outlook.waiting(), version_of(database)
     queue.close()
 
     assert version == VERSION

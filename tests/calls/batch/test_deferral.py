@@ -291,7 +291,7 @@ async def test_a_thousand_at_once_are_all_accepted(build: Build, tmp_path: Path)
         *(left(house, "6h", {**ASKED, "seed": n}, key=f"sk-{n % 7}") for n in range(1000))
     )
     queue = stored(tmp_path)
-    counts = queue.counts(None)
+    counts = queue.outlook.counts(None)
     queue.close()
     await house.gateway.layers.close()
 

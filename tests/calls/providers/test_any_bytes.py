@@ -121,6 +121,7 @@ def read_all(dialect: Dialect, kind: str, body: bytes) -> None:
     assert changed == call.fields
     assert seen.question is None or seen.question in seen.texts
     assert dialect.answers(call.fields) >= 1
+    assert dialect.limit(call) == seen.limit
     dialect.reads_elsewhere(call.fields, body)
     tokens = estimated_usage(call, body, b"", 0)
     assert is_plausible(tokens, call, body, tokens.output)

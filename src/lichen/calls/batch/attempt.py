@@ -30,6 +30,8 @@ SECOND_US = 1_000_000
 # Source: RFC 9110 §15.5.9, §15.6; RFC 6585 §4; RFC 8470; the official OpenAI client's own retries.
 _AGAIN = frozenset((408, 409, 425, 429))
 _SERVER = 500
+# Sources of answers that were computed for this call.
+_COMPUTED = frozenset(("upstream", "cascade"))
 _FIRST_S, _MOST_S = 1.0, 300.0
 _JSON = (b"content-type", b"application/json")
 
@@ -51,7 +53,16 @@ async def attempt(item: Item, send: Send, now_us: Callable[[], int]) -> Outcome:
         came = (answer.status, headers, body)
         return _later(item, came, f"status {answer.status}", now_us(), unsure=False)
     state = State.ANSWERED if answer.ok else State.FAILED
-    return Outcome(id=item.id, state=state, status=answer.status, headers=headers, body=body)
+    # What came from a store, or from a call that another paid for, took nothing of this one's.
+    record = answer.record if answer.ok and answer.source in _COMPUTED else None
+    return Outcome(
+        id=item.id,
+        state=state,
+        status=answer.status,
+        headers=headers,
+        body=body,
+        record=record,
+    )
 
 
 async def _whole(answer: Answer) -> bytes:
@@ -73,7 +84,13 @@ def _later(
     again_us = now_us + int(wait_s * SECOND_US)
     if again_us >= item.deadline_us:
         return Outcome(
-            id=item.id, state=State.FAILED, status=status, headers=headers, body=body, error=why
+            id=item.id,
+            state=State.FAILED,
+            status=status,
+            headers=headers,
+            body=body,
+            error=why,
+            unsure=unsure,
         )
     return Outcome(
         id=item.id,

@@ -70,6 +70,11 @@ CHANGES = (
           owner TEXT NOT NULL, lease_us INTEGER NOT NULL)""",
         "UPDATE deferred_schema SET version = 4",
     ),
+    (
+        """CREATE TABLE deferred_holds (
+          item TEXT PRIMARY KEY, held TEXT NOT NULL, took TEXT NOT NULL)""",
+        "UPDATE deferred_schema SET version = 5",
+    ),
 )
 VERSION = 1 + len(CHANGES)
 

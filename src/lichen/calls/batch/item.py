@@ -16,7 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lichen.calls.exchange import Headers
+    from lichen.calls.exchange import Headers, Record
 
 # How an item goes to the upstream.
 ALONE, OFFERED = "call", "offer"
@@ -46,6 +46,7 @@ class Item:
     wants the caller's own credential; `place` and `name` are its line and `custom_id` in a `batch`.
     `twice` says that it may have been sent twice: a process ended between sending it and writing
     down what came back. `way` is how it goes: alone, or in one of the provider's own batches.
+    `held` is what budgets were charged for it, as `lichen.calls.gate.holds` writes it.
     """
 
     id: str
@@ -72,13 +73,15 @@ class Item:
     error: str = ""
     ended_us: int = 0
     way: str = ALONE
+    held: str = field(default="", metadata={"column": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What became of one attempt: an end, or a time at which to try again.
 
-    `unsure` says that the upstream may have done its work although no answer came.
+    `unsure` says that the upstream may have done its work although no answer came. `record` is what
+    the answer used, at `share` of the list price [1]; `took` the same as budgets have it.
     """
 
     id: str
@@ -89,6 +92,9 @@ class Outcome:
     error: str = ""
     again_us: int = 0
     unsure: bool = False
+    record: Record | None = None
+    share: float = 1.0
+    took: str = ""
 
 
 def headers_to_text(headers: Headers) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lichen.calls import directives
 from lichen.calls.acts import Act
 from lichen.calls.exchange import Answer, Exchange
+from lichen.calls.gate.toll import paid
 from lichen.calls.providers.doors import door_of
 from lichen.ledger.errors import InputError
 
@@ -80,6 +81,8 @@ class Late:
             payer=self._payer(item, door.provider),
         )
         exchange.call = door.dialect.read_call(door.kind, target, item.body)
+        if item.held:
+            exchange.toll = paid
         exchange.raw[WHICH] = item.id
         exchange.raw[ARRIVED] = item.arrived_us
         if item.twice:

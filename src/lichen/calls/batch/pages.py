@@ -92,7 +92,9 @@ class Pages:
             return failure(
                 409, f"{item_id} is being sent and can no longer be cancelled", "under_way"
             )
-        if state is not State.CANCELLED:
+        if state is State.CANCELLED:
+            self._sender.soon()  # what it was charged is given back
+        else:
             self._sender.delivered(item_id)
         return _said(200, {"id": item_id, "object": "lichen.deferred", "status": state.value})
 

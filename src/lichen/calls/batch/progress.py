@@ -7,7 +7,7 @@ files. A process that dies between two steps leaves the earlier one, and any pro
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.calls.batch.fullness import share_of
 from lichen.calls.batch.intake import Refused, new_id
@@ -16,7 +16,7 @@ from lichen.calls.batch.lines import read_lines, written
 from lichen.calls.batch.shelf import Batch, File, Made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from lichen.calls.batch.fullness import Fullness
     from lichen.calls.batch.options import BatchOptions
@@ -26,26 +26,55 @@ SECOND_US = 1_000_000
 OURS = "file-lichen-"
 
 
-def advance_all(
-    queue: Queue, options: BatchOptions, chosen: Callable[[Item], Item], fullness: Fullness
-) -> bool:
+class Arriving(NamedTuple):
+    """What is done to calls that come into the queue: how they go, whether they may, their charge.
+
+    `charged` gives them charged to budgets, or None where that is to be tried again; `give_back`
+    is for those that were charged and did not come in.
+    """
+
+    chosen: Callable[[Item], Item]
+    fullness: Fullness
+    charged: Callable[[Batch, list[Item]], list[Item] | None]
+    give_back: Callable[[Iterable[Item]], None]
+
+
+def advance_all(queue: Queue, options: BatchOptions, arriving: Arriving) -> bool:
     """Bring each open batch one step on; whether any item came into the queue."""
     now_us = queue.now_us()
     queue.shelf.sweep(int(options.files_kept * SECOND_US))
     arrived = False
     for batch in queue.shelf.open():
         if batch.status == "validating":
-            items, errors = _read(queue, batch, options.item_limit, fullness)
-            ways = [] if errors else [chosen(item) for item in items]
-            begun = _begin(queue, batch, ways, errors, now_us)
-            if begun:
-                fullness.came(share_of(batch), len(items))
-            arrived |= begun
+            arrived |= _arrive(queue, batch, options.item_limit, arriving)
         elif batch.status == "finalizing":
             _finish(queue, batch, now_us)
         elif batch.total == batch.completed + batch.failed:
             _finalize(queue, batch, now_us)
     return arrived
+
+
+def _arrive(queue: Queue, batch: Batch, item_limit: float, arriving: Arriving) -> bool:
+    """Let the calls of a batch come into the queue; whether they did."""
+    now_us = queue.now_us()
+    items, errors = _read(queue, batch, item_limit, arriving.fullness)
+    if errors:
+        return _begin(queue, batch, [], errors, now_us)
+    try:
+        charged = arriving.charged(batch, [arriving.chosen(item) for item in items])
+    except Refused as refused:
+        return _begin(queue, batch, [], [_wrong(refused.code, str(refused))], now_us)
+    if charged is None:
+        return False
+    begun = False
+    try:
+        begun = _begin(queue, batch, charged, [], now_us)
+    finally:
+        if not begun:
+            arriving.give_back(charged)
+    if begun:
+        arriving.fullness.came(share_of(batch), len(items))
+    return begun
 
 
 def _read(

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.calls.batch.claims import StoredClaims
 from lichen.calls.batch.erasing import erase
+from lichen.calls.batch.holds import StoredHolds
 from lichen.calls.batch.item import State
 from lichen.calls.batch.offers import Offers
+from lichen.calls.batch.outlook import Outlook
 from lichen.calls.batch.rows import (
     ALL,
     EMPTY,
@@ -41,17 +43,6 @@ if TYPE_CHECKING:
     from lichen.calls.forget import Forget
 
 SECOND_US = 1_000_000
-
-
-class Counts(NamedTuple):
-    """How many wait, are under way, ended; when the next one runs, and the nearest deadline."""
-
-    waiting: int
-    sending: int
-    ended: int
-    keyless: int
-    next_us: int
-    deadline_us: int
 
 
 class Unplanned(NamedTuple):
@@ -88,6 +79,8 @@ class Queue:
         self.shelf = Shelf(database)
         self.offers = Offers(database)
         self.claims = StoredClaims(database)
+        self.outlook = Outlook(database)
+        self.holds = StoredHolds(database)
 
     def close(self) -> None:
         """Close the database."""
@@ -163,7 +156,7 @@ class Queue:
                 f" lease_us = ? WHERE id IN ({marks(some)})",
                 (turn.owner, now + turn.lease_us, *some),
             )
-        return taken
+        return self.holds.with_held(cursor, taken)
 
     def release(self, owner: str, ids: Sequence[str]) -> None:
         """Give back what was taken and surely not sent."""
@@ -233,64 +226,6 @@ class Queue:
                 (now - kept_us, now - unclaimed_us),
             )
             return expired
-
-    def waiting(self) -> dict[str, int]:
-        """How many calls of each tenant wait; under "" those that need no key of their callers."""
-        with self._db.transaction() as cursor:
-            cursor.execute(
-                "SELECT CASE WHEN needs_key = 0 THEN '' ELSE tenant END AS share, count(*)"
-                " FROM deferred_items WHERE state = 'waiting' GROUP BY share"
-            )
-            return {share: int(count) for share, count in cursor.fetchall()}
-
-    def tenants(self) -> set[str]:
-        """Tenants with items that need their credential."""
-        with self._db.transaction() as cursor:
-            cursor.execute(
-                "SELECT DISTINCT tenant FROM deferred_items"
-                " WHERE needs_key = 1 AND state IN ('waiting', 'sending')"
-            )
-            return {row[0] for row in cursor.fetchall()}
-
-    def counts(self, tenants: Sequence[str] | None) -> Counts:
-        """What stands in the queue; `tenants` are those whose credential is at hand."""
-        mine, values = whose(tenants)
-        with self._db.transaction() as cursor:
-            cursor.execute("SELECT state, count(*) FROM deferred_items GROUP BY state")
-            by_state = {state: int(count) for state, count in cursor.fetchall()}
-            cursor.execute(
-                "SELECT count(*), min(run_us), min(deadline_us) FROM deferred_items"
-                f" WHERE state = 'waiting' AND {mine}",
-                values,
-            )
-            able, run_us, deadline_us = cursor.fetchall()[0]
-        waiting, sending = by_state.get("waiting", 0), by_state.get("sending", 0)
-        ended = sum(by_state.values()) - waiting - sending
-        return Counts(
-            waiting, sending, ended, waiting - int(able), int(run_us or 0), int(deadline_us or 0)
-        )
-
-    def next_run(self, tenants: Sequence[str] | None) -> int:
-        """When the next item runs whose credential is at hand; 0 where none waits. [µs]"""
-        mine, values = whose(tenants)
-        with self._db.transaction() as cursor:
-            cursor.execute(
-                "SELECT min(run_us) FROM deferred_items WHERE state = 'waiting'"
-                f" AND way = 'call' AND planned_us > 0 AND {mine}",
-                values,
-            )
-            return int(cursor.fetchall()[0][0] or 0)
-
-    def plans(self, most: int) -> list[tuple[str, int, int, int, int]]:
-        """What waits, by reason: the reason, how many, their first and last run, last deadline."""
-        with self._db.transaction() as cursor:
-            cursor.execute(
-                "SELECT why, count(*), min(run_us), max(run_us), max(deadline_us)"
-                " FROM deferred_items WHERE state = 'waiting' GROUP BY why"
-                " ORDER BY min(run_us) LIMIT ?",
-                (most,),
-            )
-            return [(w, int(n), int(a), int(b), int(d)) for w, n, a, b, d in cursor.fetchall()]
 
     def forget(self, which: Forget) -> int:
         """Erase what is meant, page by page; how many calls, batches and files went."""

@@ -15,7 +15,7 @@ import orjson
 from lichen.calls.batch.gather import with_gap
 from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.late import ARRIVED, WHICH
-from lichen.calls.exchange import Answer
+from lichen.calls.exchange import Answer, Record
 from lichen.calls.keeping import Keeping
 from lichen.calls.metered import Metered
 from lichen.calls.providers.prices import price_of
@@ -26,10 +26,10 @@ from lichen.ledger.window import from_microseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lichen.calls.batch.batches import Result
     from lichen.calls.batch.item import Item
     from lichen.calls.batch.late import Late
     from lichen.calls.batch.offers import Offer
-    from lichen.calls.batch.openai_batches import Result
     from lichen.calls.exchange import Exchange, Onward
     from lichen.calls.steps import StepParts
 
@@ -70,9 +70,13 @@ class Results:
             result = results.get(item.id)
             if result is None or not _stands(result):
                 continue
+            exchange = self._exchange(item, result, offer, share)
             again = item.id in booked
-            answer = _answer(result) if again else await self._booking(item, result, offer, share)
-            made.append(_outcome(item, answer))
+            answer = (
+                self._again(exchange, result) if again else await self._booked_now(exchange, result)
+            )
+            paid = float(exchange.raw["price_share"])
+            made.append(_outcome(item, answer, paid))
         return made
 
     def _booked(self, offer: Offer, begun_us: int) -> frozenset[str]:
@@ -86,12 +90,26 @@ class Results:
             if entry.figures.raw.get(IN_BATCH) == offer.remote
         )
 
-    async def _booking(self, item: Item, result: Result, offer: Offer, share: float) -> Answer:
-        """What came back for an item, booked and kept."""
+    def _exchange(self, item: Item, result: Result, offer: Offer, share: float) -> Exchange:
+        """An item as an exchange of that batch, with what it cost."""
         exchange = self._late.exchange(item)
         del exchange.raw[ARRIVED]
         exchange.raw[IN_BATCH] = offer.remote
         _priced(exchange, result, share)
+        return exchange
+
+    def _again(self, exchange: Exchange, result: Result) -> Answer:
+        """What came back and is in the ledger, with what budgets need to know of it."""
+        answer, call = _answer(result), exchange.call
+        told = _object(result.body)
+        if call is not None and told is not None and answer.ok:
+            zone = serving(self._parts.upstream, exchange.provider).zone
+            tokens = call.dialect.usage(call.kind, told)
+            answer.record = Record("", call.model, exchange.started_us, zone, tokens=tokens)
+        return answer
+
+    async def _booked_now(self, exchange: Exchange, result: Result) -> Answer:
+        """What came back, booked and kept."""
         if self._late.layers is not None:
             self._late.layers.admit(exchange)
         exchange.on_answer = with_gap(exchange.on_answer, TIME_UNKNOWN)
@@ -110,13 +128,15 @@ class Results:
         return self._layers[provider]
 
 
-def _outcome(item: Item, answer: Answer) -> Outcome:
+def _outcome(item: Item, answer: Answer, share: float) -> Outcome:
     return Outcome(
         id=item.id,
         state=State.ANSWERED if answer.ok else State.FAILED,
         status=answer.status,
         headers=[*answer.headers, *answer.notes],
         body=answer.body,
+        record=answer.record if answer.ok else None,
+        share=share,
     )
 
 
@@ -130,12 +150,8 @@ def _priced(exchange: Exchange, result: Result, share: float) -> None:
     Where its model has no known price, the share alone.
     """
     exchange.raw["price_share"] = share
-    call = exchange.call
-    try:
-        answer = orjson.loads(result.body)
-    except orjson.JSONDecodeError:
-        return
-    if call is None or not isinstance(answer, dict):
+    call, answer = exchange.call, _object(result.body)
+    if call is None or answer is None:
         return
     tokens = call.dialect.usage(call.kind, answer)
     price = price_of(exchange.provider, call.model, tokens.input) if tokens is not None else None
@@ -143,6 +159,15 @@ def _priced(exchange: Exchange, result: Result, share: float) -> None:
         exchange.raw["price_share"] = price.batch
         exchange.raw["cost_usd"] = price.cost(tokens, batched=True).amount
         exchange.raw["cost_alone_usd"] = price.cost(tokens).amount
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object of a body; None where it is none."""
+    try:
+        made = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return made if isinstance(made, dict) else None
 
 
 def _stands(result: Result) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.database import Cursor
     from lichen.calls.batch.item import Outcome
 
-COLUMNS = tuple(one.name for one in fields(Item))
+COLUMNS = tuple(one.name for one in fields(Item) if one.metadata.get("column", True))
 ALL = ", ".join(COLUMNS)
 EMPTY = b""
 # Rows of one statement, below what SQLite takes as values.
@@ -39,6 +39,8 @@ def insert(cursor: Cursor, item: Item) -> Kept:
         (*values, asks),
     )
     if cursor.fetchall():
+        if item.held:
+            cursor.execute("INSERT INTO deferred_holds VALUES (?, ?, '')", (item.id, item.held))
         return Kept(item.id, same=True)
     cursor.execute(
         "SELECT id, asks FROM deferred_items WHERE tenant = ? AND batch = ? AND key = ?",
@@ -60,7 +62,7 @@ def record(cursor: Cursor, owner: str, outcome: Outcome, now: int) -> None:
     if outcome.state.ended:
         cursor.execute(
             "UPDATE deferred_items SET state = ?, status = ?, answer_headers = ?, answer = ?,"
-            f" error = ?, ended_us = ?, body = ?, owner = ''{mine}",
+            f" error = ?, ended_us = ?, body = ?, owner = ''{mine} RETURNING id",
             (
                 outcome.state.value,
                 outcome.status,
@@ -73,6 +75,10 @@ def record(cursor: Cursor, owner: str, outcome: Outcome, now: int) -> None:
                 owner,
             ),
         )
+        if cursor.fetchall() and outcome.took:
+            cursor.execute(
+                "UPDATE deferred_holds SET took = ? WHERE item = ?", (outcome.took, outcome.id)
+            )
         return
     cursor.execute(
         "UPDATE deferred_items SET state = 'waiting', owner = '', run_us = ?, error = ?, why = ?,"

@@ -20,8 +20,9 @@ from lichen.calls.batch.chores import Chores
 from lichen.calls.batch.fullness import Fullness
 from lichen.calls.batch.greenest import FRESH, Room
 from lichen.calls.batch.item import Outcome, State
+from lichen.calls.batch.outlook import Counts
 from lichen.calls.batch.pace import Pace
-from lichen.calls.batch.queue import Counts, Turn
+from lichen.calls.batch.queue import Turn
 from lichen.ledger.errors import LichenError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class Sender:
         self.trouble = ""
         # Work of others at each sweep, such as batches that have come to their end.
         self.chores = Chores(warn)
+        # Adds to an outcome what it took of budgets.
+        self.noted: Callable[[Item, Outcome], Outcome] = lambda _item, outcome: outcome
 
     def start(self) -> None:
         """Begin to send."""
@@ -160,7 +163,7 @@ class Sender:
             return min(_LOOK_S, idle)
         tenants = self._keyring.tenants()
         try:
-            next_us = await self._desk.work(lambda queue: queue.next_run(tenants))
+            next_us = await self._desk.work(lambda queue: queue.outlook.next_run(tenants))
         except LichenError:
             return min(_LOOK_S, idle)
         left_s = (next_us - self.now_us()) / SECOND_US if next_us else idle
@@ -176,9 +179,9 @@ class Sender:
         now_us = await self._desk.work(lambda queue: queue.now_us())
         self._offset_us = now_us - time.time_ns() // 1000
         await self._desk.work(lambda queue: queue.sweep(kept, unclaimed))
-        self._keyring.want(await self._desk.work(lambda queue: queue.tenants()))
-        self.counts = await self._desk.work(lambda queue: queue.counts(tenants))
-        self.fullness.seen(await self._desk.work(lambda queue: queue.waiting()))
+        self._keyring.want(await self._desk.work(lambda queue: queue.outlook.tenants()))
+        self.counts = await self._desk.work(lambda queue: queue.outlook.counts(tenants))
+        self.fullness.seen(await self._desk.work(lambda queue: queue.outlook.waiting()))
         self._arrived = True
         self.chores.begin()
 
@@ -247,7 +250,7 @@ class Sender:
         began = time.monotonic()
         self._told("sent")
         try:
-            outcome = await attempt(item, self._send, self.now_us)
+            outcome = self.noted(item, await attempt(item, self._send, self.now_us))
         except Exception as error:  # noqa: BLE001 (a fault of ours must not lose the item)
             self._warn(error)
             outcome = Outcome(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lichen.calls.batch.gathering import Gathering
-    from lichen.calls.batch.queue import Counts
+    from lichen.calls.batch.outlook import Counts
 
 _SECOND_US = 1_000_000
 

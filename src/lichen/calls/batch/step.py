@@ -15,15 +15,18 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lichen.calls.batch.api import BatchApi, Ways
+from lichen.calls.batch.api import BatchApi
+from lichen.calls.batch.batching import Ways
 from lichen.calls.batch.database import open_database
 from lichen.calls.batch.desk import Desk, trouble
+from lichen.calls.batch.fetched.readdress import Readdressing
 from lichen.calls.batch.fetched.step import FetchedStep
 from lichen.calls.batch.fetched.watch import Watch
 from lichen.calls.batch.forgetting import forget_waiting
 from lichen.calls.batch.fullness import share_of
 from lichen.calls.batch.gathering import Gathering
 from lichen.calls.batch.greenest import Zones
+from lichen.calls.batch.holding import Holding
 from lichen.calls.batch.intake import Refused, item_of, wish
 from lichen.calls.batch.keyring import Keyring
 from lichen.calls.batch.late import Late, note_delay
@@ -69,6 +72,7 @@ class BatchStep:
         self._keyring = Keyring()
         self._late = Late(self._keyring)
         self.desk = Desk(parts.place.database)
+        self._holding = Holding(self.desk)
         self.sender = Sender(
             self.desk,
             self._late,
@@ -82,12 +86,15 @@ class BatchStep:
             if options.provider != "never"
             else None
         )
+        self.sender.noted = self._holding.noted
+        if self._offering is not None:
+            self._offering.noted = self._holding.noted
         self._watch = Watch(parts, self.desk, options) if options.fetched == "on" else None
+        self._readdressed = Readdressing(options.results_url, parts.options("port"))
         self._pages = Pages(self.desk, self.sender, self._keyring)
+        ways = Ways(self._chosen, self._keyless, self._holding, self._late.exchange)
         self._api = (
-            BatchApi(
-                self.desk, self.sender, self._keyring, options, Ways(self._chosen, self._keyless)
-            )
+            BatchApi(self.desk, self.sender, self._keyring, options, ways)
             if options.enabled == "on"
             else None
         )
@@ -109,6 +116,7 @@ class BatchStep:
     def joined(self, layers: Layers) -> None:
         """Calls from the queue go through these."""
         self._late.layers = layers
+        self._holding.joined(layers)
         if self._offering is not None:
             self._offering.choosing.layers = layers
 
@@ -146,7 +154,9 @@ class BatchStep:
             return await self._defer(exchange)
         else:
             answer = await onward(exchange)
-        return answer if self._watch is None else self._watch.see(exchange, answer)
+        if self._watch is None:
+            return answer
+        return await self._readdressed(exchange, self._watch.see(exchange, answer))
 
     async def _defer(self, exchange: Exchange) -> Answer:
         dialect = door_of(exchange.target.encode("latin-1")).dialect
@@ -175,9 +185,13 @@ class BatchStep:
             open_database(self._parts.place.database)
         item = self._chosen(item)
         self._keyring.take(exchange)
-        kept = await self.desk.add(item)
+        charge = exchange.charge
+        held = charge.written if charge is not None else ""
+        kept = await self.desk.add(replace(item, held=held))
         self.sender.wake()
         if kept.id == item.id:
+            if charge is not None:
+                charge.keep()
             self.sender.fullness.came(share_of(item))
             return item
         if not kept.same:
@@ -223,13 +237,14 @@ class BatchStep:
             if self._offering is not None:
                 self.sender.chores.append(self._offering.work)
             self.sender.chores.append(self._see)
+            self.sender.chores.append(self._holding.settle)
             self.sender.start()
         if self._watch is not None:
             self._watch.start()
 
     async def _see(self) -> None:
         """Keep at hand what panels show: they are drawn in another thread."""
-        self._plans = await self.desk.work(lambda queue: queue.plans(20))
+        self._plans = await self.desk.work(lambda queue: queue.outlook.plans(20))
 
     async def close(self) -> None:
         """Let what is under way end."""

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from lichen.calls.batch.intake import Refused
+from lichen.calls.exchange import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.shelf import Batch, File
 
 SECOND_US = 1_000_000
+_JSON = (b"content-type", b"application/json")
 _MOST_METADATA = 16
 _TIMES = (
     "in_progress_at",
@@ -66,6 +70,11 @@ def batch_shown(batch: Batch) -> dict[str, Any]:
         },
         "metadata": batch.metadata,
     }
+
+
+def said(what: dict[str, Any]) -> Answer:
+    """An answer of lichen's own."""
+    return Answer(200, [_JSON], orjson.dumps(what), source="lichen")
 
 
 def page(data: Sequence[dict[str, Any]], *, more: bool) -> dict[str, Any]:

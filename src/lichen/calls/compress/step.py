@@ -88,15 +88,10 @@ class Compress:
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Send a shorter prompt onward, where the route allows it and there is one."""
         call = exchange.call
-        if call is None or call.kind in call.dialect.embeds:
+        # One that waits is shortened once, when it is sent: what is kept is what was asked.
+        if call is None or self.passes(exchange) or waits(exchange.headers) is not None:
             return await onward(exchange)
-        if waits(exchange.headers) is not None:
-            # It is shortened once, when it is sent: what is kept until then is what was asked.
-            return await onward(exchange)
-        asked = self._asked(exchange, call)
-        if asked is None:
-            return await onward(exchange)
-        note = None
+        asked, note = self._asked(exchange, call), None
         try:
             note = await self._shorten(exchange, call, asked)
         except Exception as error:  # noqa: BLE001 (a prompt that cannot be shortened goes as it is)
@@ -106,11 +101,16 @@ class Compress:
             answer.notes.append((WISH, note))
         return answer
 
-    def _asked(self, exchange: Exchange, call: Call) -> Asked | None:
-        """How the prompt may be shortened; None where its route asks for nothing."""
+    def passes(self, exchange: Exchange) -> bool:
+        """Whether a call has no prompt, or its route asks for no shorter one."""
+        call = exchange.call
+        if call is None or call.kind in call.dialect.embeds:
+            return True
+        return self._parts.rules.find(call.kind, call.model).compress == OFF
+
+    def _asked(self, exchange: Exchange, call: Call) -> Asked:
+        """How the prompt may be shortened."""
         rule = self._parts.rules.find(call.kind, call.model)
-        if rule.compress == OFF:
-            return None
         route = f"{rule.route} {rule.model} {rule.compress}"
         return Asked(level_of(call, rule, exchange.headers), route)
 

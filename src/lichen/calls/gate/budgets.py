@@ -9,11 +9,12 @@ at. What remains is the error of the estimates: a budget is overdrawn by at most
 (took − expected) over the calls under way. A call whose use nobody can tell keeps its estimate; one
 that was never sent, or that the upstream refused, is given back. What is answered from the store or
 by a rule takes nothing, so that it is answered over budget too; so does a call that shares another
-one under way, which alone is charged.
+one under way, which alone is charged. A call that waits is charged when it is taken in (holds.py).
 """
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -65,6 +66,12 @@ class Purse:
     period: Period = _NEVER
     keys: set[str] = field(default_factory=set)
     refused: int = 0
+    # The budget's own, worked out once: every call asks for them.
+    of: str = field(init=False)
+    limit: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.of, self.limit = self.budget.of, self.budget.limit
 
     def now(self, at: float) -> Period:
         """The period of a moment [s]; worked out when one has ended."""
@@ -103,18 +110,27 @@ class Claim:
         self._counts, self._spending = counts, spending
         self._open = True
 
+    @property
+    def written(self) -> str:
+        """The charge as text (see `lichen.calls.gate.holds`)."""
+        lines = [
+            [one.purse.budget.name, one.purse.budget.unit, *one.slot, one.expected]
+            for one in self.lines
+        ]
+        return json.dumps([self._provider, lines])
+
     def settle(self, record: Record | None) -> None:
         """The call is back: charge what it took; with no record it took nothing."""
         if not self._open:
             return
         self._open = False
         for line in self.lines:
-            budget = line.purse.budget
+            purse = line.purse
             took: float | None = 0.0
             if record is not None:
-                took = self._spending.taken(record, self._provider, budget.of, budget.currency)
-            if record is not None:
-                line.purse.took(line.slot.bucket)
+                currency = purse.budget.currency
+                took = self._spending.taken(record, self._provider, purse.of, currency)
+                purse.took(line.slot.bucket)
             if took is not None:
                 self._counts.charge(line.slot, took - line.expected)
 
@@ -136,7 +152,7 @@ class Budgets:
     ) -> None:
         self.purses = tuple(Purse(budget, ZoneInfo(budget.zone)) for budget in budgets)
         self.counts = counts
-        self._spending = spending
+        self.spending = spending
         self._note_gap = note_gap
         self._clock = clock
         self._pick = lru_cache(maxsize=1024)(self._picked)
@@ -171,7 +187,7 @@ class Budgets:
         """Charge a call, whatever is left."""
         for line in lines:
             self.counts.charge(line.slot, line.expected)
-        return Claim(lines, provider, self.counts, self._spending)
+        return Claim(lines, provider, self.counts, self.spending)
 
     def _line(self, purse: Purse, exchange: Exchange) -> Line | None:
         budget = purse.budget
@@ -180,7 +196,7 @@ class Budgets:
             return None
         if budget.project != "*" and not fnmatchcase(project_of(exchange), budget.project):
             return None
-        expected = self._spending.expected(exchange, budget.of, budget.currency)
+        expected = self.spending.expected(exchange, purse.of, budget.currency)
         if expected is None:
             assert exchange.call is not None
             self._note_gap(f"calls not charged to a budget in {budget.unit}: no price is known")
@@ -189,14 +205,14 @@ class Budgets:
         return Line(purse, Slot(purse.bucket(exchange), period.start), period.end, expected)
 
     def _fits(self, line: Line) -> bool:
-        return self.counts.charged(line.slot) + line.expected <= line.purse.budget.limit
+        return self.counts.charged(line.slot) + line.expected <= line.purse.limit
 
     def _over(self, line: Line) -> Over | None:
-        charged, budget = self.counts.charged(line.slot), line.purse.budget
-        if self._fits(line):
+        charged, purse = self.counts.charged(line.slot), line.purse
+        if charged + line.expected <= purse.limit:
             return None
-        line.purse.refused += 1
-        return Over(budget, line.end, charged, line.expected)
+        purse.refused += 1
+        return Over(purse.budget, line.end, charged, line.expected)
 
     def left(self, over: Over) -> float:
         """Seconds until a budget that is over begins anew, at least 1."""
@@ -206,8 +222,7 @@ class Budgets:
         """The charged lines that are past their soft limit, and the share used."""
         found = []
         for line in claim.lines:
-            budget = line.purse.budget
-            used = self.counts.charged(line.slot) / budget.limit
-            if used >= budget.soft:
+            used = self.counts.charged(line.slot) / line.purse.limit
+            if used >= line.purse.budget.soft:
                 found.append((line, used))
         return found

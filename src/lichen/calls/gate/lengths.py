@@ -51,8 +51,7 @@ class _Sums:
     squares: float = 0.0
     at_us: int = 0
 
-    def add(self, tokens: int, at_us: int) -> None:
-        logarithm = log(max(1, tokens))
+    def add(self, tokens: int, logarithm: float, at_us: int) -> None:
         self.n += 1
         self.tokens += tokens
         self.logs += logarithm
@@ -60,10 +59,14 @@ class _Sums:
         self.at_us = max(self.at_us, at_us)
 
     @property
+    def value(self) -> int:
+        return max(1, round(self.tokens / self.n))
+
+    @property
     def length(self) -> Length:
         mean = self.logs / self.n
         spread = sqrt(max(0.0, self.squares / self.n - mean**2))
-        value = max(1, round(self.tokens / self.n))
+        value = self.value
         low, high = exp(mean - _Z * spread), exp(mean + _Z * spread)
         return Length(min(value, max(1, int(low))), value, max(value, int(high) + 1), self.n)
 
@@ -91,17 +94,30 @@ class Lengths:
     def add(self, kind: str, model: str, tenant: str, tokens: int, at_us: int) -> None:
         """One more answer."""
         self.changed = True
+        logarithm = log(max(1, tokens))
         for key in ((kind, model, tenant), (kind, model), (kind,)):
-            if key not in self._sums and len(self._sums) >= _MOST:
-                self._sums.clear()
-            self._sums.setdefault(key, _Sums()).add(tokens, at_us)
+            had = self._sums.get(key)
+            if had is None:
+                if len(self._sums) >= _MOST:
+                    self._sums.clear()
+                had = self._sums[key] = _Sums()
+            had.add(tokens, logarithm, at_us)
 
     def of(self, kind: str, model: str, tenant: str) -> Length | None:
         """How long answers were, by the closest class of which enough is known; else None."""
+        had = self._closest(kind, model, tenant)
+        return had.length if had is not None else None
+
+    def value(self, kind: str, model: str, tenant: str) -> int | None:
+        """The value of `of` alone, without the work of its interval."""
+        had = self._closest(kind, model, tenant)
+        return had.value if had is not None else None
+
+    def _closest(self, kind: str, model: str, tenant: str) -> _Sums | None:
         for key in ((kind, model, tenant), (kind, model), (kind,)):
             had = self._sums.get(key)
             if had is not None and had.n >= _LEAST:
-                return had.length
+                return had
         return None
 
     def forget(self, which: Forget) -> int:

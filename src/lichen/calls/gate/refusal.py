@@ -33,17 +33,8 @@ _PATIENCE_S = 60
 
 def over_budget(call: Call, over: Over, left: float) -> Answer:
     """The answer to a call that a budget has no room for; `left` is when it begins anew [s]."""
-    budget = over.budget
-    reset = datetime.fromtimestamp(over.end, UTC)
-    wait = ceil(left)
-    message = (
-        f"over budget {budget.name!r}: {_amount(over.charged)} of {_amount(budget.limit)} "
-        f"{budget.unit} a {budget.per} are used, and this call is estimated at "
-        f"{_amount(over.expected)}. It begins anew at {reset:%Y-%m-%dT%H:%M:%SZ}, in "
-        f"{_duration(wait)}"
-    )
-    if over.expected > budget.limit:
-        message += "; but this call alone is larger: ask for less, or bound its max_tokens"
+    budget, wait = over.budget, ceil(left)
+    message = told_over(over, left)
     left_now = max(0.0, budget.limit - over.charged)
     unit = "tokens" if budget.of == "tokens" else budget.of
     headers: Headers = [
@@ -58,6 +49,21 @@ def over_budget(call: Call, over: Over, left: float) -> Answer:
         headers.append((b"x-should-retry", b"false"))
     body = call.dialect.error_body(_OVER_BUDGET, message, "over_budget")
     return Answer(_OVER_BUDGET, headers, body, source="gate")
+
+
+def told_over(over: Over, left: float) -> str:
+    """Which budget is over, by how much, and when it begins anew: in `left` [s]."""
+    budget = over.budget
+    reset = datetime.fromtimestamp(over.end, UTC)
+    message = (
+        f"over budget {budget.name!r}: {_amount(over.charged)} of {_amount(budget.limit)} "
+        f"{budget.unit} a {budget.per} are used, and this call is estimated at "
+        f"{_amount(over.expected)}. It begins anew at {reset:%Y-%m-%dT%H:%M:%SZ}, in "
+        f"{_duration(ceil(left))}"
+    )
+    if over.expected > budget.limit:
+        message += "; but this call alone is larger: ask for less, or bound its max_tokens"
+    return message
 
 
 def note(name: str, used: float, reset: float) -> bytes:

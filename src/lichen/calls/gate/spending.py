@@ -42,7 +42,7 @@ class Spending:
         """What a call will take, estimated; None where nobody can tell."""
         call = exchange.call
         assert call is not None
-        tokens = self._outputs.tokens(exchange, self._outputs.of(exchange).value)
+        tokens = self._outputs.tokens(exchange, self._outputs.value(exchange))
         model = self._upstream.model or call.model
         if of == "tokens":
             return float(tokens.total)

@@ -23,6 +23,7 @@ from lichen.calls.gate.counts import Counts
 from lichen.calls.gate.dry import DryRuns
 from lichen.calls.gate.entries import GATE, Entries
 from lichen.calls.gate.fits import fits
+from lichen.calls.gate.holds import Holds
 from lichen.calls.gate.lengths import LengthFile
 from lichen.calls.gate.outputs import Outputs
 from lichen.calls.gate.refusal import by_rule, over_budget, warning
@@ -66,6 +67,7 @@ class Gate:
         self._parts = parts
         self.rulebook = rulebook
         self.budgets = budgets
+        self.holds = Holds(budgets)
         self._outputs = out
         self._entries = Entries(parts, out)
         self.dry = DryRuns(parts)
@@ -154,13 +156,15 @@ class Gate:
         self._sharing = next((step for step in below if isinstance(step, Sharing)), None)
 
     async def _charged(self, exchange: Exchange, call: Call, onward: Onward) -> Answer:
-        lines = self.budgets.lines(exchange) if self.budgets.purses else []
-        toll, sharing = Toll(partial(self._claimed, call, lines)), self._sharing
-        if not lines or sharing is None:
-            return await toll(exchange, onward)
+        # One that waited was charged when it was taken in.
+        is_charged = exchange.toll is not None or not self.budgets.purses
+        lines = [] if is_charged else self.budgets.lines(exchange)
+        sharing = self._sharing
+        if not lines or sharing is None or not sharing.may_share(exchange):
+            return await self._claimed(call, lines, exchange, onward)
         if not (self.budgets.has_room(lines) or sharing.may_join(exchange)):
-            return await toll(exchange, onward)
-        exchange.toll = toll
+            return await self._claimed(call, lines, exchange, onward)
+        exchange.toll = toll = Toll(partial(self._claimed, call, lines))
         answer = await onward(exchange)
         if not toll.paid and answer.source in _ANSWERED:
             # A step of others made the call, past all that share: it is charged all the same.
@@ -177,6 +181,7 @@ class Gate:
             answer = await onward(exchange)
             self._outputs.note(exchange, answer)
             return answer
+        exchange.charge = claim
         try:
             answer = await onward(exchange)
         except UpstreamError as error:
@@ -208,6 +213,7 @@ class Gate:
     async def tend(self) -> None:
         """Book what dry rules saw, and keep how long answers were."""
         self.dry.tend()
+        self._outputs.learn()
         if time.monotonic() - self._saved >= _KEPT_EVERY_S:
             await self._keep()
 

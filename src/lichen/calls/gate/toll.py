@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 class Sharing(Protocol):
     """A step that lets identical calls share one, and pays the toll of those that go."""
 
+    def may_share(self, exchange: Exchange) -> bool:
+        """Whether an exchange may share a call with others at all."""
+        ...
+
     def may_join(self, exchange: Exchange) -> bool:
         """Whether an identical call is under way that an exchange may share now."""
         ...
+
+
+async def paid(exchange: Exchange, onward: Onward) -> Answer:
+    """The toll of a call that was charged before, when it was left to wait."""
+    return await onward(exchange)
 
 
 class Toll:

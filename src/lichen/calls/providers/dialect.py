@@ -68,6 +68,10 @@ class Dialect(Protocol):
         """The texts of a call and where they stand."""
         ...
 
+    def limit(self, call: Call) -> int | None:
+        """`view(call).limit` alone, for what looks at every call: the most tokens to be written."""
+        ...
+
     def with_texts(self, fields: Mapping[str, Any], texts: Mapping[Path, Any]) -> dict[str, Any]:
         """The fields with other texts, or other values, at some places: see `view.put`."""
         ...

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Exchange, Onward
     from lichen.calls.similar.decision import Verdict
-    from lichen.calls.similar.index import Match
     from lichen.calls.similar.kept import Question
     from lichen.calls.similar.learners import Learner
     from lichen.calls.similar.looker import Look
@@ -162,10 +161,12 @@ class Similar:
 
     # A call.
 
+    def passes(self, exchange: Exchange) -> bool:
+        """Whether no like question is looked for: such a call never comes here."""
+        return exchange.rule is None or exchange.rule.similar == "off"
+
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
         """Answer from a like question where that is safe; else pass onward, and learn from it."""
-        if exchange.rule is None or exchange.rule.similar == "off":
-            return await onward(exchange)
         try:
             case = await self._looked(exchange)
             answer = await self._answer(case) if case is not None else None
@@ -230,7 +231,7 @@ class Similar:
         if self._parts.holdout.keeps(SIMILAR, exchange):
             learner.withhold()
             return None
-        return self._given(case, _decision(match, verdict, learner))
+        return self._given(case, Decision.of(match, verdict, learner))
 
     async def _there(self, question: Question) -> Stored | None:
         """The answer to a like question, here or where services share theirs."""
@@ -254,9 +255,8 @@ class Similar:
 
     def _shadow(self, exchange: Exchange, verdict: Verdict) -> None:
         """Note in the call's own entry what would have been answered."""
-        exchange.raw["similar"] = (
-            "would-answer" if verdict.accept or verdict.explore else "would-ask"
-        )
+        answers = verdict.accept or verdict.explore
+        exchange.raw["similar"] = "would-answer" if answers else "would-ask"
         exchange.raw["similar_score"] = verdict.score
 
     def _given(self, case: Case, decision: Decision) -> Answer:
@@ -294,8 +294,3 @@ def _may_serve(exchange: Exchange, stored: Stored) -> bool:
     if exchange.directives.no_cache:
         return False
     return most is None or time.time_ns() // 1000 - stored.stored_us <= most * _SECOND_US
-
-
-def _decision(match: Match, verdict: Verdict, learner: Learner) -> Decision:
-    evidence = learner.decider.certificate(verdict.kind)
-    return Decision(match, verdict, learner.standing, learner.weights, evidence)

@@ -16,6 +16,7 @@ PLANNED = {
     "interruptible": "for the cleanest hours, in as many pieces as that takes",
     "elastic": "for the cleanest hours, on more machines while it is cleaner",
     "run-now": "at once",
+    "level": "as soon as it may, since all hours are alike",
 }
 _METHOD = re.compile(r"([a-z-]+)/\d+")
 

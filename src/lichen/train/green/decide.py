@@ -1,10 +1,12 @@
 """Decide: whether a job should be running now, and whether it may be paused.
 
     run     in a planned segment, past the last one, past the latest safe moment, or released
-    pause   between two segments, where checkpoint, restart and the rest still fit in time
+    pause   between two segments, where checkpoint, restart and the rest still fit in time; until
+            the job has left a checkpoint, the rest is all that a failed pause would lose, too
 
-From the moment a job has to run whatever the grid, it is never paused: that is kept with the job,
-whatever the clock does later.
+Whether a command leaves a checkpoint is known when it has. So its first pause comes early enough to
+do all of the work again, and no deadline hangs on a promise. From the moment a job has to run
+whatever the grid, it is never paused: that is kept with the job, whatever the clock does later.
 """
 
 from __future__ import annotations
@@ -37,4 +39,4 @@ def may_pause(record: Record, now: datetime) -> bool:
     if pausing is None or record.committed:
         return False
     grace = _NONE if pausing.freeze else pausing.grace
-    return now + grace < record.order.must_run_from(record.done(now), resuming=not pausing.freeze)
+    return now + grace < record.order.must_run_from(record.sure(now), resuming=not pausing.freeze)

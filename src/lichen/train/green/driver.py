@@ -51,7 +51,7 @@ class Driver:
         self._metered = StretchMeter(meter, lambda: self.mark(METER_FAILED))
         self._told: datetime | None = None
         self._not_before: datetime | None = None
-        self._moved = False
+        self._moved = self._placed = False
         self._looked: datetime | None = None
         self._seen = (False, False, False)
 
@@ -130,6 +130,7 @@ class Driver:
         self._keep(replace(self.record, attempt=attempt, handle="", handed=False, asked_at=None))
         # Where this fails it may have been taken all the same: the next step looks for it.
         handle = self._executor.submit(self._task(begin))
+        self._placed = True
         self._keep(replace(self.record, handle=handle, handed=True))
 
     def _next_start(self, now: datetime) -> datetime:
@@ -186,15 +187,35 @@ class Driver:
         elif record.committed and not self._moved:
             self._executor.move(record.handle, now)
             self._moved = True
+        elif record.order.places and self._executor.queues and not (self._placed or self._moved):
+            # A driver before may have died between its new plan and telling of it.
+            place = record.order.place[record.zone]
+            self._executor.move(record.handle, self._next_start(now), place)
+            self._placed = True
 
     def plan_again(
         self, segments: tuple[tuple[datetime, datetime, str], ...], now: datetime
-    ) -> None:
-        """Take a new plan, and tell an executor that keeps the start time."""
-        self._keep(replace(self.record, segments=segments, planned_at=now))
-        record = self.record
-        if self._executor.queues and record.handle and not record.committed and not record.open:
-            self._executor.move(record.handle, self._next_start(now))
+    ) -> bool:
+        """Take a new plan, and tell an executor that keeps the start time; whether it was taken.
+
+        Raises:
+            ExecutorUnavailable: the executor could not be told, so the old plan stays.
+        """
+        before = self.record
+        after = replace(before, segments=segments, planned_at=now)
+        elsewhere = after.zone != before.zone
+        # On its way to a start, or started, it is looked for where it was sent.
+        if elsewhere and before.attempt and not (self._executor.queues and before.handle):
+            return False
+        self._keep(after)
+        if self._executor.queues and before.handle and not (before.committed or before.open):
+            place = (before.order.place.get(after.zone, ""),) if elsewhere else ()
+            try:
+                self._executor.move(before.handle, self._next_start(now), *place)
+            except ExecutorUnavailable:
+                self._keep(replace(self.record, segments=before.segments))
+                raise
+        return True
 
     def _seen_running(self, sight: Sight, now: datetime) -> None:
         record = self.record

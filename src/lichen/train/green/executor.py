@@ -178,11 +178,13 @@ class Executor(Protocol):
         """
         ...
 
-    def move(self, handle: str, begin: datetime) -> None:
+    def move(self, handle: str, begin: datetime, place: str = "") -> None:
         """Start a task that has not started at another time; nothing where it has.
 
+        With `place` it goes there, too. One that keeps start times and knows places is asked that.
+
         Raises:
-            ExecutorUnavailable: it cannot be told now.
+            ExecutorUnavailable: it cannot be told now; of a place also that it has started.
         """
         ...
 

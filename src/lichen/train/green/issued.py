@@ -14,6 +14,9 @@ from lichen.train.green.plain import estimate_from_plain, estimate_to_plain
 if TYPE_CHECKING:
     from lichen.plan.plan import Plan
 
+# How a job is planned whose hours are all alike: there is nothing to choose.
+LEVEL = "level/1"
+
 
 @dataclass(frozen=True, slots=True)
 class Planning:
@@ -23,6 +26,18 @@ class Planning:
     why: str
     plan: Plan | None
     signals: tuple[GridSignal, ...]
+
+    def method(self, deadline: datetime) -> str:
+        """The plan's method, its last part `level/1` where no hour is better; empty: no plan."""
+        if self.plan is None:
+            return ""
+        ahead = (one for one in self.signals if one.zone == self.plan.zone)
+        alike = all(
+            len(set(one.values[: max(1, -(-(deadline - one.start) // one.step))])) == 1
+            for one in ahead
+        )
+        where, _, _ = self.plan.method.rpartition(" ")
+        return f"{where} {LEVEL}".strip() if alike and self.signals else self.plan.method
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -131,7 +131,7 @@ class Local:
             else "its keeper was killed, so nobody knows how it ended; it is not started again",
         )
 
-    def move(self, handle: str, begin: datetime) -> None:
+    def move(self, handle: str, begin: datetime, place: str = "") -> None:
         """Nothing: here the runner keeps the time."""
 
     def ask(self, handle: str, what: Ask) -> None:

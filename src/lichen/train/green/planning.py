@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from lichen.ledger.errors import InputError, LichenError, SignalUnavailable, UnknownZone
 from lichen.plan.trust import believed
 from lichen.train.green.issued import Planning
-from lichen.train.green.pue import published
+from lichen.train.green.pue import counted, published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,12 @@ class Planner:
             slack = max(order.must_run_from(_NONE) - now, _NONE)
             signals = self.signals(order, at, min(self.limit, slack))
             policy = policy_of(order, self.policy, self.source)
-            return Planning(now, "submitted", policy.plan(order.job(), signals), signals)
+            job = order.job() if order.places else job_in(order.zone, order, self.source)
+            plan = policy.plan(job, signals)
+            if not _sure(order, plan):
+                # Its first pause would be refused when it comes: no job hangs on a promise.
+                plan = policy.plan(replace(job, pause=None), signals)
+            return Planning(now, "submitted", plan, signals)
         except UnknownZone:
             raise
         except Exception as error:  # noqa: BLE001 (a stranger's forecast or policy: run now)
@@ -102,26 +107,51 @@ class Planner:
         from lichen.plan.replan import Progress  # noqa: PLC0415 (numpy, when it is needed)
 
         order = record.order
-        if before.plan is None or order.places:
+        if before.plan is None:
             return None
         try:
-            signals = self.signals(order, now)
-            progress = Progress(record.done(now), running=record.open is not None)
-            plan = self.policy.again(order.job(), before.plan, signals, now=now, progress=progress)
+            if order.places and not record.stretches:
+                signals = self.signals(order, now)
+                plan = self._elsewhere(order, before.plan, signals, now)
+            else:
+                # Once it ran it stays where it is, whatever the other zones are.
+                zone = record.zone
+                signals = self.signals(order, now, zones=(zone,))
+                job = job_in(zone, order, self.source)
+                progress = Progress(record.done(now), running=record.open is not None)
+                plan = self.policy.again(job, before.plan, signals, now=now, progress=progress)
         except Exception:  # noqa: BLE001 (as in `plan`; here there is a plan to keep)
             return None
-        return None if plan is before.plan else Planning(now, "planned anew", plan, signals)
+        if plan is before.plan or not (record.proven or _sure(order, plan)):
+            return None
+        return Planning(now, "planned anew", plan, signals)
+
+    def _elsewhere(
+        self, order: Order, plan: Plan, signals: Sequence[GridSignal], now: datetime
+    ) -> Plan:
+        """The plan of a job that waits and may still go to another place."""
+        from lichen.plan.replan import Replan  # noqa: PLC0415 (numpy, when it is needed)
+        from lichen.plan.where import Place  # noqa: PLC0415
+
+        policy = policy_of(order, self.policy, self.source)
+        assert isinstance(policy, Place)
+        mine = self.policy if isinstance(self.policy, Replan) else Replan(policy=self.policy)
+        return policy.again(order.job(), plan, signals, now=now, replan=mine)
 
     def signals(
-        self, order: Order, now: datetime, limit: timedelta | None = None
+        self,
+        order: Order,
+        now: datetime,
+        limit: timedelta | None = None,
+        zones: Sequence[str] = (),
     ) -> tuple[GridSignal, ...]:
-        """The forecast of each of an order's zones, all within one limit; None: the planner's own.
+        """The forecast of these zones, or of each of an order's, within one limit or the own one.
 
         Raises:
             UnknownZone: the source knows no such zone.
             SignalUnavailable: there is none that can be believed.
         """
-        zones = tuple(dict.fromkeys((order.zone, *order.place)))
+        zones = zones or tuple(dict.fromkeys((order.zone, *order.place)))
         until = time.monotonic() + (self.limit if limit is None else limit).total_seconds()
         return tuple(self._signal(zone, order, now, until) for zone in zones)
 
@@ -141,10 +171,26 @@ class Planner:
         raise failure
 
 
+def _sure(order: Order, plan: Plan) -> bool:
+    """Whether a plan's first pause leaves time to do all of the work again, as `may_pause` asks."""
+    pausing, first = order.pausing, plan.segments[0]
+    if pausing is None or pausing.freeze or len(plan.segments) == 1:
+        return True
+    return first.end + pausing.grace < order.must_run_from(_NONE, resuming=True)
+
+
 def signal_of(zone: str, signal: GridSignal, source: object) -> GridSignal:
     """A signal under the name its zone was asked by: a cloud region's is its grid zone's."""
     grid_zone = getattr(source, "grid_zone", str)
     return replace(signal, zone=zone) if signal.zone == grid_zone(zone) else signal
+
+
+def job_in(zone: str, order: Order, source: object) -> Job:
+    """An order as the planner sees it in a zone, its power at the meter where it counts PUE. [W]"""
+    from lichen.plan.where import Site  # noqa: PLC0415 (numpy, when it is needed)
+
+    pue, low, high = counted(order, source).get(zone) or (None, None, None)
+    return Site(name=zone, zone=zone, pue=pue, pue_low=low, pue_high=high).placed(order.job())
 
 
 def policy_of(order: Order, when: Policy, source: object = None) -> Policy:

@@ -2,9 +2,9 @@
 
     E at the meter = E of the machines × PUE of the place where it runs      [J]
 
-A job that may choose among places counts with their PUE, where that of each is known: of those and
-of its home. Otherwise none is counted: within one place it cancels in every share, and an unknown
-one would count as the best there is. A plan and the settlement then say so (`pue-unknown`).
+A job counts with the PUE of its place, and one that may choose among places with theirs, where that
+of each is known: of those and of its home. Otherwise none is counted, since an unknown one would
+count as the best there is. Among places, a plan and the settlement then say so (`pue-unknown`).
 
 PUE  energy of a data centre over that of its computers [1]
 
@@ -57,6 +57,6 @@ def published(order: Order, source: object) -> dict[str, Pue | None]:
 
 def counted(order: Order, source: object) -> dict[str, Pue]:
     """The PUE of each zone that an order counts with; empty where none is counted."""
-    found = published(order, source) if order.places else {}
+    found = published(order, source)
     known = {zone: pue for zone, pue in found.items() if pue is not None}
     return known if len(known) == len(found) else {}

@@ -182,6 +182,20 @@ class Record:
         lost = self.order.pausing.restart if self.order.pausing else timedelta(0)
         return max(sum(kept, timedelta(0)) - lost * self.restarts, timedelta(0))
 
+    @property
+    def proven(self) -> bool:
+        """Whether a pause of it keeps its work: it left a checkpoint, or is stopped in memory."""
+        pausing = self.order.pausing
+        if pausing is not None and pausing.freeze:
+            return True
+        return any(one.how == "checkpoint" and one.kept for one in self.stretches)
+
+    def sure(self, now: datetime) -> timedelta:
+        """Of the time `done` that which a pause cannot lose: before a first checkpoint, none."""
+        if self.proven or self.open is None:
+            return self.done(now)
+        return replace(self, stretches=self.stretches[:-1]).done(now)
+
     def must_run_from(self, now: datetime) -> datetime:
         """From then on it runs whatever the grid."""
         frozen = bool(self.stretches) and self.stretches[-1].how == "frozen"

@@ -78,7 +78,7 @@ def submit(
             queue.get(job),
             segments=_segments(planning),
             planned_at=now,
-            note=f"waiting: {planning.plan.method}" if planning.plan else planning.why,
+            note=f"waiting: {how}" if (how := planning.method(order.deadline)) else planning.why,
             gaps=planning.plan.gaps if planning.plan else ("forecast-unavailable",),
         )
         queue.note(job, planning)
@@ -252,9 +252,9 @@ class Runner:
         record = one.driver.record
         if one.answer:
             planning = one.answer.pop()
-            if planning and not record.committed and not record.state.ended:
+            free = not (record.committed or record.state.ended)
+            if planning and free and one.driver.plan_again(_segments(planning), now):
                 self._queue.note(record.id, planning)
-                one.driver.plan_again(_segments(planning), now)
             return
         last = one.asked_at or record.planned_at
         if record.state.ended or record.committed or last is None or now - last < REPLAN:

@@ -6,14 +6,17 @@
 A job that exits with 75 ended itself after its checkpoint and is submitted again. One that can be
 paused is submitted with --requeue: after a failure of its node Slurm starts it anew and tells it to
 resume; any other with --no-requeue. Accounting (sacct) is not needed: how a job ended is read from
-its script's own file once Slurm has forgotten it (MinJobAge). Times are handed over as local time,
-as Slurm reads them. Suspending needs an operator's rights in Slurm.
+its script's own file once Slurm has forgotten it (MinJobAge). Times go both ways as seconds of
+Unix time: a local time names two moments where clocks go back. Suspending needs an operator's
+rights in Slurm.
 
-Source: sbatch(1), scontrol(1), scancel(1) of Slurm 22.05; environment SLURM_RESTART_COUNT.
+Source: sbatch(1), scontrol(1), scancel(1) of Slurm 22.05; environment SLURM_RESTART_COUNT,
+SLURM_TIME_FORMAT; `uts` SECONDS as a time: src/common/parse_time.c.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -35,7 +38,7 @@ from lichen.train.green.executor import (
 from lichen.train.green.script import script
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _PATIENCE_S = 60.0
 _LOOK_EVERY = timedelta(seconds=15)
@@ -102,7 +105,7 @@ class Slurm:
         given.setdefault("time", str(max(1, round(task.lasts.total_seconds() / 60) * _TIME_FACTOR)))
         flags = [f"--{name}={value}" for name, value in given.items()]
         if task.begin is not None:
-            flags.append(f"--begin={_local(task.begin)}")
+            flags.append(f"--begin={_unix(task.begin)}")
         said = _tell(
             [
                 "sbatch",
@@ -139,7 +142,9 @@ class Slurm:
         job, name, folder = handle.split(" ", 2)
         if job == _NUMBERLESS:
             return _by_file(Path(folder))
-        said = _tell(["scontrol", "show", "job", "--oneliner", job], fine=(_FORGOTTEN,))
+        shown = ["scontrol", "show", "job", "--oneliner", job]
+        # Whatever format the user likes to read.
+        said = _tell(shown, fine=(_FORGOTTEN,), more={"SLURM_TIME_FORMAT": "%s"})
         fields = dict(re.findall(r"(\S+?)=(\S*)", said))
         # A controller that lost its state counts from 1 again: the number is then a stranger's.
         if _FORGOTTEN in said or fields.get("JobName") != name:
@@ -153,14 +158,19 @@ class Slurm:
             return Sight(phase=phase, started_at=started)
         return _ended(fields, state, started)
 
-    def move(self, handle: str, begin: datetime) -> None:
-        """Have it start at another time.
+    def move(self, handle: str, begin: datetime, place: str = "") -> None:
+        """Have it start at another time, and in another partition where one is named.
 
         Raises:
-            ExecutorUnavailable: Slurm did not do it.
+            ExecutorUnavailable: Slurm did not do it, or it has started where it was.
         """
-        if self.look(handle).phase is Phase.WAITING:
-            _tell(["scontrol", "update", f"JobId={_id(handle)}", f"StartTime={_local(begin)}"])
+        job = _id(handle)
+        if self.look(handle).phase is not Phase.WAITING:
+            if place:
+                raise ExecutorUnavailable("Slurm", f"job {job} has started", "it stays there")
+            return
+        there = [f"Partition={place}"] if place else []
+        _tell(["scontrol", "update", f"JobId={job}", *there, f"StartTime={_unix(begin)}"])
 
     def ask(self, handle: str, what: Ask) -> None:
         """Pass it on.
@@ -188,8 +198,10 @@ def _id(handle: str) -> str:
     return handle.partition(" ")[0]
 
 
-def _tell(command: Sequence[str], fine: Sequence[str] = ()) -> str:
-    """What a program of Slurm's says.
+def _tell(
+    command: Sequence[str], fine: Sequence[str] = (), more: Mapping[str, str] | None = None
+) -> str:
+    """What a program of Slurm's says, with `more` in its environment.
 
     Raises:
         ExecutorUnavailable: it is not here, failed, or did not answer.
@@ -202,6 +214,7 @@ def _tell(command: Sequence[str], fine: Sequence[str] = ()) -> str:
             timeout=_PATIENCE_S,
             check=False,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **(more or {})},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ExecutorUnavailable("Slurm", str(error), "it is asked again") from error
@@ -220,14 +233,15 @@ def _last(said: str) -> str:
     return f"scontrol ping: {_WHO.sub('', line)}"
 
 
-def _local(moment: datetime) -> str:
-    """A moment as Slurm reads it: local time, whole seconds."""
-    return moment.astimezone().strftime("%Y-%m-%dT%H:%M:%S")
+def _unix(moment: datetime) -> str:
+    """A moment as Slurm reads it in every time zone: whole seconds of Unix time."""
+    return f"uts{int(moment.timestamp())}"
 
 
 def _moment(text: str) -> datetime | None:
+    """A moment as Slurm was asked to say it, in seconds of Unix time; None: not known yet."""
     with suppress(ValueError):
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return datetime.fromtimestamp(int(text), UTC)
     return None
 
 

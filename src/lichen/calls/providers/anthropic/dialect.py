@@ -20,6 +20,7 @@ class Anthropic:
     embeds: frozenset[str] = frozenset()
     marks = AnthropicMarks()
     canonical = staticmethod(call.canonical)
+    limit = staticmethod(view.limit)
     view = staticmethod(view.view)
     with_texts = staticmethod(put)
     answer_text = staticmethod(said.answer_text)

@@ -37,10 +37,15 @@ def view(call: Call) -> View:
         tuple(turns),
         told(fields, _TOOLS),
         told(fields, _FORMAT),
-        whole(fields.get("max_tokens")),
+        limit(call),
         ("max_tokens",),
         1,
     )
+
+
+def limit(call: Call) -> int | None:
+    """The most tokens that may be written."""
+    return whole(call.fields.get("max_tokens"))
 
 
 def _message(message: Mapping[str, Any], at: Path, turns: list[Turn]) -> None:

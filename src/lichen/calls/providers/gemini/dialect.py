@@ -19,6 +19,7 @@ class Gemini:
     embeds: frozenset[str] = frozenset(("embed_content", "batch_embed_contents"))
     marks = None
     canonical = staticmethod(call.canonical)
+    limit = staticmethod(view.limit)
     view = staticmethod(view.view)
     with_texts = staticmethod(put)
     answer_text = staticmethod(said.answer_text)

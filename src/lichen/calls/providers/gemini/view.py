@@ -55,10 +55,17 @@ def view(call: Call) -> View:
         tuple(turns),
         told(fields, _TOOLS),
         told(config, _SHAPE),
-        whole(value_of(config, "maxOutputTokens")),
+        limit(call),
         (where, name_in(config, "maxOutputTokens")),
         answers(fields),
     )
+
+
+def limit(call: Call) -> int | None:
+    """The most tokens that may be written."""
+    if call.kind != "generate_content":
+        return None
+    return whole(value_of(object_of(call.fields, "generationConfig"), "maxOutputTokens"))
 
 
 def _embedded(fields: Mapping[str, Any]) -> list[Turn]:

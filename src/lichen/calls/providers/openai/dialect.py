@@ -22,6 +22,7 @@ class OpenAi:
     embeds = frozenset(("embeddings",))
     marks = None
     canonical = staticmethod(call.canonical)
+    limit = staticmethod(view.limit)
     view = staticmethod(view.view)
     with_texts = staticmethod(put)
     answer_text = staticmethod(said.answer_text)

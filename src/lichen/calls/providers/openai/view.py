@@ -49,7 +49,7 @@ def view(call: Call) -> View:
     fields = call.fields
     system, turns = _READERS[call.kind](fields)
     names = _LIMITS[call.kind]
-    given = next((name for name in names if fields.get(name) is not None), "")
+    given = _given(fields, names)
     return View(
         tuple(system),
         tuple(turns),
@@ -59,6 +59,16 @@ def view(call: Call) -> View:
         (given or names[0],) if names else (),
         whole(fields.get("n")) or 1,
     )
+
+
+def limit(call: Call) -> int | None:
+    """The most tokens that may be written."""
+    return whole(call.fields.get(_given(call.fields, _LIMITS[call.kind])))
+
+
+def _given(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    """The field among these that says something."""
+    return next((name for name in names if fields.get(name) is not None), "")
 
 
 _Said = tuple[list[Text], list[Turn]]
