@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.operate.watch import words
 from lichen.operate.watch.gap_words import GAPS
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ def test_every_gap_that_is_explained_is_written_somewhere(written: dict[str, str
     stale = [word for word in GAPS if not any(gap.startswith(word) for gap in written)]
 
     assert not stale
+
+
+def test_a_gap_is_named_by_the_longest_word_that_it_begins_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    longer = GAPS["model-unknown"]._replace(title="longer")
+    monkeypatch.setitem(GAPS, "model-unknown-here", longer)
+
+    assert words.gap("model-unknown-here-and-now") == longer
+    assert all(words.gap(word) == said for word, said in GAPS.items())
 
 
 def test_the_page_explains_the_gaps_that_the_dashboard_does() -> None:

@@ -1,15 +1,18 @@
 """Six typical calls, priced in every way that is open to them; the best way is named.
 
-    python -m benchmarks.joint [--csv FILE]
+    python -m benchmarks.joint [--keep]
 
 Costs are for the call and those expected with the same prefix, as `lichen.calls.joint` sums them.
+With `--keep`, a CSV under results/.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lichen import assemble
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from lichen.ledger.tokens import Tokens
 
+RESULTS = Path(__file__).parent / "results"
 # The cheap model of each provider; whether it keeps only what is marked.
 MODELS = (
     ("anthropic", "claude-haiku-4-5", True),
@@ -85,7 +89,7 @@ def _energy(read: Callable[..., object], model: str) -> Callable[[Tokens], float
 
 def main() -> None:
     given = argparse.ArgumentParser(prog="benchmarks.joint")
-    given.add_argument("--csv")
+    given.add_argument("--keep", action="store_true", help="write a CSV under results/")
     told = given.parse_args()
     made = rows()
     for row in made:
@@ -94,11 +98,20 @@ def main() -> None:
             f"{row.usd / row.usd_as_it_is:>6.0%} of {row.usd_as_it_is:.4f} USD "
             f"{row.wh / row.wh_as_it_is:>6.0%} of {row.wh_as_it_is:.1f} Wh"
         )
-    if told.csv:
-        with open(told.csv, "w", newline="", encoding="utf-8") as file:  # noqa: PTH123
-            out = csv.writer(file)
-            out.writerow(Row._fields)
-            out.writerows(made)
+    if told.keep:
+        print(f"kept in {keep(made)}")
+
+
+def keep(made: list[Row]) -> Path:
+    """Write the rows with their date; prices and factors make them, no machine does."""
+    RESULTS.mkdir(exist_ok=True)
+    now = dt.datetime.now(dt.UTC).date().isoformat()
+    path = RESULTS / f"{now}.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        out.writerow(("date", *Row._fields))
+        out.writerows((now, *row) for row in made)
+    return path
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 The crowd of `lichen.testing.crowd` asks one service whose store is so small that answers come and
 go, with sampled calls passed on and reused, then three services that share a Redis. The least that
-such a call could cost is asking the same upstream without a gateway, which is the ratio.
+such a call could cost is asking the same upstream without a gateway, which is the ratio. `--keep`
+writes a CSV under results/.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=CALLS, help="in all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="write a CSV under results/")
     asked = parser.parse_args()
     shared, each = asked.calls // 20, (asked.calls - asked.calls // 20) // 2
     print(
@@ -122,10 +124,11 @@ def main() -> None:
             crowd = through_services(asked.seed + 2, shared, services=3, **settings)
             runs.append(timed("three services on one Redis", crowd))
     _conclude([bare, *runs])
+    if asked.keep:
+        print(f"kept in {keep([bare, *runs])}")
 
 
 def _conclude(runs: list[Run]) -> None:
-    _save(runs)
     bare, *others = runs
     calls = sum(run.outcome.calls for run in others)
     foreign = sum(run.outcome.foreign + run.outcome.wrong for run in others)
@@ -137,10 +140,12 @@ def _conclude(runs: list[Run]) -> None:
     print(f"CPU time of a call beside no gateway: {others[0].call_us / bare.call_us:.2f} : 1")
 
 
-def _save(runs: list[Run]) -> None:
+def keep(runs: list[Run]) -> Path:
+    """Write the runs with machine and date."""
     RESULTS.mkdir(exist_ok=True)
     now = dt.datetime.now(dt.UTC).date().isoformat()
-    with (RESULTS / f"{now}.csv").open("w", newline="") as file:
+    path = RESULTS / f"{now}.csv"
+    with path.open("w", newline="") as file:
         writer = csv.writer(file)
         counted = ("calls", "answered", "reused", "left", "foreign", "wrong")
         writer.writerow(("date", "machine", "what", *counted, "cpu_us_per_call"))
@@ -149,6 +154,7 @@ def _save(runs: list[Run]) -> None:
             out = run.outcome
             counts = (out.calls, out.answered, out.reused, out.left, out.foreign, out.wrong)
             writer.writerow((now, where, run.what, *counts, round(run.call_us, 1)))
+    return path
 
 
 if __name__ == "__main__":

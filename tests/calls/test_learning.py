@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lichen.calls.learning import Learning
+from lichen.calls.learning import Learning, learner_at
 from lichen.calls.steps import Place
 
 if TYPE_CHECKING:
@@ -55,6 +55,33 @@ def test_whoever_comes_second_is_told_once_and_gets_no_file_to_learn_into(
     assert not place.alone()
     assert [f"(process {another.pid})" in str(each) for each in told] == [True]
     assert "LICHEN_STATE" in str(told[0])
+
+
+def test_whoever_came_second_is_told_at_its_stop_that_what_it_learnt_is_lost(
+    another: subprocess.Popen[str], lock: Path
+) -> None:
+    assert another.poll() is None
+    told: list[object] = []
+    learning = Learning(lock, told.append)
+    learning.alone()
+
+    learning.release()
+    learning.release()
+
+    assert len(told) == 2
+    assert "what this service learnt is lost at its stop" in str(told[1])
+
+
+def test_who_learns_at_a_place_is_known_and_nothing_is_locked_for_it(
+    another: subprocess.Popen[str], lock: Path
+) -> None:
+    while_it_runs = learner_at(lock)
+    another.kill()
+    another.wait()
+
+    assert while_it_runs == another.pid
+    assert learner_at(lock) is None
+    assert learner_at(lock.with_name("never was")) is None
 
 
 def test_what_processes_share_they_go_on_sharing(

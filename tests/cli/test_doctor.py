@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lichen.calls.learning import Learning
 from lichen.cli.screen import clean
 from lichen.grid.neso import Neso
 from lichen.grid.shelf import Kept, Shelf
@@ -139,6 +141,19 @@ def test_a_ledger_that_is_not_there_yet_is_fine_and_is_not_made(
     assert found["ledger"]["state"] == "ok"
     assert found["learnt state"]["says"] == "what steps learn is kept in this folder"
     assert not (tmp_path / "book.db").exists()
+
+
+def test_a_process_that_learns_here_is_named(run: Run, tmp_path: Path, free_port: int) -> None:
+    learning = Learning(tmp_path / "lichen.db.learning", print)
+    assert learning.alone()
+
+    busy = checks(run, "--port", free_port)["learnt state"]
+    learning.release()
+    free = checks(run, "--port", free_port)["learnt state"]
+
+    assert f"by process {os.getpid()}" in busy["says"]
+    assert "LICHEN_STATE" in busy["mend"]
+    assert "process" not in free["says"]
 
 
 def test_without_a_model_and_an_upstream_nothing_could_answer(

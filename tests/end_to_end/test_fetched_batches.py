@@ -223,6 +223,35 @@ def test_a_batch_of_anthropics_is_booked_when_its_results_are_fetched_through_th
 
 
 @pytest.mark.usefixtures("batches")
+def test_anthropics_client_fetches_results_through_lichen_by_the_address_it_is_told(
+    serve: Serve, upstream: ScriptedProvider
+) -> None:
+    service = serve(environ={"LICHEN_ANTHROPIC_UPSTREAM": upstream.url})
+
+    with Anthropic(base_url=service.url, api_key="sk-ant", max_retries=0) as claude:
+        told = claude.messages.batches.retrieve("msgbatch_1").results_url
+        said = [one.result.type for one in claude.messages.batches.results("msgbatch_1")]
+    booked = lines_of(service, "msgbatch_1", 9)
+    service.stop()
+
+    assert told == f"{service.url}/v1/messages/batches/msgbatch_1/results"
+    assert said.count("succeeded") == len(booked) == 9
+
+
+@pytest.mark.usefixtures("batches")
+def test_the_providers_own_address_is_left_where_the_settings_say_so(
+    serve: Serve, upstream: ScriptedProvider
+) -> None:
+    environ = {"LICHEN_ANTHROPIC_UPSTREAM": upstream.url, "LICHEN_BATCH_RESULTS_URL": "off"}
+    service = serve(environ=environ)
+
+    with Anthropic(base_url=service.url, api_key="sk-ant", max_retries=0) as claude:
+        told = claude.messages.batches.retrieve("msgbatch_1").results_url
+
+    assert told == f"{upstream.url}/v1/messages/batches/msgbatch_1/results"
+
+
+@pytest.mark.usefixtures("batches")
 def test_a_batch_of_anthropics_is_booked_in_the_process_that_reads_it(
     tmp_path: Path, upstream: ScriptedProvider
 ) -> None:

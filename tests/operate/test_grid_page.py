@@ -97,6 +97,29 @@ def test_a_forecast_was_issued_and_neither_a_recording_nor_a_yearly_average_was(
     assert "Forecast: a table (2024), a yearly average." in pages[3]
 
 
+def test_a_job_on_another_grid_is_named_with_its_zone_and_not_drawn_on_this_curve() -> None:
+    here = Job("055379a2e8d623e8", "train", "waiting", ((NOON, NOON + HOUR),), None, None)
+    there = replace(here, name="055379a2e8d623e9", elsewhere="aws:eu-north-1")
+
+    body = grid_page(replace(SEEN, jobs=(here, there)), NOON, ()).body.decode()
+
+    assert body.count("class=win") == 1
+    assert body.count("in aws:eu-north-1") == 1
+    # The table's hour counts what is drawn.
+    assert "<td>forecast<td>1<tr>" in body
+    assert "<td>forecast<td>2<tr>" not in body
+
+
+def test_an_interval_of_nothing_is_left_out() -> None:
+    nothing = Estimate.exact(Carbon.grams(0.0), Basis.MODELLED)
+    job = Job("055379a2e8d623e8", "train", "done", ((NOON, NOON + HOUR),), None, nothing)
+
+    body = grid_page(replace(SEEN, jobs=(job,)), NOON, ()).body.decode()
+
+    assert "<b>0 gCO₂e</b>" in body
+    assert "0 gCO₂e – 0 gCO₂e" not in body
+
+
 def test_it_says_at_which_power_the_expected_was_worked_out() -> None:
     grams = Estimate.around(Carbon.grams(900.0))
     job = Job("055379a2e8d623e8", "train", "done", ((NOON, NOON + HOUR),), grams, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,37 @@ def test_a_job_is_seen_by_its_first_words_and_its_state(tmp_path: Path, settings
     assert (job.command, job.state, job.note) == ("sh", "done", "not settled")
     assert len(job.windows) == 1
     assert job.power == "300 W, assumed"
+
+
+def test_a_job_in_a_region_is_on_the_grid_of_its_zone_and_one_elsewhere_is_not(
+    tmp_path: Path, settings: Settings
+) -> None:
+    yard = Yard(tmp_path)
+    for zone in ("aws:eu-central-1", "DE", "aws:eu-north-1"):
+        yard.submit(yard.order("true", zone=zone, within=90_000))
+
+    seen = looked(GridLookout(settings, open_store(settings.ledger)))
+
+    yard.end_all()
+    yard.queue.close()
+    assert [job.elsewhere for job in seen.jobs] == ["aws:eu-north-1", "", ""]
+
+
+def test_a_job_that_was_released_is_drawn_from_now_on_and_not_where_it_was_planned(
+    tmp_path: Path, settings: Settings
+) -> None:
+    yard = Yard(tmp_path)
+    record = yard.submit(yard.order("true", lasts=3600, within=90_000))
+    later = datetime.now(UTC) + 20 * HOUR
+    segments = ((later, later + HOUR, "DE"),)
+    yard.queue.put(replace(yard.queue.get(record.id), segments=segments, committed=True))
+
+    [job] = looked(GridLookout(settings, open_store(settings.ledger))).jobs
+
+    yard.end_all()
+    yard.queue.close()
+    assert len(job.windows) == 1
+    assert job.windows[0][1] < later
 
 
 def test_a_ledger_without_jobs_is_left_as_it_is(tmp_path: Path, settings: Settings) -> None:

@@ -2,9 +2,10 @@
 
 Each would write whole files of what it knows, and the last would win. So whoever learns first holds
 a lock on `lichen.db.learning` for as long as it runs, however it ends; another learns in memory,
-says so once, and what is kept stays whole. Services and pipelines of one process are one learner.
+says so when it begins and when it loses that, and what is kept stays whole. Services and pipelines
+of one process are one learner.
 
-Source: flock(2): a lock is of an open file, and goes with it.
+Source: flock(2): a lock is of an open file, and goes with it. proc(5): /proc/locks.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import os
 import threading
 import weakref
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _PID_BYTES = 20
 
@@ -37,14 +38,15 @@ _HOLDING = threading.Lock()
 class Learning:
     """Whether this process is the one that learns at a place: decided when first asked.
 
-    `path` is the lock's file; `warn` hears once that another process learns there. Safe among
-    threads.
+    `path` is the lock's file; `warn` hears that another process learns there, and at the end that
+    what was learnt beside it is lost. Safe among threads.
     """
 
     def __init__(self, path: Path, warn: Callable[[object], None]) -> None:
         self._path, self._warn = path, warn
         self._hold: _Hold | None = None
         self._alone: bool | None = None
+        self._ended = False
 
     @property
     def elsewhere(self) -> bool:
@@ -92,3 +94,27 @@ class Learning:
         """Let another process learn there, once nothing more is kept."""
         with _HOLDING:
             self._hold = None
+            lost, self._ended = self.elsewhere and not self._ended, True
+        if lost:
+            self._warn(
+                f"what this service learnt is lost at its stop: another kept {self._path.parent} "
+                "to itself; give each a folder of its own: LICHEN_STATE"
+            )
+
+
+def learner_at(path: Path) -> int | None:
+    """The number of the process that learns at a place; None: nobody, or it cannot be known.
+
+    `path` is the lock's file. No lock is asked for, which could be in the way of one that starts.
+    """
+    try:
+        inode = path.stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii")
+    except OSError:
+        return None
+    # 1: FLOCK  ADVISORY  WRITE 4711 08:01:131082 0 EOF
+    for line in locks.splitlines():
+        words = line.split()
+        if words[1:2] == ["FLOCK"] and words[5].rpartition(":")[2] == str(inode):
+            return int(words[4])
+    return None

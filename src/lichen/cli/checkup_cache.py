@@ -75,5 +75,17 @@ def state(settings: Settings) -> Iterator[Row]:
         mend = "give another folder with --state or LICHEN_STATE"
         yield Row("learnt state", "broken", f"{path.parent} cannot be written by this user", mend)
     else:
-        folder = "this folder" if path.parent == Path() else path.parent
-        yield Row("learnt state", "ok", f"what steps learn is kept in {folder}")
+        yield _kept(path)
+
+
+def _kept(path: Path) -> Row:
+    """That what steps learn is kept, and by whom: of several processes one keeps it."""
+    from lichen.calls.learning import learner_at
+
+    folder = "this folder" if path.parent == Path() else path.parent
+    told, who = f"what steps learn is kept in {folder}", learner_at(path.with_suffix(".learning"))
+    if who is None:
+        return Row("learnt state", "ok", told)
+    others = "any other service there learns in memory, and loses that at its stop"
+    mend = "give each a folder of its own: LICHEN_STATE"
+    return Row("learnt state", "ok", f"{told} by process {who}; {others}", mend)

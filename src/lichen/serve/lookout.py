@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lichen.assemble import open_forecasts, open_history, open_queue
+from lichen.grid.regions import grid_zone
 from lichen.grid.zones import default_zone
 from lichen.ledger.errors import InputError, LichenError, SignalUnavailable
 from lichen.ledger.estimate import Basis
@@ -144,6 +145,7 @@ class GridLookout:
             settled=saving.footprint.carbon if saving else None,
             note=_note(record, is_settled=entry is not None),
             power=_power(record.order.power),
+            elsewhere="" if grid_zone(record.zone) == grid_zone(self._zone) else record.zone,
         )
 
 
@@ -163,6 +165,10 @@ def _windows(record: Record, now: datetime) -> tuple[tuple[datetime, datetime], 
     ran = [(one.start, one.end or now) for one in record.stretches]
     if record.state.ended:
         return tuple(ran)
+    if record.committed:
+        # It keeps to no plan any more: it runs on.
+        left = record.order.p50 - record.done(now)
+        return (*ran, (now, now + left)) if left > timedelta(0) else tuple(ran)
     return (*ran, *((max(s, now), e) for s, e, _ in record.segments if e > now))
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from lichen.calls.batch.batches import Result
 from lichen.calls.batch.item import State
 from lichen.calls.batch.keyring import Keyring
 from lichen.calls.batch.late import Late
 from lichen.calls.batch.offers import RUNNING, Offer
-from lichen.calls.batch.openai_batches import Result
 from lichen.calls.batch.queue import Queue
 from lichen.calls.batch.results import Results
 from lichen.calls.batch.sqlite import SqliteDatabase

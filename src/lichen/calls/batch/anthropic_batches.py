@@ -6,7 +6,7 @@ Half the price of single calls, answered within 24 h. A batch carries no mark of
 made just before a kill cannot be found again, and what was in it is sent again then, and marked.
 
 Source: Anthropic API reference, "Message Batches" (create, retrieve, results; at most 100,000
-requests), and "Errors" (types and their statuses), 2026-11.
+requests, 256 MB), and "Errors" (types and their statuses), 2026-11.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from lichen.calls.batch.openai_batches import NoBatches, Result, asked
+from lichen.calls.batch.batches import Result, asked
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lichen.calls.batch.batches import Ask
     from lichen.calls.batch.item import Item
-    from lichen.calls.batch.openai_batches import Ask
 
 _ROOT = "/v1/messages/batches"
 _JSON = (b"content-type", b"application/json")
@@ -47,12 +47,15 @@ class AnthropicBatches:
     share = 0.5
     shortest_s = 86_400.0
     most = 100_000
+    largest = 240_000_000
     finds = False
+
+    def takes(self, target: str) -> bool:
+        """Messages alone."""
+        return target.partition("?")[0] == "/v1/messages"
 
     async def make(self, offer: str, items: Sequence[Item], ask: Ask) -> str:
         """Begin a batch of messages."""
-        if items[0].target.partition("?")[0] != "/v1/messages":
-            raise NoBatches(f"{items[0].target} has none")
         requests = [{"custom_id": one.id, "params": orjson.Fragment(one.body)} for one in items]
         headers = [_JSON, (b"idempotency-key", offer.encode())]
         made = await asked(ask, "POST", _ROOT, headers, orjson.dumps({"requests": requests}))
@@ -62,7 +65,12 @@ class AnthropicBatches:
         """Nothing: batches carry no mark of their maker's."""
         return ""
 
-    async def results(self, remote: str, ask: Ask) -> dict[str, Result] | None:
+    async def results(
+        self,
+        remote: str,
+        items: Sequence[Item],  # noqa: ARG002 (lines bear their ids)
+        ask: Ask,
+    ) -> dict[str, Result] | None:
         """The results of a batch that has ended."""
         batch = await asked(ask, "GET", f"{_ROOT}/{remote}", [], b"")
         if batch.get("processing_status") != "ended":

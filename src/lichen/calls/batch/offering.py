@@ -12,14 +12,15 @@ import time
 from contextlib import aclosing
 from dataclasses import replace
 from importlib.metadata import entry_points
+from math import inf
 from typing import TYPE_CHECKING
 
 from lichen.calls import directives
+from lichen.calls.batch.batches import NoBatches
 from lichen.calls.batch.choosing import Choosing
 from lichen.calls.batch.fetched.paths import key_of, which_of
 from lichen.calls.batch.item import OFFERED, Item
 from lichen.calls.batch.offers import MAKING
-from lichen.calls.batch.openai_batches import NoBatches
 from lichen.calls.batch.results import Results
 from lichen.calls.exchange import Exchange
 from lichen.calls.providers.doors import door_of
@@ -29,12 +30,12 @@ from lichen.ledger.errors import UpstreamError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.calls.batch.batches import Ask, ProviderBatches
     from lichen.calls.batch.desk import Desk
     from lichen.calls.batch.item import Outcome
     from lichen.calls.batch.keyring import Keyring
     from lichen.calls.batch.late import Late
     from lichen.calls.batch.offers import Holder, Offer
-    from lichen.calls.batch.openai_batches import Ask, ProviderBatches
     from lichen.calls.batch.options import BatchOptions
     from lichen.calls.exchange import Answer, Headers
     from lichen.calls.steps import StepParts
@@ -80,9 +81,9 @@ class Offering:
         energy.
         """
         batches = self._batches(item.target)
-        if batches is None or not self._parts.upstream.url:
-            return item
         provider = door_of(item.target.encode("latin-1")).provider
+        if batches is None or not self._url(provider):
+            return item
         if time.monotonic() < self._refused.get(provider, 0.0):
             return item
         if self._options.provider == "always":
@@ -91,12 +92,21 @@ class Offering:
             return item
         return self.choosing.chosen(item)
 
+    def _url(self, provider: str) -> str:
+        """Where a provider's calls go; empty where that is no service."""
+        try:
+            return serving(self._parts.upstream, provider).url
+        except UpstreamError:
+            return ""
+
     def _batches(self, target: str) -> ProviderBatches | None:
+        """The batches that calls to a target may go in."""
         name = door_of(target.encode("latin-1")).provider
         if name not in self._known:
             for point in entry_points(group="lichen.batches", name=name):
                 self._known[name] = point.load()()
-        return self._known.get(name)
+        known = self._known.get(name)
+        return known if known is not None and known.takes(target) else None
 
     async def work(self) -> None:
         """Make offers of what waits for one; look at those that run."""
@@ -106,11 +116,18 @@ class Offering:
             now_us = await self._desk.work(lambda queue: queue.now_us())
             await self._desk.work(lambda queue: queue.offers.alone(now_us + margin_us))
         holder, every_us = self._holder, int(self.look_s * SECOND_US)
-        offer = await self._desk.work(lambda queue: queue.offers.make(holder, tenants, _MOST))
+        offer = await self._desk.work(
+            lambda queue: queue.offers.make(holder, tenants, _MOST, self._largest)
+        )
         due = await self._desk.work(lambda queue: queue.offers.due(holder, tenants, every_us))
         # At once: one that a provider lets wait holds up no other tenant's.
         many = [self._look(one) for one in [*due, *([offer] if offer is not None else [])]]
         await asyncio.gather(*many)
+
+    def _largest(self, target: str) -> float:
+        """How much the bodies of one batch may have together. [byte]"""
+        batches = self._batches(target)
+        return batches.largest if batches is not None else inf
 
     async def _look(self, offer: Offer) -> None:
         """Bring an offer on; what fails is looked at again, after a pause that grows."""
@@ -137,7 +154,7 @@ class Offering:
                 return
             offer = running
         try:
-            results = await batches.results(offer.remote, ask)
+            results = await batches.results(offer.remote, items, ask)
         except NoBatches as error:
             await self._denied(offer, error)
             return

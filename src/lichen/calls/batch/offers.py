@@ -11,6 +11,8 @@ it while it works on it, by a lease that it renews: only when that has run out d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.calls.batch.holds import StoredHolds
@@ -19,7 +21,7 @@ from lichen.calls.batch.item import ALONE, OFFERED
 from lichen.calls.batch.rows import ALL, chunks, item_of, marks, record, whose
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lichen.calls.batch.database import Cursor, Database
     from lichen.calls.batch.item import Item, Outcome
@@ -69,8 +71,17 @@ class Offers:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def make(self, holder: Holder, tenants: Sequence[str] | None, most: int) -> Offer | None:
-        """An offer of what waits for one, of one tenant and target; None where nothing does."""
+    def make(
+        self,
+        holder: Holder,
+        tenants: Sequence[str] | None,
+        most: int,
+        largest: Callable[[str], float] = lambda _target: inf,
+    ) -> Offer | None:
+        """An offer of what waits for one, of one tenant and target; None where nothing does.
+
+        It has so many calls at most, whose bodies are as `largest` as their target takes [byte].
+        """
         mine, values = whose(tenants)
         waiting = f"state = 'waiting' AND way = '{OFFERED}' AND {mine}"
         with self._db.transaction() as cursor:
@@ -85,11 +96,12 @@ class Offers:
                 return None
             tenant, target, headers = rows[0]
             cursor.execute(
-                f"SELECT id FROM deferred_items WHERE {waiting} AND tenant = ? AND target = ?"
-                f" AND headers = ? ORDER BY deadline_us, id LIMIT ?{self._db.locking}",
+                f"SELECT id, length(body) FROM deferred_items WHERE {waiting}"
+                " AND tenant = ? AND target = ? AND headers = ?"
+                f" ORDER BY deadline_us, id LIMIT ?{self._db.locking}",
                 (*values, tenant, target, headers, most),
             )
-            ids = [row[0] for row in cursor.fetchall()]
+            ids = _within(cursor.fetchall(), largest(target))
             offer = Offer(new_id("offer_"), tenant, target, "", MAKING, now, now)
             for some in chunks(ids):
                 cursor.execute(
@@ -215,6 +227,14 @@ class Offers:
                 (before_us,),
             )
             return len(cursor.fetchall())
+
+
+def _within(rows: Sequence[tuple[str, int]], largest: float) -> list[str]:
+    """The ids of the first whose bodies are no larger together, one at least. [byte]"""
+    sizes = accumulate(int(size) for _, size in rows)
+    return [row[0] for row, size in zip(rows, sizes, strict=True) if size <= largest] or [
+        rows[0][0]
+    ]
 
 
 def _offer(row: Sequence[Any]) -> Offer:

@@ -4,83 +4,31 @@
 
 Half the price of single calls, answered within 24 h.
 
-Source: OpenAI, "Batch API" guide and API reference, 2026-11.
+Source: OpenAI, "Batch API" guide and API reference (50,000 requests, 200 MB), 2026-11.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 import orjson
 
+from lichen.calls.batch.batches import OK, Result, asked
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
+    from lichen.calls.batch.batches import Ask
     from lichen.calls.batch.item import Item
     from lichen.calls.exchange import Headers
 
-    # Method, target, headers and body in; status and body out.
-    Ask = Callable[[str, str, Headers, bytes], Awaitable[tuple[int, bytes]]]
-
 _JSON = (b"content-type", b"application/json")
-_OK = range(200, 300)
-# Answers that say that there is no such thing there.
-_NONE_THERE = frozenset((404, 405, 410, 501))
+_TAKEN = frozenset(("/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/embeddings"))
 _DONE = frozenset(("completed", "expired", "cancelled", "failed"))
 # Pages of batches in which one that was made just before a kill is looked for.
 _PAGES = 5
-
-
-class NoBatches(Exception):  # noqa: N818 (named for what it is)
-    """The provider has no batches, or does not take this one."""
-
-
-class Result(NamedTuple):
-    """What the provider's batch gave for one item."""
-
-    status: int
-    body: bytes
-
-
-class ProviderBatches(Protocol):
-    """A provider's own batches; `share` is their price over that of single calls [1].
-
-    They suit calls that may wait `shortest_s` [s]. `finds` says that one made before a kill can be
-    found again.
-    """
-
-    share: float
-    shortest_s: float
-    most: int
-    finds: bool
-
-    async def make(self, offer: str, items: Sequence[Item], ask: Ask) -> str:
-        """Give items to the provider; the id of its batch.
-
-        Raises:
-            NoBatches: it has none.
-            UpstreamError: it could not be asked; to be tried again.
-        """
-        ...
-
-    async def find(self, offer: str, ask: Ask) -> str:
-        """The id of the batch that was made for an offer; empty where none was.
-
-        Raises:
-            UpstreamError: it could not be asked.
-        """
-        ...
-
-    async def results(self, remote: str, ask: Ask) -> dict[str, Result] | None:
-        """What a batch gave by item; None while it runs.
-
-        Raises:
-            UpstreamError: it could not be asked.
-        """
-        ...
 
 
 class OpenAiBatches:
@@ -89,7 +37,12 @@ class OpenAiBatches:
     share = 0.5
     shortest_s = 86_400.0
     most = 50_000
+    largest = 190_000_000
     finds = True
+
+    def takes(self, target: str) -> bool:
+        """What has a place of its own in the Batch API."""
+        return target in _TAKEN
 
     async def make(self, offer: str, items: Sequence[Item], ask: Ask) -> str:
         """Upload the lines, begin the batch."""
@@ -117,7 +70,12 @@ class OpenAiBatches:
             after = f"&after={page.get('last_id')}"
         return ""
 
-    async def results(self, remote: str, ask: Ask) -> dict[str, Result] | None:
+    async def results(
+        self,
+        remote: str,
+        items: Sequence[Item],  # noqa: ARG002 (lines bear their ids)
+        ask: Ask,
+    ) -> dict[str, Result] | None:
         """Both files of a batch that has ended."""
         batch = await asked(ask, "GET", f"/v1/batches/{remote}", [], b"")
         if batch.get("status") not in _DONE:
@@ -126,33 +84,10 @@ class OpenAiBatches:
         for name in ("output_file_id", "error_file_id"):
             if file_id := batch.get(name):
                 status, body = await ask("GET", f"/v1/files/{file_id}/content", [], b"")
-                if status not in _OK:
+                if status not in OK:
                     raise UpstreamError(f"the file {file_id} of {remote} cannot be read: {status}")
                 made.update(_read(body))
         return made
-
-
-async def asked(
-    ask: Ask, method: str, target: str, headers: Headers, body: bytes
-) -> dict[str, Any]:
-    """The JSON object that a provider answers.
-
-    Raises:
-        NoBatches: it says that there is no such thing, or refuses it.
-        UpstreamError: it failed; to be tried again.
-    """
-    status, answer = await ask(method, target, headers, body)
-    if status in _NONE_THERE or status in (400, 403, 422):
-        raise NoBatches(f"{method} {target} answered {status}")
-    if status not in _OK:
-        raise UpstreamError(f"{method} {target} answered {status}")
-    try:
-        made = orjson.loads(answer)
-    except orjson.JSONDecodeError:
-        made = None
-    if not isinstance(made, dict):
-        raise NoBatches(f"{method} {target} answered no JSON object")
-    return made
 
 
 def _form(offer: str, items: Sequence[Item]) -> tuple[Headers, bytes]:

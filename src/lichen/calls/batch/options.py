@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lichen.calls.batch.fetched.readdress import results_url
 from lichen.calls.batch.stored import header_names
-from lichen.calls.option import MILLISECONDS, SIZES, TIMES, choices, texts, unit, whole
+from lichen.calls.option import MILLISECONDS, SIZES, TIMES, choices, text, texts, unit, whole
 
 _DAY_S = 86_400.0
 
@@ -37,6 +38,8 @@ class BatchOptions:
             (half the price, and its own time); "always" gives it all, "never" none.
         fetched: whether results of batches that clients made at the provider themselves are booked
             when they are fetched through lichen.
+        results_url: the address that Anthropic's clients are told to fetch results from: "auto" for
+            lichen's own where it is sure, "off" for the provider's, or an address of lichen's.
         window: how long embeddings wait for others to go along with.
         most_items: inputs in one call to the upstream.
         most_tokens: tokens in it, by estimate.
@@ -60,6 +63,7 @@ class BatchOptions:
     query: tuple[str, ...] = ()
     provider: str = field(default="never", metadata=choices("auto", "always", "never"))
     fetched: str = field(default="on", metadata=choices("off", "on"))
+    results_url: str = field(default="auto", metadata=text(results_url))
     window: float = field(default=0.004, metadata=unit(MILLISECONDS))
     most_items: int = field(default=2048, metadata=whole(1))
     most_tokens: int = field(default=300_000, metadata=whole(1))

@@ -26,10 +26,10 @@ from lichen.ledger.window import from_microseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lichen.calls.batch.batches import Result
     from lichen.calls.batch.item import Item
     from lichen.calls.batch.late import Late
     from lichen.calls.batch.offers import Offer
-    from lichen.calls.batch.openai_batches import Result
     from lichen.calls.exchange import Exchange, Onward
     from lichen.calls.steps import StepParts
 

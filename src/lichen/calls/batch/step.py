@@ -19,6 +19,7 @@ from lichen.calls.batch.api import BatchApi
 from lichen.calls.batch.batching import Ways
 from lichen.calls.batch.database import open_database
 from lichen.calls.batch.desk import Desk, trouble
+from lichen.calls.batch.fetched.readdress import Readdressing
 from lichen.calls.batch.fetched.step import FetchedStep
 from lichen.calls.batch.fetched.watch import Watch
 from lichen.calls.batch.forgetting import forget_waiting
@@ -89,6 +90,7 @@ class BatchStep:
         if self._offering is not None:
             self._offering.noted = self._holding.noted
         self._watch = Watch(parts, self.desk, options) if options.fetched == "on" else None
+        self._readdressed = Readdressing(options.results_url, parts.options("port"))
         self._pages = Pages(self.desk, self.sender, self._keyring)
         ways = Ways(self._chosen, self._keyless, self._holding, self._late.exchange)
         self._api = (
@@ -152,7 +154,9 @@ class BatchStep:
             return await self._defer(exchange)
         else:
             answer = await onward(exchange)
-        return answer if self._watch is None else self._watch.see(exchange, answer)
+        if self._watch is None:
+            return answer
+        return await self._readdressed(exchange, self._watch.see(exchange, answer))
 
     async def _defer(self, exchange: Exchange) -> Answer:
         dialect = door_of(exchange.target.encode("latin-1")).dialect

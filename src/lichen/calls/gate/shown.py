@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lichen.ledger.panel import Panel
 from lichen.ledger.quantities import Energy
-from lichen.ledger.show import quantity
+from lichen.ledger.show import percent, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,4 +84,4 @@ def _budget_row(purse: Purse, counts: Counts) -> tuple[str, ...]:
     share = max(used, default=0.0) / budget.limit
     limit = f"{budget.limit:,g} {budget.unit} a {budget.per} ({budget.zone})"
     dry = " (dry)" if budget.mode == "dry" else ""
-    return f"{budget.name}{dry}", limit, f"{len(used):,}", f"{share:.0%}", f"{purse.refused:,}"
+    return f"{budget.name}{dry}", limit, f"{len(used):,}", percent(share), f"{purse.refused:,}"

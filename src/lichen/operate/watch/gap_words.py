@@ -1,7 +1,7 @@
 """Gap words: what could not be known, by the names that the book has for it, and what they mean.
 
-A gap is named by the first of these words that it begins with; what follows a colon says which one.
-The table in docs/gaps.md explains the same words, and says what to do about them.
+A gap is named by the longest of these words that it begins with; what follows a colon says which
+one. The table in docs/gaps.md explains the same words, and says what to do about them.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ class Job:
     """A job of the queue: planned or real windows, what was expected and what came of it. [gCO₂e]
 
     `settled` is the saving once it is known, else `note` says what there is to say. `power` is that
-    at which the expected was worked out, in words.
+    at which the expected was worked out, in words; `elsewhere` the zone where it runs, where that
+    is on another grid than the page's.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Job:
     settled: Estimate[Carbon] | None
     note: str = ""
     power: str = ""
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True, slots=True)

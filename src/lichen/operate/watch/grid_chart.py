@@ -39,13 +39,14 @@ def grid_chart(seen: Seen, shown: Sequence[Hour], now: datetime) -> Markup:
         return el("section", el("h2", "The last day and the next two"), el("p", seen.why))
     # A yearly average's interval may reach far beyond all values: the axis ends at three times.
     top = min(max(highs), 3 * max(values)) or 1.0
-    windows = [span for job in seen.jobs for span in job.windows]
+    # What runs on another grid has no place on this one's curve.
+    jobs = [job for job in seen.jobs if not job.elsewhere]
     picture = el(
         "svg",
         el("title", f"Carbon intensity of {seen.zone} by hour, and planned jobs", id="ct"),
         el("desc", _described(shown, now), id="cd"),
         *(Markup(f"<path class=line d='M0 {_y(tick, top):.0f}h9999'/>") for tick in _ticks(top)),
-        _plot(shown, windows, top),
+        _plot(shown, [span for job in jobs for span in job.windows], top),
         _times(shown, now),
         role="img",
         aria_labelledby="ct cd",
@@ -57,13 +58,13 @@ def grid_chart(seen: Seen, shown: Sequence[Hour], now: datetime) -> Markup:
         el("span", "forecast", class_="a"),
         el("span", "recorded", class_="u"),
         "in gCO₂e/kWh: a line for the best estimate, a band for the 90 % interval, and on the foot "
-        "when jobs run",
+        "when jobs run here",
         class_="legend s",
     )
     twin = el(
         "details",
         el("summary", "The same numbers as a table"),
-        el("table", _twin(shown, seen.jobs, now), id="twin"),
+        el("table", _twin(shown, jobs, now), id="twin"),
     )
     return el(
         "section",

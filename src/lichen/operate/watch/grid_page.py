@@ -107,11 +107,12 @@ def _jobs(jobs: Sequence[Job], now: datetime) -> Markup:
 
 
 def _runs(job: Job, now: datetime) -> list[object]:
+    there = [el("small", f"in {job.elsewhere}")] if job.elsewhere else []
     if not job.windows:
-        return ["at once"]
+        return ["at once", *there]
     start, end = job.windows[0][0], job.windows[-1][1]
     pieces = f", in {len(job.windows)} pieces" if len(job.windows) > 1 else ""
-    return [clock(start, now), el("small", f"to {clock(end, now)}{pieces}")]
+    return [clock(start, now), el("small", f"to {clock(end, now)}{pieces}"), *there]
 
 
 def _saving(known: Estimate[Carbon] | None, otherwise: str) -> list[object]:
@@ -119,7 +120,8 @@ def _saving(known: Estimate[Carbon] | None, otherwise: str) -> list[object]:
         return [otherwise]
     lost = known.value.in_grams < 0
     value = el("b", quantity(known.value), class_="l" if lost else None)
-    return [value, el("small", f"{quantity(known.low)} – {quantity(known.high)}")]
+    low, high = quantity(known.low), quantity(known.high)
+    return [value] if low == high else [value, el("small", f"{low} – {high}")]
 
 
 def _at(job: Job) -> list[object]:

@@ -134,7 +134,9 @@ def is_known(figures: Figures) -> bool:
 def gap(name: str) -> Said:
     """What a gap means; the part after a colon says which one."""
     kind, _, which = name.partition(":")
-    said = next((GAPS[known] for known in GAPS if kind.startswith(known)), Said(kind))
+    # The longest word says most of it, in whatever order they stand.
+    word = max((known for known in GAPS if kind.startswith(known)), key=len, default="")
+    said = GAPS.get(word, Said(kind))
     return Said(f"{said.title} ({short(which)})" if which and kind in GAPS else said.title, said[1])
 
 

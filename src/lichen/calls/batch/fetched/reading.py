@@ -105,7 +105,9 @@ class _Counted:
             self.uses.add(place, use)
 
     def _note_ours(self, said: Mapping[str, Any]) -> None:
-        name = said.get("custom_id")
+        name = said.get("custom_id") or said.get("key")
+        if name is None and isinstance(metadata := said.get("metadata"), dict):
+            name = metadata.get("key")
         if isinstance(name, str) and len(self.ours) < _TOLD and _OURS.fullmatch(name):
             self.ours.append(name)
 
@@ -162,8 +164,8 @@ class Whole:
 
     @property
     def ours(self) -> list[str]:
-        """None: lichen gives Gemini no batches."""
-        return []
+        """Ids of lichen's own calls, where the provider gives back the keys of requests."""
+        return [name for read in self._by_root.values() for name in read.ours]
 
     def feed(self, chunk: bytes) -> None:
         """Some more bytes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lichen.calls.batch.desk import Desk
+from lichen.calls.batch.fetched.readdress import Readdressing
 from lichen.calls.batch.fetched.watch import Watch
 
 if TYPE_CHECKING:
@@ -19,11 +20,14 @@ class FetchedStep:
     def __init__(self, parts: StepParts, options: BatchOptions) -> None:
         self._desk = Desk(parts.place.database)
         self._watch = Watch(parts, self._desk, options)
+        self._readdressed = Readdressing(options.results_url, parts.options("port"))
 
     async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
-        """The answer, as it came."""
+        """The answer, as it came but for where results are."""
         answer = await onward(exchange)
-        return self._watch.see(exchange, answer) if exchange.call is None else answer
+        if exchange.call is not None:
+            return answer
+        return await self._readdressed(exchange, self._watch.see(exchange, answer))
 
     async def start(self) -> None:
         """Count what an earlier process left."""
