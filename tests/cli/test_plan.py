@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,42 @@ def test_a_place_is_still_chosen_where_all_hours_are_alike(run: Run) -> None:
     done = run("plan", *DAY, "--executor", "kubernetes", "--zones", "DE,FR", "--option", "image=x")
 
     assert "in the cleanest place as soon as it may" in " ".join(done.stdout.split())
+
+
+def test_each_place_is_shown_with_what_it_would_emit_and_the_best_is_marked(
+    run: Run, trace: Path
+) -> None:
+    words = ("--executor", "kubernetes", "--zones", "DE,FR,SE-SE3", "--option", "image=x")
+
+    drawn = run("plan", *DAY, "--trace", trace, *words).stdout
+    told = json.loads(run("plan", "--json", *DAY, "--trace", trace, *words).stdout)
+
+    places = {one["zone"]: one["expected_g"]["value"] for one in told["places"]}
+    assert list(places) == ["DE", "FR", "SE-SE3"]
+    assert places["DE"] == pytest.approx(4 * 0.3 * 100)
+    best = min(places, key=places.__getitem__)
+    assert best == told["plan"]["segments"][0]["zone"]
+    assert places[best] == pytest.approx(told["plan"]["expected_g"]["value"])
+    rows = [line.split()[:2] for line in drawn.splitlines() if line.strip().startswith("✔")]
+    assert ["✔", best] in rows
+    assert [line.split()[0] for line in drawn.splitlines() if "120 gCO₂e" in line] == ["DE"]
+
+
+def test_a_job_in_one_place_shows_no_choice(run: Run, trace: Path) -> None:
+    told = json.loads(run("plan", "--json", *DAY, "--trace", trace).stdout)
+
+    assert told["places"] == []
+    assert told["plan"]["avoided_share"] == pytest.approx(
+        told["plan"]["avoided_g"]["value"] / told["plan"]["run_now_g"]["value"]
+    )
+
+
+def test_a_job_that_may_pause_and_is_not_going_to_is_said_to_run_in_one_piece(
+    run: Run, trace: Path
+) -> None:
+    done = run("plan", *DAY, "--trace", trace, "--interruptible")
+
+    assert "for the cleanest hours, in one piece" in " ".join(done.stdout.split())
 
 
 def test_a_plan_at_an_assumed_power_says_how_to_name_it(run: Run, trace: Path) -> None:

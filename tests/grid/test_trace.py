@@ -77,10 +77,9 @@ def test_a_cloud_region_is_served_by_the_trace_of_its_zone() -> None:
 def test_another_zone_is_unknown_to_a_trace() -> None:
     trace = TraceSource([(START, 1.0), (START + HOUR, 2.0)], "DE")
 
-    with pytest.raises(UnknownZone) as refused:
+    # France is a zone, and not "unknown".
+    with pytest.raises(UnknownZone, match=r"^trace .* has no zone 'FR', only DE"):
         trace.intensity("FR", Window(START, START + HOUR, "FR"))
-
-    assert refused.value.nearest == ("DE",)
 
 
 @pytest.mark.parametrize(("begin", "end"), [(-1, 1), (2, 3), (5, 6)])
@@ -130,6 +129,7 @@ def test_a_clock_that_is_put_back_is_a_gap_in_local_time_and_none_in_utc() -> No
     [
         ("2020-06-01T03:00:00+00:00,300", "line 4.*2:00:00 after the row before"),
         ("2020-06-01T01:00:00+00:00,300", "line 4.*0:00:00 after the row before"),
+        ("2020-06-01T00:00:00+00:00,300", "line 4.* is before the row before it"),
         ("2020-06-01T02:00:00+00:00,-5", "line 4: '-5'"),
         ("2020-06-01T02:00:00+00:00,", "line 4: ''"),
         ("2020-06-01T02:00:00+00:00,n/a", "line 4: 'n/a'"),
@@ -165,7 +165,7 @@ def test_a_file_without_a_time_column_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no time column"):
+    with pytest.raises(InputError, match="is empty: a trace is a CSV"):
         TraceSource(written(tmp_path, ""), "DE")
 
 

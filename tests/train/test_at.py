@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,12 +17,13 @@ from lichen.train.green.at import At
 from lichen.train.green.executor import Ask, Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # at's queue as a folder of scripts; what at would start, the test starts.
 _AT = """#!/bin/sh
 n=$(ls {spool} | wc -l); n=$((n + 1))
-cp "$2" {spool}/$n; shift 2; echo "$@" >> {spool}.log
+cp "$2" {spool}/$n; shift 2; echo "$@ $TZ" >> {spool}.log
 echo "job $n at Thu Nov 26 06:00:00 2026" >&2
 """
 _ATQ = """#!/bin/sh
@@ -62,7 +65,7 @@ def test_without_its_daemon_it_is_unavailable(
 
 
 def test_a_job_waits_in_at_s_queue_and_is_then_seen_to_its_end(tmp_path: Path, spool: Path) -> None:
-    begin = datetime(2026, 11, 26, 5, 0, 30, tzinfo=UTC)
+    begin = datetime(2096, 11, 26, 5, 0, 30, tzinfo=UTC)
     task = shell_task(tmp_path, "echo $LICHEN_RESUME > ran; exit 3", begin=begin)
 
     handle = At().submit(task)
@@ -72,11 +75,58 @@ def test_a_job_waits_in_at_s_queue_and_is_then_seen_to_its_end(tmp_path: Path, s
     script.unlink()
 
     sight = ended(At(), handle)
-    minute = (begin + timedelta(seconds=30)).astimezone().strftime("%Y%m%d%H%M")
     assert waiting is Phase.WAITING
     assert (sight.phase, sight.exit_code) == (Phase.ENDED, 3)
     assert (tmp_path / "ran").read_text() == "0\n"
-    assert (tmp_path / "spool.log").read_text() == f"-t {minute}\n"
+    assert (tmp_path / "spool.log").read_text() == "-t 209611260501 UTC\n"
+
+
+@pytest.fixture
+def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is Berlin's."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize("hour", [0, 1])
+@pytest.mark.usefixtures("spool", "_in_berlin")
+def test_of_an_hour_that_clocks_repeat_at_is_told_the_one_that_was_meant(
+    tmp_path: Path, hour: int
+) -> None:
+    # Both are 02:30 in Berlin.
+    begin = datetime(2096, 10, 28, hour, 30, tzinfo=UTC)
+
+    At().submit(shell_task(tmp_path, "true", begin=begin))
+
+    assert (tmp_path / "spool.log").read_text() == f"-t 20961028{hour:02}30 UTC\n"
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", None])
+def test_a_job_of_at_has_the_time_zone_of_whoever_gave_it(
+    tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch, zone: str | None
+) -> None:
+    if zone is None:
+        monkeypatch.delenv("TZ", raising=False)
+    else:
+        monkeypatch.setenv("TZ", zone)
+
+    handle = At().submit(shell_task(tmp_path, 'echo "${TZ-none}" > zone'))
+    subprocess.run(["sh", next(spool.iterdir())], check=True, env={**os.environ, "TZ": "UTC"})
+    ended(At(), handle)
+
+    assert (tmp_path / "zone").read_text() == f"{zone or 'none'}\n"
+
+
+def test_a_job_that_has_to_run_does_not_wait_for_the_minute(tmp_path: Path, spool: Path) -> None:
+    now = datetime.now(UTC)
+    handle = At().submit(shell_task(tmp_path, "true", begin=now + timedelta(hours=3)))
+
+    At().move(handle, now)
+
+    assert spool.with_suffix(".log").read_text().splitlines()[-1] == "now UTC"
 
 
 def test_a_job_that_at_starts_twice_runs_once(tmp_path: Path, spool: Path) -> None:

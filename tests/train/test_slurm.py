@@ -192,17 +192,22 @@ def test_a_place_is_a_partition(tmp_path: Path) -> None:
     assert slurm.look(handle).phase is Phase.ENDED
 
 
-@pytest.mark.parametrize("liked", ["standard", "relative"])
-def test_of_an_hour_that_clocks_repeat_slurm_keeps_the_one_that_was_meant(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    liked: str,
-) -> None:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    monkeypatch.setenv("SLURM_TIME_FORMAT", liked)
+@pytest.fixture
+def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is Berlin's."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
     time.tzset()
-    request.addfinalizer(time.tzset)
+
+
+@pytest.mark.parametrize("liked", ["standard", "relative"])
+@pytest.mark.usefixtures("_in_berlin")
+def test_of_an_hour_that_clocks_repeat_slurm_keeps_the_one_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, liked: str
+) -> None:
+    monkeypatch.setenv("SLURM_TIME_FORMAT", liked)
     slurm = Slurm()
     # Clocks go back at 01:00 UTC of the last Sunday of October: both are 02:30 in Berlin.
     first = datetime(2027, 10, 31, 0, 30, tzinfo=UTC)

@@ -105,7 +105,8 @@ def _facts(signal: GridSignal, best: Cleanest, *, level: bool) -> Table:
     facts = table("", "")
     facts.show_header = False
     facts.add_row("now", f"{signal.at(signal.start)}")
-    facts.add_row("best estimates", f"{min(signal.values):.0f} to {max(signal.values):.0f} g/kWh")
+    values = f"{min(signal.values):.0f} to {max(signal.values):.0f}"
+    facts.add_row("best estimates", f"{values.partition(' ')[0] if level else values} g/kWh")
     facts.add_row("interval", f"{min(signal.lows):.0f} to {max(signal.highs):.0f} g/kWh")
     span = f"{green_view.when(best.start)} to {green_view.when(best.end)}"
     cleanest_told = f"{span}, {best.mean:.0f} g/kWh"

@@ -39,6 +39,7 @@ def plan(
     from lichen.cli.green_view import show_planning
     from lichen.cli.grid_view import plain_tried, show_tried
     from lichen.cli.order_flags import order_of
+    from lichen.cli.places_view import plain_places, show_places
     from lichen.cli.screen import screen
     from lichen.settings import load
     from lichen.train.green.planning import Planner
@@ -50,10 +51,13 @@ def plan(
     # What `run` would refuse is not promised here.
     check_kind(make_executor(order.executor), order)
     sources = open_forecasts(settings)
-    planning = Planner(source=sources).plan(order, now)
+    planner = Planner(source=sources)
+    planning = planner.plan(order, now)
+    places = planner.places(order, planning)
     if as_json:
-        tried = plain_tried(sources.tried)
-        plain.echo({"order": order.to_plain(), **planning.to_plain(), "tried": tried})
+        more = {"places": plain_places(places), "tried": plain_tried(sources.tried)}
+        plain.echo({"order": order.to_plain(), **planning.to_plain(), **more})
     else:
         show_planning(planning, order, screen())
+        show_places(places, planning)
         show_tried(sources.tried)

@@ -168,7 +168,7 @@ class Chain:
             raise NaiveTime(issued_at)
         if not timedelta(0) < horizon <= _LONGEST_HORIZON:
             raise InputError(
-                f"a forecast's horizon must be positive and at most {_LONGEST_HORIZON}, "
+                f"a forecast's horizon must be positive and at most {_LONGEST_HORIZON.days} days, "
                 f"got {horizon}"
             )
         near: list[GridSignal] = []

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from lichen.grid.regions import grid_zone
-from lichen.ledger.errors import SignalUnavailable, UnknownZone
+from lichen.ledger.errors import NotOfThisSource, SignalUnavailable
 from lichen.ledger.signal import GridSignal
 from lichen.ledger.window import EPOCH, Window
 
@@ -63,7 +63,8 @@ def known(history: IntensitySource | GridSignal, zone: str, issued_at: datetime)
     """
     if isinstance(history, GridSignal):
         if grid_zone(zone) != history.zone:
-            raise UnknownZone(zone, (history.zone,))
+            mend = "record the history of that zone, too"
+            raise NotOfThisSource(zone, history.source, history.zone, mend)
         found = history
     else:
         found = _asked(history, zone, issued_at)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from lichen.grid.regions import grid_zone
-from lichen.ledger.errors import InputError, NaiveTime, SignalUnavailable, UnknownZone
+from lichen.ledger.errors import InputError, NaiveTime, NotOfThisSource, SignalUnavailable
 from lichen.ledger.estimate import Basis
 from lichen.ledger.signal import GridSignal, SignalKind
 from lichen.ledger.window import Window
@@ -87,7 +87,8 @@ class TraceSource:
             SignalUnavailable: the trace does not reach over the window.
         """
         if grid_zone(zone) != self.zone:
-            raise UnknownZone(zone, (self.zone,))
+            source = f"trace {self.signal.source}"
+            raise NotOfThisSource(zone, source, self.zone, "record one of that zone, too")
         whole = self.signal
         if window.start < whole.start or window.end > whole.end:
             raise SignalUnavailable(
@@ -136,6 +137,8 @@ def _read(path: Path, column: str, zone: str) -> Iterator[_Reading]:
         ) from error
     lines = csv.reader(io.StringIO(text, newline=""))
     header = next(lines, [])
+    if not header:
+        raise InputError(f"{path} is empty: a trace is a CSV with the columns time and gCO2e/kWh")
     time_at, value_at = _columns(path, header, column, zone)
     for row in lines:
         where = f"{path} line {lines.line_num}"
@@ -176,10 +179,7 @@ def _signal(
         elif step is None:
             step = _first_step(reading, moment - before)
         elif moment - before != step:
-            raise InputError(
-                f"{reading.where}: {moment.isoformat()} is {moment - before} after the row before, "
-                f"but the step of this trace is {step}: fill or cut the gap"
-            )
+            raise _off_step(reading, moment, moment - before, step)
         before = moment
         values.append(_value(reading))
     if start is None or step is None:
@@ -216,6 +216,18 @@ def _moment(reading: _Reading, tz: tzinfo | None) -> datetime:
     naive = NaiveTime(moment)
     naive.add_note(f"{reading.where}: or say which clock it was read from by tz=")
     raise naive
+
+
+def _off_step(reading: _Reading, moment: datetime, gap: timedelta, step: timedelta) -> InputError:
+    """What is wrong with a row that is not one step after the one before."""
+    if gap < timedelta(0):
+        return InputError(
+            f"{reading.where}: {moment.isoformat()} is before the row before it: order the rows"
+        )
+    return InputError(
+        f"{reading.where}: {moment.isoformat()} is {gap} after the row before, but the step of "
+        f"this trace is {step}: fill or cut the gap"
+    )
 
 
 def _first_step(reading: _Reading, step: timedelta) -> timedelta:

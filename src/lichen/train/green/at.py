@@ -4,19 +4,21 @@
 
 What at starts is the keeper, so a task is looked at, asked and ended as a local one is, and is
 started once however often it was put in. at starts jobs on the minute, and its jobs do not get this
-terminal.
+terminal. It is told times in UTC, since a local one names two moments where clocks go back; the
+job gets this shell's own TZ.
 
-Source: at(1), atd(8) of Debian's at 3.2; POSIX at, -t.
+Source: at(1), atd(8) of Debian's at 3.2.5; POSIX at, -t, and TZ.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,7 @@ from lichen.train.green.executor import Ask, Phase, Sight, Task, write_script
 from lichen.train.green.local import Local
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
 
 _PATIENCE_S = 30.0
 _NUMBER = "at-job"
@@ -97,7 +99,7 @@ class At:
         keeper.publish(folder / "began", "void")
         return self._local.look(handle)
 
-    def move(self, handle: str, begin: datetime, place: str = "") -> None:  # noqa: ARG002 (there is one)
+    def move(self, handle: str, begin: datetime, place: str = "") -> None:  # noqa: ARG002 (one)
         """Put it in once more for the other time, and take out the first.
 
         Raises:
@@ -123,7 +125,12 @@ class At:
 
 
 def _script(task: Task) -> str:
-    variables = [f"export {name}={shlex.quote(value)}" for name, value in task.env.items()]
+    zone = os.environ.get("TZ")
+    variables = [
+        # at gives its jobs the environment that it was called in.
+        "unset TZ" if zone is None else f"export TZ={shlex.quote(zone)}",
+        *(f"export {name}={shlex.quote(value)}" for name, value in task.env.items()),
+    ]
     grace = str(task.grace.total_seconds())
     program = [sys.executable, "-I", keeper.__file__, str(task.folder), grace, *task.argv]
     return "\n".join(
@@ -138,11 +145,11 @@ def _script(task: Task) -> str:
 
 def _put(folder: Path, begin: datetime | None) -> None:
     when = ["now"]
-    if begin is not None:
+    if begin is not None and begin > datetime.now(UTC):
         # On the next whole minute: at drops seconds, and would begin too early.
-        late = begin.astimezone() + timedelta(seconds=-begin.second % 60)
+        late = begin.astimezone(UTC) + timedelta(seconds=-begin.second % 60)
         when = ["-t", late.strftime("%Y%m%d%H%M")]
-    said = _tell(["at", "-f", str(folder / "job.sh"), *when])
+    said = _tell(["at", "-f", str(folder / "job.sh"), *when], more={"TZ": "UTC"})
     found = _JOB.search(said)
     if found is None:
         raise ExecutorUnavailable("at", f"it said {said.strip()!r}", "it is asked again")
@@ -154,7 +161,7 @@ def _queued(folder: Path) -> bool:
     return any(line.split()[0] == number for line in _tell(["atq"]).splitlines() if line.split())
 
 
-def _tell(command: list[str], *, fine: bool = False) -> str:
+def _tell(command: list[str], *, fine: bool = False, more: Mapping[str, str] | None = None) -> str:
     try:
         done = subprocess.run(  # noqa: S603 (at's own programs)
             command,
@@ -163,6 +170,7 @@ def _tell(command: list[str], *, fine: bool = False) -> str:
             timeout=_PATIENCE_S,
             check=False,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **(more or {})},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ExecutorUnavailable("at", str(error), "it is asked again") from error

@@ -187,10 +187,10 @@ class Driver:
         elif record.committed and not self._moved:
             self._executor.move(record.handle, now)
             self._moved = True
-        elif record.order.places and self._executor.queues and not (self._placed or self._moved):
+        elif self._executor.queues and not (self._placed or self._moved):
             # A driver before may have died between its new plan and telling of it.
-            place = record.order.place[record.zone]
-            self._executor.move(record.handle, self._next_start(now), place)
+            if place := record.order.place.get(record.zone):
+                self._executor.move(record.handle, self._next_start(now), place)
             self._placed = True
 
     def plan_again(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # How a job is planned whose hours are all alike: there is nothing to choose.
 LEVEL = "level/1"
+# As `lichen.plan.policy.Shift` calls them.
+CONTIGUOUS, INTERRUPTIBLE = "contiguous/1", "interruptible/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,24 @@ class Planning:
     signals: tuple[GridSignal, ...]
 
     def method(self, deadline: datetime) -> str:
-        """The plan's method, its last part `level/1` where no hour is better; empty: no plan."""
+        """The plan's method as what came of it: `level/1` where no hour is better; empty: no plan.
+
+        A job that may pause and is not going to runs in one piece.
+        """
         if self.plan is None:
             return ""
-        ahead = (one for one in self.signals if one.zone == self.plan.zone)
-        alike = all(
-            len(set(one.values[: max(1, -(-(deadline - one.start) // one.step))])) == 1
-            for one in ahead
-        )
-        where, _, _ = self.plan.method.rpartition(" ")
-        return f"{where} {LEVEL}".strip() if alike and self.signals else self.plan.method
+        ahead = {
+            value
+            for one in self.signals
+            if one.zone == self.plan.zone
+            for value in one.values[: max(1, -(-(deadline - one.start) // one.step))]
+        }
+        where, _, when = self.plan.method.rpartition(" ")
+        if len(ahead) == 1:
+            when = LEVEL
+        elif when == INTERRUPTIBLE and len(self.plan.segments) == 1:
+            when = CONTIGUOUS
+        return f"{where} {when}".strip()
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -105,6 +115,8 @@ def plan_to_plain(plan: Plan) -> dict[str, Any]:
         ],
         "expected_g": estimate_to_plain(plan.expected),
         "run_now_g": estimate_to_plain(plan.run_now),
+        "avoided_g": estimate_to_plain(plan.avoided),
+        "avoided_share": plan.share,
         "latest_safe_start": plan.latest_safe_start.isoformat(),
         "method": plan.method,
         "kind": plan.kind.value,

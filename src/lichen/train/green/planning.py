@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lichen.ledger.errors import InputError, LichenError, SignalUnavailable, UnknownZone
 from lichen.plan.trust import believed
-from lichen.train.green.issued import Planning
+from lichen.train.green.issued import INTERRUPTIBLE, Planning
 from lichen.train.green.pue import counted, published
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lichen.plan.plan import Plan
     from lichen.plan.policy import Policy
     from lichen.plan.replan import Progress
+    from lichen.plan.where import Verdict
     from lichen.train.green.order import Order
     from lichen.train.green.record import Record
 
@@ -125,6 +126,22 @@ class Planner:
         if plan is before.plan or not (record.proven or _sure(order, plan)):
             return None
         return Planning(now, "planned anew", plan, signals)
+
+    def places(self, order: Order, planning: Planning) -> list[Verdict]:
+        """The plan of each place that an order may choose from; empty where there is no choice.
+
+        Raises:
+            SignalUnavailable: a forecast of the planning does not cover running now at home.
+        """
+        from lichen.plan.where import Place  # noqa: PLC0415 (numpy, when it is needed)
+
+        policy = policy_of(order, self.policy, self.source)
+        if planning.plan is None or not isinstance(policy, Place):
+            return []
+        job = order.job()
+        if not planning.plan.method.endswith(INTERRUPTIBLE):
+            job = replace(job, pause=None)
+        return policy.verdicts(job, planning.signals)
 
     def _elsewhere(
         self, order: Order, plan: Plan, signals: Sequence[GridSignal], now: datetime
