@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lichen.cli.row import Row
     from lichen.testing.jobs import Yard
     from lichen.train.green.order import Order
     from lichen.train.green.record import Record
@@ -209,10 +210,38 @@ def test_a_place_is_a_context(api: KubernetesApi, tmp_path: Path) -> None:
     assert list(api.cluster.jobs) == [task.name]
 
 
+def doctor() -> Row:
+    """What the doctor says of Kubernetes."""
+    [row] = [row for row in executors(load()) if row.what == "kubernetes executor"]
+    return row
+
+
+@pytest.mark.usefixtures("api")
+def test_doctor_says_of_a_cluster_that_answers_what_a_job_has_to_tell() -> None:
+    row = doctor()
+
+    assert row.state == "ok"
+    assert "--option image=NAME" in row.says
+
+
+def test_doctor_does_not_call_a_cluster_fine_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    kubernetes._apis.cache_clear()
+
+    row = doctor()
+
+    kubernetes._apis.cache_clear()
+    assert row.state == "unavailable"
+    assert "KUBECONFIG" in row.mend
+
+
 def test_doctor_says_that_the_client_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kubernetes", None)
 
-    [row] = [row for row in executors(load()) if row.what == "kubernetes executor"]
+    row = doctor()
 
     assert row.state == "unavailable"
     assert "needs kubernetes: install lichen's extra 'kubernetes'" in row.says

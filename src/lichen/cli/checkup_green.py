@@ -56,6 +56,7 @@ def executors(_: Settings) -> Iterator[Row]:
 
 def _executor(what: str, made: Any) -> Row:
     """Whether it would take a command that does nothing."""
+    from dataclasses import replace
     from datetime import timedelta
 
     from lichen.train.green.executor import Task
@@ -75,6 +76,8 @@ def _executor(what: str, made: Any) -> Row:
         able += ["chooses among places"] if made.places else []
         able += ["stops jobs in memory"] if made.freezes else []
         told = ", ".join(able) or "runs jobs"
+        # The place first: what a job has to say of itself is no fault of it.
+        made.check(replace(task, options=getattr(made, "probe", {})))
         try:
             made.check(task)
         except InputError as error:

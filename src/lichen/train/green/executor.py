@@ -140,7 +140,8 @@ class Executor(Protocol):
 
     One that has `places` can run them elsewhere, by the name of a place; one that `freezes` can
     stop them in memory. `look_every` is how often a runner looks at a task, where nothing is to be
-    done: whoever answers for a whole cluster is not asked four times a second.
+    done: whoever answers for a whole cluster is not asked four times a second. One that no task can
+    do without options has `probe` beside these: some with which it can be checked as a place.
     """
 
     queues: bool

@@ -20,7 +20,7 @@ import os
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from lichen.ledger.errors import ExecutorUnavailable, InputError
 from lichen.train.green.executor import Ask, Phase, Sight, Task, known_options
@@ -55,6 +55,7 @@ class Kubernetes:
     queues = False
     places = True
     freezes = False
+    probe: ClassVar = {"image": "lichen-doctor"}
 
     def __init__(self, look_every: timedelta = _LOOK_EVERY) -> None:
         self.look_every = look_every
