@@ -10,11 +10,11 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from openai import AsyncOpenAI, OpenAI
+from openai import APIStatusError, AsyncOpenAI, OpenAI
 
 from lichen.assemble import open_store
 from lichen.calls.booking import COALESCE
-from lichen.testing.desks import FIRST, RULES, SECOND, VERBS, chat, clerk
+from lichen.testing.desks import FIRST, RULES, SECOND, SECONDS, VERBS, chat, clerk
 from lichen.testing.provider import usual
 from lichen.testing.questions import question
 from lichen.testing.service import RunningService
@@ -265,9 +265,9 @@ def test_a_like_question_asked_of_one_service_is_answered_by_the_other_that_neve
             until(lambda: shown("lichen_similar_questions") > before, within=30)
 
     until(lambda: shown("lichen_similar_looks_total") or not ask(other, question()))
-    for verb in VERBS[:-1]:
+    for verb, second in zip(VERBS[:-1], SECONDS, strict=False):
         teach(FIRST.format(verb))
-        teach(SECOND.format(verb))
+        teach(second.format(verb))
     until(lambda: shown("lichen_similar_certified") == 1)
     paid = ask(one, chat(FIRST.format("row")))
     until(lambda: shown("lichen_similar_heard_total") >= 1)
@@ -277,3 +277,33 @@ def test_a_like_question_asked_of_one_service_is_answered_by_the_other_that_neve
 
     assert (source, body) == ("similar", paid[1])
     assert len(upstream.calls) == asked
+
+
+def test_over_budget_an_answer_that_another_service_kept_is_given(
+    serve_two: ServeTwo, upstream: ScriptedProvider, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    budget = '[[gate.budget]]\nname = "none"\ntokens = 1\n'
+    (tmp_path / "other" / "lichen.toml").write_text(budget)
+    one, other = serve_two()
+    until(lambda: is_up(one) and is_up(other))
+    asked = question(model="kept-elsewhere")
+
+    first = ask(one, asked)
+    until(lambda: ask_anyway(other, asked)[0] == 200)
+    again = ask_anyway(other, asked)
+    fresh = ask_anyway(other, question(model="kept-elsewhere"))
+
+    assert again[1] == first[1]
+    assert fresh[0] == 429
+    assert len(upstream.calls) == 1
+
+
+def ask_anyway(service: RunningService, asked: dict[str, Any]) -> tuple[int, bytes]:
+    """Status and body, also of a refusal."""
+    with client_of(service) as client:
+        try:
+            raw = client.chat.completions.with_raw_response.create(**asked)
+        except APIStatusError as error:
+            return error.status_code, error.response.content
+        return raw.http_response.status_code, raw.http_response.read()

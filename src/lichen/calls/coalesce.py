@@ -61,13 +61,6 @@ class Coalesce:
         """Whether an exchange may share a call with identical ones."""
         return bool(exchange.key) and not exchange.directives.no_store
 
-    def may_join(self, exchange: Exchange) -> bool:
-        """Whether an identical call is under way that an exchange may share now."""
-        if not self.may_share(exchange) or exchange.directives.no_cache:
-            return False
-        flight = self._flights.get(exchange.key)
-        return flight is not None and flight.joinable
-
     async def _lead(self, exchange: Exchange, onward: Onward) -> Answer:
         flight = Flight(exchange, onward, self._limit)
         self._flights[exchange.key] = flight

@@ -88,3 +88,14 @@ class QueueOffers:
 
         assert first == 0
         assert 0 < again == later <= then
+
+    def test_an_offer_is_no_larger_than_its_target_takes(self, queue: Queue) -> None:
+        """One call at least goes, however large it is."""
+        queue.add([sample_item(queue, name, way="offer", body=b"x" * 10) for name in "abcd"])
+
+        small = queue.offers.make(_HERE, None, 9, lambda _target: 25.0)
+        tiny = queue.offers.make(_HERE, None, 9, lambda _target: 1.0)
+        rest = queue.offers.make(_HERE, None, 9)
+
+        made = [offer for offer in (small, tiny, rest) if offer is not None]
+        assert [len(queue.offers.items(offer)) for offer in made] == [2, 1, 1]

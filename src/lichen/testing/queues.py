@@ -23,6 +23,7 @@ from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.queue import Queue, Turn
 from lichen.testing.queue_claims import QueueClaims
 from lichen.testing.queue_forgetting import QueueForgetting
+from lichen.testing.queue_holds import QueueHolds
 from lichen.testing.queue_offers import QueueOffers
 from lichen.testing.queue_samples import HOUR_US, SECOND_US, sample_item
 from lichen.testing.queue_shelf import QueueShelf
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from lichen.calls.batch.database import Database
 
 
-class QueueContract(QueueOffers, QueueClaims, QueueForgetting, QueueShelf):
+class QueueContract(QueueOffers, QueueClaims, QueueForgetting, QueueHolds, QueueShelf):
     """Inherit it, and give a `database` that is empty, and `another`, the same one again."""
 
     @pytest.fixture

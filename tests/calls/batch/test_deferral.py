@@ -104,6 +104,20 @@ async def test_a_call_is_on_disk_before_it_is_accepted(build: Build, tmp_path: P
     assert orjson.loads(item.body) == ASKED
 
 
+async def test_a_cookie_of_the_providers_is_written_nowhere(opened: Open, tmp_path: Path) -> None:
+    sent = [(b"set-cookie", b"session=hush-hush"), (b"x-pat", b"hush-hush"), (b"x-team", b"red")]
+    act = whole(chat_answer("Later."), headers=[*sent, (b"x-request-id", b"req-1")])
+    house = await opened(act, batch={"headers": ("x-team",)})
+
+    heard = await fetched(house, await left(house))
+
+    headers = heard.answer_headers
+    assert heard.status == 200
+    assert (headers["x-request-id"], headers["x-team"]) == ("req-1", "red")
+    assert not headers.keys() & {"set-cookie", "x-pat"}
+    assert b"hush-hush" not in on_disk(tmp_path)
+
+
 async def test_the_answer_comes_as_the_provider_gave_it(opened: Open) -> None:
     given = chat_answer("Later.")
     house = await opened(whole(given, headers=[(b"x-request-id", b"req-1")]))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lichen.calls.batch.stored import Unstorable, stored_headers
+from lichen.calls.batch.stored import Unstorable, answered_headers, header_names, stored_headers
 from lichen.ledger.errors import InputError
 from lichen.settings import load
 from lichen.testing.callers import request
@@ -181,3 +181,34 @@ def test_what_the_way_added_is_left_out_and_what_the_provider_reads_is_kept() ->
 def test_no_name_that_is_made_up_is_ever_stored(name: str) -> None:
     with pytest.raises(Unstorable, match=f"'{name}'"):
         stored_headers([(name.encode(), SECRET.encode())])
+
+
+def test_of_an_answer_only_what_is_known_to_be_harmless_is_kept() -> None:
+    kept = [
+        (b"content-type", b"application/json"),
+        (b"content-encoding", b"gzip"),
+        (b"x-request-id", b"req_1"),
+        (b"request-id", b"req_2"),
+        (b"x-ratelimit-remaining-tokens", b"9"),
+        (b"anthropic-ratelimit-tokens-limit", b"9"),
+        (b"openai-processing-ms", b"5"),
+        (b"x-lichen-cache", b"miss"),
+    ]
+    others = [
+        (b"set-cookie", b"session=secret"),
+        (b"x-lichen-token", b"secret"),
+        (b"connection", b"x-request-idle"),
+        (b"transfer-encoding", b"chunked"),
+        (b"x-session", b"secret"),
+        (b"authorization", b"secret"),
+        (b"server", b"cloudflare"),
+    ]
+
+    assert answered_headers([*kept, *others]) == kept
+    assert answered_headers([*kept, *others], ("server",)) == [*kept, others[-1]]
+
+
+@pytest.mark.parametrize("name", ["set-cookie", "Authorization", "x-lichen-token"])
+def test_no_setting_lets_a_secret_be_kept_of_an_answer(name: str) -> None:
+    with pytest.raises(ValueError, match="holds a credential"):
+        header_names((name,))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lichen.calls.coalesce import Coalesce
+from lichen.calls.exchange import Answer
 from lichen.calls.gate.step import Gate
 from lichen.calls.gateway import Gateway
 from lichen.calls.providers.prices import price_of
@@ -26,7 +27,7 @@ from lichen.testing.upstreams import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lichen.calls.exchange import Answer, Exchange, Onward
+    from lichen.calls.exchange import Exchange, Onward
     from lichen.testing.callers import House
     from lichen.testing.upstreams import Act
     from tests.calls.gate.conftest import Gated
@@ -154,6 +155,27 @@ async def test_a_step_of_others_that_makes_a_call_past_all_is_charged(gated: Gat
     await answered(Gateway(Layers(steps, had.innermost, had.booker, had.upstream)), request(chat()))
 
     assert charged(house) == 17
+
+
+@pytest.mark.parametrize("has", [True, False])
+async def test_over_budget_a_step_that_has_an_answer_at_hand_still_gives_it(
+    gated: Gated, *, has: bool
+) -> None:
+    house = gated(whole(chat_answer()), gate={"budget": [{"tokens": 1}]})
+    had = house.gateway.layers
+
+    class Knows:
+        async def __call__(self, exchange: Exchange, onward: Onward) -> Answer:
+            return Answer(200, [], b"known", source="hit") if has else await onward(exchange)
+
+    place = next(at for at, step in enumerate(had.steps) if isinstance(step, Coalesce))
+    steps = (*had.steps[:place], Knows(), *had.steps[place:])
+    layers = Layers(steps, had.innermost, had.booker, had.upstream)
+    heard = await answered(Gateway(layers), request(chat(temperature=0)))
+
+    assert heard.status == (200 if has else 429)
+    assert charged(house) == 0
+    assert upstream(house).count == 0
 
 
 async def test_a_budget_is_set_right_when_a_call_is_back(gated: Gated) -> None:

@@ -14,11 +14,12 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from lichen.calls.batch.item import Outcome, State
+from lichen.calls.batch.stored import answered_headers
 from lichen.calls.providers.doors import door_of
 from lichen.ledger.errors import UpstreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from lichen.calls.batch.item import Item
     from lichen.calls.exchange import Answer, Headers
@@ -36,8 +37,10 @@ _FIRST_S, _MOST_S = 1.0, 300.0
 _JSON = (b"content-type", b"application/json")
 
 
-async def attempt(item: Item, send: Send, now_us: Callable[[], int]) -> Outcome:
-    """Send an item, and say what became of it."""
+async def attempt(
+    item: Item, send: Send, now_us: Callable[[], int], also: Sequence[str] = ()
+) -> Outcome:
+    """Send an item, and say what became of it; `also` are headers of answers that are kept too."""
     try:
         answer = await send(item)
         body = await _whole(answer)
@@ -48,7 +51,7 @@ async def attempt(item: Item, send: Send, now_us: Callable[[], int]) -> Outcome:
         if error.wait_s:
             headers.append((b"retry-after", b"%d" % math.ceil(error.wait_s)))
         return _later(item, (error.status, headers, told), error.code, now_us(), unsure=error.sent)
-    headers = [*answer.headers, *answer.notes]
+    headers = answered_headers([*answer.headers, *answer.notes], also)
     if answer.status in _AGAIN or answer.status >= _SERVER:
         came = (answer.status, headers, body)
         return _later(item, came, f"status {answer.status}", now_us(), unsure=False)

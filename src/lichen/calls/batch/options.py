@@ -31,8 +31,8 @@ class BatchOptions:
         tenant_limit: calls of one credential that may wait at once; beyond, with a 429. Where the
             upstream wants no credential of its callers, nobody checks it: they count together.
         files_limit: bytes of files that one credential may keep; they count together likewise.
-        headers: further headers that hold no secret and are stored with a call that waits; all that
-            are not known are refused.
+        headers: further headers that hold no secret and are stored with a call that waits, or with
+            its answer; a call with any that is not known is refused, an answer loses it.
         query: the same of fields of a query.
         provider: "auto" gives what may wait a day to the provider's own batches, where it has them
             (half the price, and its own time); "always" gives it all, "never" none.

@@ -15,6 +15,7 @@ import orjson
 from lichen.calls.batch.gather import with_gap
 from lichen.calls.batch.item import Outcome, State
 from lichen.calls.batch.late import ARRIVED, WHICH
+from lichen.calls.batch.stored import answered_headers
 from lichen.calls.exchange import Answer, Record
 from lichen.calls.keeping import Keeping
 from lichen.calls.metered import Metered
@@ -133,7 +134,7 @@ def _outcome(item: Item, answer: Answer, share: float) -> Outcome:
         id=item.id,
         state=State.ANSWERED if answer.ok else State.FAILED,
         status=answer.status,
-        headers=[*answer.headers, *answer.notes],
+        headers=answered_headers([*answer.headers, *answer.notes]),
         body=answer.body,
         record=answer.record if answer.ok else None,
         share=share,

@@ -250,7 +250,8 @@ class Sender:
         began = time.monotonic()
         self._told("sent")
         try:
-            outcome = self.noted(item, await attempt(item, self._send, self.now_us))
+            also = self._options.headers
+            outcome = self.noted(item, await attempt(item, self._send, self.now_us, also))
         except Exception as error:  # noqa: BLE001 (a fault of ours must not lose the item)
             self._warn(error)
             outcome = Outcome(

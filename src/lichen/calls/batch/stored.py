@@ -1,16 +1,20 @@
-"""Stored: what of a call's headers and query is written down while the call waits.
+"""Stored: what of a call's headers and query, and of its answer's, is written down while it waits.
 
     known, and the answer may depend on it      stored, and sent again
     says something of one connection or hop     left out: it says nothing to the upstream
     a credential in a place that lichen knows   left out here, and kept in memory (keyring)
     anything else                               the call is refused, before anything is stored
 
+    of an answer, known and told to its caller  stored until it is fetched
+    of an answer, anything else                 left out: set-cookie and the like
+
 A name does not tell whether a header holds a secret: services take them as x-vault, x-pat or x-sid.
 So no list of bad names is kept, but one of good ones, which `[batch] headers` and `[batch] query`
 lengthen.
 
-Source: RFC 9110; W3C Trace Context; the own headers of the official clients of OpenAI, Anthropic
-and Gemini, and of Azure OpenAI; the manuals of Cloudflare, AWS ELB, Azure Front Door, nginx, Envoy.
+Source: RFC 9110, 8594 and 9745; W3C Trace Context; the own headers of the official clients of
+OpenAI, Anthropic and Gemini, and of Azure OpenAI; the manuals of Cloudflare, AWS ELB, Azure Front
+Door, nginx, Envoy.
 """
 
 from __future__ import annotations
@@ -123,7 +127,39 @@ _PASSED_OVER_BEGIN = (
 # (Google APIs, "System parameters") references.
 _QUERY = frozenset(("alt", "$alt", "api-version", "beta", "prettyPrint", "$prettyPrint"))
 # Never stored, whatever the settings say.
-_SECRET = CREDENTIALS | {b"cookie", b"proxy-authorization", b"x-lichen-token"}
+_SECRET = CREDENTIALS | {b"cookie", b"set-cookie", b"proxy-authorization", b"x-lichen-token"}
+# Of an answer: what its body is, how to find it at the provider, and what is left of limits.
+# Source: OpenAI, Anthropic, Gemini and Azure OpenAI API references, "Response headers", 2026-11.
+_TOLD = frozenset(
+    (
+        b"apim-request-id",
+        b"anthropic-organization-id",
+        b"cf-ray",
+        b"content-encoding",
+        b"content-language",
+        b"content-type",
+        b"date",
+        b"deprecation",
+        b"openai-model",
+        b"openai-organization",
+        b"openai-processing-ms",
+        b"openai-project",
+        b"openai-version",
+        b"request-id",
+        b"retry-after",
+        b"retry-after-ms",
+        b"server-timing",
+        b"sunset",
+        b"traceparent",
+        b"warning",
+        b"x-correlation-id",
+        b"x-ms-client-request-id",
+        b"x-ms-region",
+        b"x-request-id",
+        b"x-should-retry",
+    )
+)
+_TOLD_BEGIN = (b"anthropic-ratelimit-", b"x-lichen-", b"x-ratelimit-")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -175,6 +211,17 @@ def stored_headers(headers: Headers, also: Sequence[str] = ()) -> Headers:
                 "header_would_be_stored",
             )
     return kept
+
+
+def answered_headers(headers: Headers, also: Sequence[str] = ()) -> Headers:
+    """The headers of an answer that are stored with it; `also` are further harmless ones."""
+    never = hop_by_hop(headers) | _SECRET
+    kept = _TOLD | {name.encode() for name in also}
+    return [
+        pair
+        for pair in headers
+        if pair[0] not in never and (pair[0] in kept or pair[0].startswith(_TOLD_BEGIN))
+    ]
 
 
 def check_query(target: str, also: Sequence[str] = ()) -> None:

@@ -170,10 +170,6 @@ class Budgets:
         purses = self._pick(exchange.call.kind, exchange.call.model)
         return [line for purse in purses if (line := self._line(purse, exchange)) is not None]
 
-    def has_room(self, lines: Sequence[Line]) -> bool:
-        """Whether no budget would refuse what these lines charge; nothing is counted."""
-        return all(self._fits(line) or line.purse.budget.mode != "on" for line in lines)
-
     def claim(self, lines: Sequence[Line], provider: str) -> Claim | Over | None:
         """Charge a call; the budget that is over where one is; None where none is for it."""
         full = [over for line in lines if (over := self._over(line)) is not None]
@@ -203,9 +199,6 @@ class Budgets:
             return None
         period = purse.now(self._clock())
         return Line(purse, Slot(purse.bucket(exchange), period.start), period.end, expected)
-
-    def _fits(self, line: Line) -> bool:
-        return self.counts.charged(line.slot) + line.expected <= line.purse.limit
 
     def _over(self, line: Line) -> Over | None:
         charged, purse = self.counts.charged(line.slot), line.purse

@@ -162,8 +162,7 @@ class Gate:
         sharing = self._sharing
         if not lines or sharing is None or not sharing.may_share(exchange):
             return await self._claimed(call, lines, exchange, onward)
-        if not (self.budgets.has_room(lines) or sharing.may_join(exchange)):
-            return await self._claimed(call, lines, exchange, onward)
+        # Refused where nothing is left only once nobody on the way had an answer at hand.
         exchange.toll = toll = Toll(partial(self._claimed, call, lines))
         answer = await onward(exchange)
         if not toll.paid and answer.source in _ANSWERED:

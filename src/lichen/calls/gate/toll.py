@@ -23,10 +23,6 @@ class Sharing(Protocol):
         """Whether an exchange may share a call with others at all."""
         ...
 
-    def may_join(self, exchange: Exchange) -> bool:
-        """Whether an identical call is under way that an exchange may share now."""
-        ...
-
 
 async def paid(exchange: Exchange, onward: Onward) -> Answer:
     """The toll of a call that was charged before, when it was left to wait."""
