@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lichen.calls.similar.decision import Decider
+from lichen.calls.similar.kinds import REGIONS
 from lichen.calls.similar.neighbours import History, Neighbour, around
 from lichen.calls.similar.verify import PRIOR, placed
 
@@ -77,7 +78,7 @@ class Groups:
 def replay(traffic: Traffic, seed: int, delta: float, *, prior: Sequence[float] = PRIOR) -> Run:
     """Replay the texts that are not the prior's, in the order of a seed."""
     lot = random.Random(seed)
-    decider = Decider(delta, prior=prior, draw=lot.random)
+    decider = Decider(delta, prior=prior, draw=lot.random, regions=len(REGIONS))
     run = ask(traffic, traffic.asked(seed), decider)
     run.standing = str(decider.standing)
     return run
@@ -107,7 +108,8 @@ def ask(
             *placed(found.cosine, groups.history(found.text), around(beside)),
             *traffic.worded(found.text, asked),
         )
-        verdict = decider.decide(features)
+        kind = traffic.kind(found.text, asked, groups.of(found.text))
+        verdict = decider.decide(features, kind)
         correct = traffic.judge(found.text, asked)
         if verdict.accept:
             _count(run, found.text, asked, correct=correct)

@@ -17,6 +17,7 @@ import numpy as np
 
 from lichen.calls.similar.facts import plain
 from lichen.calls.similar.guards import differ
+from lichen.calls.similar.kinds import Kind, kind_of
 from lichen.calls.similar.verify import worded
 from lichen.text.embeddings import MiniLm
 
@@ -86,6 +87,7 @@ class Traffic:
         self._near: tuple[list[list[int]], list[list[float]]] | None = None
         self._differs: dict[tuple[int, int], bool] = {}
         self._worded: dict[tuple[int, int], tuple[float, ...]] = {}
+        self._kinds: dict[tuple[int, int], Kind] = {}
 
     def _join_equal(self, same: _Classes) -> None:
         seen: dict[str, int] = {}
@@ -128,6 +130,12 @@ class Traffic:
         if (one, other) not in self._worded:
             self._worded[one, other] = worded(self.texts[one], self.texts[other])
         return self._worded[one, other]
+
+    def kind(self, one: int, other: int, group: int) -> Kind:
+        """The kind of two texts as a would-be hit, kept for the next seed but for its group."""
+        if (one, other) not in self._kinds:
+            self._kinds[one, other] = kind_of(self.texts[one], self.texts[other], b"")
+        return self._kinds[one, other]._replace(group=group.to_bytes(4))
 
 
 def _read() -> list[tuple[str, str, bool]]:

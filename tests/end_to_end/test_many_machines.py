@@ -14,7 +14,7 @@ from openai import APIStatusError, AsyncOpenAI, OpenAI
 
 from lichen.assemble import open_store
 from lichen.calls.booking import COALESCE
-from lichen.testing.desks import FIRST, RULES, SECOND, VERBS, chat, clerk
+from lichen.testing.desks import FIRST, RULES, SECOND, SECONDS, VERBS, chat, clerk
 from lichen.testing.provider import usual
 from lichen.testing.questions import question
 from lichen.testing.service import RunningService
@@ -265,9 +265,9 @@ def test_a_like_question_asked_of_one_service_is_answered_by_the_other_that_neve
             until(lambda: shown("lichen_similar_questions") > before, within=30)
 
     until(lambda: shown("lichen_similar_looks_total") or not ask(other, question()))
-    for verb in VERBS[:-1]:
+    for verb, second in zip(VERBS[:-1], SECONDS, strict=False):
         teach(FIRST.format(verb))
-        teach(SECOND.format(verb))
+        teach(second.format(verb))
     until(lambda: shown("lichen_similar_certified") == 1)
     paid = ask(one, chat(FIRST.format("row")))
     until(lambda: shown("lichen_similar_heard_total") >= 1)

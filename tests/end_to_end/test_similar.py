@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from lichen.testing.desks import FIRST, RULES, SECOND, VERBS, clerk
+from lichen.testing.desks import FIRST, RULES, SECOND, SECONDS, VERBS, clerk
 from lichen.testing.waiting import until
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def test_answers_to_like_questions_outlive_a_kill_and_their_proof_holds(
         return source
 
     until(lambda: shown("lichen_similar_looks_total") or not ask("Are you there?"), within=30)
-    for verb in VERBS:
+    for verb, second in zip(VERBS, SECONDS, strict=False):
         ask_and_learn(FIRST.format(verb))
-        ask_and_learn(SECOND.format(verb))
+        ask_and_learn(second.format(verb))
     until(lambda: shown("lichen_similar_certified") == 1, within=30)
     time.sleep(2.5)  # what is learnt is kept every 2 s
     ask_and_learn("What keeps what was learnt?")

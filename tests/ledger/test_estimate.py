@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import operator
+import pickle
+from typing import cast
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lichen.ledger.errors import InputError, UnitError
 from lichen.ledger.estimate import Basis, Estimate, price, zero
@@ -111,3 +119,51 @@ def test_what_rounding_alone_keeps_apart_is_no_difference() -> None:
 
 def test_a_small_difference_that_is_one_stays() -> None:
     assert wh(1 + 1e-6, 1, 2).minus_shared(wh(1, 1, 2)).value.in_wh == pytest.approx(1e-6)
+
+
+@given(st.lists(st.floats(-1e300, 1e300), min_size=3, max_size=3))
+def test_plain_numbers_make_the_estimate_that_quantities_make(numbers: list[float]) -> None:
+    low, value, high = sorted(numbers)
+
+    made = Estimate.of(Energy, value, low, high, Basis.MODELLED)
+
+    assert made == Estimate(Energy(value), Energy(low), Energy(high), Basis.MODELLED)
+    assert made.numbers == (value, low, high)
+    assert (made.value, made.low, made.high) == (Energy(value), Energy(low), Energy(high))
+
+
+@pytest.mark.parametrize("end", [math.inf, math.nan])
+def test_plain_numbers_that_are_none_are_refused(end: float) -> None:
+    with pytest.raises(InputError, match="finite"):
+        Estimate.of(Energy, 1.0, 0.0, end, Basis.MODELLED)
+    with pytest.raises(InputError, match="finite"):
+        Estimate.of(Energy, 1.0, -end, 2.0, Basis.MODELLED)
+
+
+def test_plain_numbers_out_of_order_are_refused() -> None:
+    with pytest.raises(InputError, match="must hold its value"):
+        Estimate.of(Energy, 3.0, 1.0, 2.0, Basis.MODELLED)
+
+
+def test_estimates_of_two_kinds_are_never_equal_and_never_add() -> None:
+    energy = Estimate.exact(Energy.joules(1))
+    carbon = cast("Estimate[Energy]", Estimate.exact(Carbon.grams(1)))
+
+    assert energy != carbon
+    assert energy != 1.0
+    for combine in (operator.add, Estimate.minus, Estimate.minus_shared):
+        with pytest.raises(UnitError, match="two kinds"):
+            combine(energy, carbon)
+
+
+def test_an_estimate_is_frozen() -> None:
+    with pytest.raises(AttributeError, match="frozen"):
+        wh(2, 1, 4).basis = Basis.MEASURED
+
+
+def test_an_estimate_can_be_a_key_and_be_copied() -> None:
+    known = wh(2, 1, 4)
+
+    assert pickle.loads(pickle.dumps(known)) == copy.deepcopy(known) == known
+    assert {known: "a"}[wh(2, 1, 4)] == "a"
+    assert repr(known).startswith("Estimate(Energy(7200 J), ")

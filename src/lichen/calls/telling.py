@@ -10,20 +10,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lichen.ledger.quantities import JOULES_PER_WH
+
 if TYPE_CHECKING:
     from lichen.calls.exchange import Headers
     from lichen.ledger.footprint import Footprint
 
 
+# A number and, as its parameters, the ends of its interval.
+_TRIPLE = b"%.4g; low=%.4g; high=%.4g"
+
+
 def used_headers(made: Footprint) -> Headers:
     """What a call used, with the 90 % interval: energy [Wh] and carbon [gCO₂e]."""
-    energy, operational, embodied = made.energy, made.operational, made.embodied
-    wh = _triple(energy.value.in_wh, energy.low.in_wh, energy.high.in_wh)
-    grams = _triple(
-        operational.value.amount + embodied.value.amount,
-        operational.low.amount + embodied.low.amount,
-        operational.high.amount + embodied.high.amount,
-    )
+    value, low, high = made.energy.numbers
+    wh = _TRIPLE % (value / JOULES_PER_WH, low / JOULES_PER_WH, high / JOULES_PER_WH)
+    value, low, high = made.operational.numbers
+    held, least, most = made.embodied.numbers
+    grams = _TRIPLE % (value + held, low + least, high + most)
     return [(b"x-lichen-energy-wh", wh), (b"x-lichen-carbon-g", grams)]
 
 
@@ -33,8 +37,3 @@ def avoided_headers(instead: Footprint) -> Headers:
         (name.replace(b"x-lichen-", b"x-lichen-avoided-"), value)
         for name, value in used_headers(instead)
     ]
-
-
-def _triple(value: float, low: float, high: float) -> bytes:
-    """A number and, as its parameters, the ends of its interval."""
-    return b"%.4g; low=%.4g; high=%.4g" % (value, low, high)

@@ -11,13 +11,13 @@ Source: JCGM 100:2008 (GUM) §5.2.2 note 1, fully correlated inputs; docs/method
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Generic, TypeVar, cast
+from math import inf
+from typing import Generic, Self, TypeVar, cast
 
 from lichen.ledger import show
 from lichen.ledger.errors import InputError, UnitError
-from lichen.ledger.quantities import Carbon, CarbonIntensity, Energy, Quantity
+from lichen.ledger.quantities import JOULES_PER_KWH, Carbon, CarbonIntensity, Energy, Quantity
 
 Q = TypeVar("Q", bound=Quantity)
 # A difference below this part of what it is between is what rounding left. [1]
@@ -32,31 +32,85 @@ class Basis(IntEnum):
     ASSUMED = 2
 
 
-@dataclass(frozen=True, slots=True)
+_set, _new = object.__setattr__, object.__new__
+
+
 class Estimate(Generic[Q]):
-    """A quantity with its 90 % interval and basis.
+    """A quantity with its 90 % interval and basis; frozen.
+
+    Attributes:
+        numbers: value, low and high as plain numbers of the base unit.
+        basis: how they are known.
 
     Raises:
         InputError: the value lies outside its own interval.
         UnitError: value, low and high are not of one kind.
     """
 
-    value: Q
-    low: Q
-    high: Q
+    # Plain numbers of one kind: every call makes three of these, and quantities are seldom asked.
+    __slots__ = ("_kind", "basis", "numbers")
+
+    _kind: type[Q]
+    numbers: tuple[float, float, float]
     basis: Basis
 
-    def __post_init__(self) -> None:
+    def __init__(self, value: Q, low: Q, high: Q, basis: Basis) -> None:
         """Refuse an interval of unlike kinds, or one that does not hold its value."""
-        kind = type(self.value)
-        if type(self.low) is not kind or type(self.high) is not kind:
-            raise UnitError(
-                f"an interval is of one kind, got {self.low!r}, {self.value!r}, {self.high!r}"
-            )
-        if not self.low.amount <= self.value.amount <= self.high.amount:
-            raise InputError(
-                f"an interval must hold its value: {self.low!r} ≤ {self.value!r} ≤ {self.high!r}"
-            )
+        kind = type(value)
+        if type(low) is not kind or type(high) is not kind:
+            raise UnitError(f"an interval is of one kind, got {low!r}, {value!r}, {high!r}")
+        if not low.amount <= value.amount <= high.amount:
+            raise InputError(f"an interval must hold its value: {low!r} ≤ {value!r} ≤ {high!r}")
+        _set(self, "_kind", kind)
+        _set(self, "numbers", (value.amount, low.amount, high.amount))
+        _set(self, "basis", basis)
+
+    @classmethod
+    def of(cls, kind: type[Q], value: float, low: float, high: float, basis: Basis) -> Estimate[Q]:
+        """An estimate from plain numbers of the kind's base unit, in half the time."""
+        if not (low <= value <= high and high - low < inf):
+            return cls(kind(value), kind(low), kind(high), basis)
+        made = _new(cls)
+        _set(made, "_kind", kind)
+        _set(made, "numbers", (value, low, high))
+        _set(made, "basis", basis)
+        return made
+
+    @property
+    def value(self) -> Q:
+        """What it is taken to be."""
+        return self._kind(self.numbers[0])
+
+    @property
+    def low(self) -> Q:
+        """The low end of the interval."""
+        return self._kind(self.numbers[1])
+
+    @property
+    def high(self) -> Q:
+        """The high end of the interval."""
+        return self._kind(self.numbers[2])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"an estimate is frozen: cannot set {name} to {value!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        return (
+            self.numbers == other.numbers
+            and self.basis == other.basis
+            and self._kind is other._kind
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._kind, self.numbers, self.basis))
+
+    def __repr__(self) -> str:
+        return f"Estimate({self.value!r}, {self.low!r}, {self.high!r}, {self.basis!r})"
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Q, Q, Q, Basis]]:
+        return type(self), (self.value, self.low, self.high, self.basis)
 
     @classmethod
     def exact(cls, value: Q, basis: Basis = Basis.MEASURED) -> Estimate[Q]:
@@ -73,12 +127,11 @@ class Estimate(Generic[Q]):
 
     def __add__(self, other: Estimate[Q]) -> Estimate[Q]:
         """Sum, errors fully correlated."""
-        return Estimate(
-            self.value + other.value,
-            self.low + other.low,
-            self.high + other.high,
-            max(self.basis, other.basis),
-        )
+        if self._kind is not other._kind:
+            raise UnitError(f"cannot add {self!r} and {other!r}: they are of two kinds")
+        one, two = self.numbers, other.numbers
+        basis = max(self.basis, other.basis)
+        return Estimate.of(self._kind, one[0] + two[0], one[1] + two[1], one[2] + two[2], basis)
 
     def __mul__(self, scale: float) -> Estimate[Q]:
         """Scale; a negative scale turns the interval round."""
@@ -89,28 +142,28 @@ class Estimate(Generic[Q]):
 
     def minus_shared(self, other: Estimate[Q]) -> Estimate[Q]:
         """Difference of two numbers made with the same factors: low − low, high − high."""
-        return self._between(other, self.low, other.low, self.high, other.high)
+        (_, low, high), (_, less_low, less_high) = self.numbers, other.numbers
+        return self._between(other, (low, less_low), (high, less_high))
 
     def minus(self, other: Estimate[Q]) -> Estimate[Q]:
         """Difference of two numbers made in different ways: the widest interval it can have."""
-        return self._between(other, self.low, other.high, self.high, other.low)
+        (_, low, high), (_, less_low, less_high) = self.numbers, other.numbers
+        return self._between(other, (low, less_high), (high, less_low))
 
-    def _between(self, other: Estimate[Q], *ends: Q) -> Estimate[Q]:
-        """The difference of the values; its interval is that of `ends`, in pairs."""
-        differences = (
-            less(self.value.amount, other.value.amount),
-            less(ends[0].amount, ends[1].amount),
-            less(ends[2].amount, ends[3].amount),
-        )
-        value, low, high = map(self.value.like, _in_order(*differences))
-        return Estimate(value, low, high, max(self.basis, other.basis))
+    def _between(self, other: Estimate[Q], *ends: tuple[float, float]) -> Estimate[Q]:
+        """The difference of the values; its interval is that of each two `ends`."""
+        if self._kind is not other._kind:
+            raise UnitError(f"cannot subtract {other!r} from {self!r}: they are of two kinds")
+        value, one, two = less(self.numbers[0], other.numbers[0]), less(*ends[0]), less(*ends[1])
+        low, high = min(value, one, two), max(value, one, two)
+        return Estimate.of(self._kind, value, low, high, max(self.basis, other.basis))
 
     def __str__(self) -> str:
         return show.estimate(cast("Estimate[Quantity]", self))
 
     def holds(self, quantity: Q) -> bool:
         """Whether `quantity` lies in the interval."""
-        return self.low.amount <= quantity.amount <= self.high.amount
+        return self.numbers[1] <= quantity.amount <= self.numbers[2]
 
 
 def less(one: float, other: float) -> float:
@@ -122,22 +175,19 @@ def less(one: float, other: float) -> float:
     return made if abs(made) > _ROUNDING * max(abs(one), abs(other)) else 0.0
 
 
-def _in_order(value: float, one: float, other: float) -> tuple[float, float, float]:
-    """A value, and the lowest and the highest of the three."""
-    return value, min(value, one, other), max(value, one, other)
-
-
 def price(energy: Estimate[Energy], intensity: Estimate[CarbonIntensity]) -> Estimate[Carbon]:
     """Operational carbon of an energy on a grid: E × I. [gCO₂e]
 
     Lows multiply lows and highs multiply highs, as if both errors pointed the same way.
     """
     # Written out in plain numbers: every call that is booked passes here.
-    kwh = energy.value.in_kwh, energy.low.in_kwh, energy.high.in_kwh
-    return Estimate(
-        Carbon(kwh[0] * intensity.value.amount),
-        Carbon(kwh[1] * intensity.low.amount),
-        Carbon(kwh[2] * intensity.high.amount),
+    value, low, high = energy.numbers
+    per_kwh, least, most = intensity.numbers
+    return Estimate.of(
+        Carbon,
+        value / JOULES_PER_KWH * per_kwh,
+        low / JOULES_PER_KWH * least,
+        high / JOULES_PER_KWH * most,
         max(energy.basis, intensity.basis),
     )
 

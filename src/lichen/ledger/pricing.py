@@ -123,7 +123,7 @@ class Pricer:
             return reading.energy
         had = reading.energy
         value, low, high = (each / reading.pue for each in pue)
-        return replace(had, value=had.value * value, low=had.low * low, high=had.high * high)
+        return Estimate(had.value * value, had.low * low, had.high * high, had.basis)
 
     def reading(self, method: str, raw: Mapping[str, float | str]) -> CallReading | None:
         """What raw quantities come to by a method; None where nobody here can read them."""
@@ -213,7 +213,7 @@ class Pricer:
 
 
 def _with_low(known: Estimate[Q], share: float) -> Estimate[Q]:
-    return replace(known, low=known.low * min(share, 1.0))
+    return Estimate(known.value, known.low * min(share, 1.0), known.high, known.basis)
 
 
 def _is_pricing_gap(gap: str) -> bool:

@@ -127,15 +127,9 @@ def sums_of(figures: Figures) -> tuple[float, ...]:
         spared.decode,
         spared.reasoning,
         figures.work.amount,
-        energy.value.amount,
-        energy.low.amount,
-        energy.high.amount,
-        operational.value.amount,
-        operational.low.amount,
-        operational.high.amount,
-        embodied.value.amount,
-        embodied.low.amount,
-        embodied.high.amount,
+        *energy.numbers,
+        *operational.numbers,
+        *embodied.numbers,
         *(_NOTHING_SAVED if baseline is None else _saved(baseline.footprint, figures)),
     )
 
@@ -153,8 +147,7 @@ def _saved(baseline: Footprint, figures: Figures) -> tuple[float, ...]:
 
 def _less(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
     """`Estimate.minus_shared` as plain numbers."""
-    value = less(one.value.amount, other.value.amount)
-    low, high = less(one.low.amount, other.low.amount), less(one.high.amount, other.high.amount)
+    value, low, high = map(less, one.numbers, other.numbers)
     if low > high:
         low, high = high, low
     if low <= value <= high:
@@ -164,8 +157,8 @@ def _less(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
 
 def _less_across(one: Estimate[Q], other: Estimate[Q]) -> tuple[float, float, float]:
     """`Estimate.minus` as plain numbers."""
-    value = less(one.value.amount, other.value.amount)
-    low, high = less(one.low.amount, other.high.amount), less(one.high.amount, other.low.amount)
+    (of, least, most), (without, without_least, without_most) = one.numbers, other.numbers
+    value, low, high = less(of, without), less(least, without_most), less(most, without_least)
     return value, min(low, value), max(high, value)
 
 

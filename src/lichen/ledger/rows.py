@@ -129,15 +129,9 @@ def _use(tokens: Tokens, footprint: Footprint) -> tuple[Any, ...]:
         tokens.cache_write,
         tokens.decode,
         tokens.reasoning,
-        energy.value.amount,
-        energy.low.amount,
-        energy.high.amount,
-        operational.value.amount,
-        operational.low.amount,
-        operational.high.amount,
-        embodied.value.amount,
-        embodied.low.amount,
-        embodied.high.amount,
+        *energy.numbers,
+        *operational.numbers,
+        *embodied.numbers,
         _BASIS[energy.basis] + _BASIS[operational.basis] + _BASIS[embodied.basis],
         _extra_text(footprint.water, footprint.money),
     )
@@ -148,8 +142,7 @@ def _extra_text(water: Estimate[Water] | None, money: Money | None) -> str | Non
         return None
     extra: dict[str, Any] = {}
     if water is not None:
-        ends = (water.value.amount, water.low.amount, water.high.amount)
-        extra["water"] = [*ends, int(water.basis)]
+        extra["water"] = [*water.numbers, int(water.basis)]
     if money is not None:
         extra["money"] = [money.amount, money.currency]
     return json.dumps(extra)
@@ -169,4 +162,4 @@ def _footprint(row: Sequence[Any]) -> Footprint:
 
 
 def _estimate(kind: type[Q], ends: Sequence[float], basis: str) -> Estimate[Q]:
-    return Estimate(kind(ends[0]), kind(ends[1]), kind(ends[2]), Basis(int(basis)))
+    return Estimate.of(kind, ends[0], ends[1], ends[2], Basis(int(basis)))

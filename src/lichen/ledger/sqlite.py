@@ -145,13 +145,15 @@ class SqliteStore(SqlStore):
     _alone = _transaction
 
     def _insert(self, cursor: Cursor, table: str, width: int, values: list[Any]) -> None:
-        most = min(4096, _MOST_VALUES // width)
-        at = 0
-        for rows in (most, 1024, 256, 64, 16, 4, 1):
+        # Powers of two: few statements, and few different ones, which stay prepared.
+        rows, at = 1 << (_MOST_VALUES // width).bit_length() - 1, 0
+        while rows:
             size = rows * width
-            while rows <= most and len(values) - at >= size:
+            if len(values) - at >= size:
                 cursor.execute(_insertion(table, width, rows), values[at : at + size])
                 at += size
+            else:
+                rows //= 2
 
     def _scrub(self) -> None:
         # Old copies of rows lie in the gaps of pages that were split: all are written anew.

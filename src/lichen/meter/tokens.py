@@ -105,8 +105,8 @@ class TokenMeter:
         low, value, high = rates.energy.of(count)
         light, middle, heavy = rates.embodied.of(count)
         return CallReading(
-            Estimate(Energy(value), Energy(low), Energy(high), Basis.MODELLED),
-            Estimate(Carbon(middle), Carbon(light), Carbon(heavy), Basis.MODELLED),
+            Estimate.of(Energy, value, low, high, Basis.MODELLED),
+            Estimate.of(Carbon, middle, light, heavy, Basis.MODELLED),
             rates.gaps,
             pue=self._pue,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from lichen.calls.exchange import Answer
+from lichen.calls.similar.kinds import REGIONS, Kind
 from lichen.calls.similar.step import Similar
 from lichen.calls.similar.verify import FEATURES
 from lichen.testing.provider_answers import Reply
@@ -35,6 +36,12 @@ VERBS = tuple(_WORDS.split())
 # Outcomes after which any bound a test asks for is certified.
 _PLENTY = 240
 FIRST, SECOND = "How can I learn to {} well?", "How could I learn to {} well?"
+# Other wordings, each another change of words: one change is one piece of evidence.
+SECONDS = tuple(
+    f"How {may} I learn to {{}} {so}well?"
+    for so in ("", "very ", "really ", "so ")
+    for may in ("could", "do", "may", "must", "should", "might", "shall", "would", "will")
+)
 
 # What `lichen.toml` says for a service whose answers serve like questions after some evidence.
 RULES = """
@@ -77,10 +84,10 @@ def clerk(call: Received) -> Reply:
 
 
 class Desk:
-    """A house with the step, and ways to teach it; `error` and `scope` are its route's."""
+    """A house with the step, and ways to teach it; `error` is its route's."""
 
-    def __init__(self, house: House, *, error: float, scope: str = "tenant") -> None:
-        self.house, self.error, self.scope = house, error, scope
+    def __init__(self, house: House, *, error: float) -> None:
+        self.house, self.error = house, error
         self._closed = False
         (self.step,) = [s for s in house.gateway.layers.steps if isinstance(s, Similar)]
 
@@ -116,17 +123,17 @@ class Desk:
         """Give a tenant's decider for a model all the evidence it needs, and more, at once."""
         await self.ask(chat("Who am I?", model=model), key=key)
         (tenant,) = {entry.tenant for entry in self.house.entries[-1:]}
-        owner = tenant if self.scope == "tenant" else "*"
-        learner = self.step.learner(owner, model, self.error)
+        learner = self.step.learner(tenant, model, self.error)
         alike = (0.0,) * len(FEATURES)
-        for _ in range(_PLENTY):
-            learner.learn(learner.decider.decide(alike), correct=True, spared_j=0.0)
+        for n in range(_PLENTY):
+            kind = Kind(n % len(REGIONS), b"edit %d" % n, b"group %d" % n)
+            learner.learn(learner.decider.decide(alike, kind), correct=True, spared_j=0.0)
 
     async def teach(self, verbs: Sequence[str] | None = None, **how: Any) -> None:
         """Ask both wordings of each, so that evidence comes together."""
-        for verb in verbs or VERBS[:-1]:
+        for verb, second in zip(verbs or VERBS[:-1], SECONDS, strict=False):
             await self.ask(chat(FIRST.format(verb)), **how)
-            await self.ask(chat(SECOND.format(verb)), **how)
+            await self.ask(chat(second.format(verb)), **how)
 
 
 def cache(heard: HeardRequest) -> str:

@@ -31,7 +31,7 @@ async def open_desk(
         similar = {"explore": explore, **more.pop("section", {})}
         given = {"route": (route,), "similar": similar, "holdout": {"share": 0.0}, **more}
         house = build(*(script or (expert,)), **given)
-        desk = Desk(house, error=route["error"], scope=route["scope"])
+        desk = Desk(house, error=route["error"])
         await desk.open()
         opened.append(desk)
         return desk

@@ -254,9 +254,27 @@ async def test_two_tenants_never_share_in_hundreds_of_calls(open_desk: OpenDesk)
 
 async def test_a_shared_route_gives_one_tenants_answer_to_another(open_desk: OpenDesk) -> None:
     desk = await open_desk(rule={"scope": "shared"})
-    await desk.convince()
+    await desk.convince(key="sk-two")
     await desk.ask(chat(ROW), key="sk-one")
 
     heard = await desk.ask(chat(LIKE), key="sk-two")
 
     assert cache(heard) == "similar"
+
+
+async def test_one_tenants_evidence_gives_another_nothing_even_on_a_shared_route(
+    open_desk: OpenDesk,
+) -> None:
+    """Or else one that floods a route with easy repeats would decide what others are given."""
+    desk = await open_desk(rule={"scope": "shared"})
+    await desk.convince(key="sk-one")
+    await desk.ask(chat(ROW), key="sk-one")
+
+    heard = await desk.ask(chat(LIKE), key="sk-two")
+    control = await desk.ask(chat(SECOND.format("swim")), key="sk-one")
+    await desk.ask(chat(FIRST.format("fish")), key="sk-two")
+    own = await desk.ask(chat(SECOND.format("fish")), key="sk-one")
+
+    assert cache(heard) == "miss"
+    assert cache(control) == "miss"
+    assert cache(own) == "similar"

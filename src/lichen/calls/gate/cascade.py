@@ -137,7 +137,7 @@ class CascadeStep:
                     "verified": standing.verified,
                     "wrong": standing.wrong,
                     "error": little.table.error,
-                    "certificate": little.trust.decider.certificate,
+                    "certificate": little.trust.decider.certificate(),
                 },
                 ("same-tokens-assumed",),
             )

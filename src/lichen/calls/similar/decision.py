@@ -17,25 +17,30 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lichen.calls.similar import certificate
+from lichen.calls.similar.bets import upper
+from lichen.calls.similar.claims import Claims
 from lichen.calls.similar.combine import Combiner
-from lichen.calls.similar.evidence import Evidence, upper
 from lichen.ledger.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-VERSION: Final = 3
+    from lichen.calls.similar.kinds import Kind
+
+VERSION: Final = 4
 """The version of a decider's state; a state of another version is not taken up."""
 
 MARGIN: Final = 0.15
-"""What is certified is below δ by this part of it, so that an audit of the hits alone, which has
-an error of its own, finds them within δ too. [1]"""
+"""Where no kinds are known, what is certified is below δ by this part of it, so that an audit of
+the hits alone, which has an error of its own, finds them within δ too. With each kind counted once
+the claims leave as much room by themselves (benchmarks/similar): δ itself is certified. [1]"""
 
 CONFIDENCE: Final = 0.95
 """The confidence of a bound where nobody says otherwise. [1]"""
 
 _ALARM: Final = math.log(1000)
+# A bet on too many wrong ones at which its region is verified whole, until it is lost or won.
+_SUSPECT: Final = math.log(20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ class Verdict:
     `accept`: give the stored answer. `explore`: it would be given, but the lot sends it to the
     upstream, to verify it. Neither: ask the upstream, and verify too, since it costs nothing more.
     `reason` says why; `score` is the probability that the answer serves [1]; `weight` is how many
-    would-be hits an outcome of this one stands for: 1/ε where it was explored, else 1.
+    would-be hits an outcome of this one stands for: 1/ε where it was explored, else 1. `kind` is
+    what it is one of, None where nobody said; `new` is whether it is the first of its kind.
     """
 
     accept: bool
@@ -54,6 +60,8 @@ class Verdict:
     score: float
     weight: float
     features: tuple[float, ...]
+    kind: Kind | None = None
+    new: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Decider:
         confidence: of the bound, (0, 1).
         share: part of would-be hits that is verified instead of given, (0, 1].
         draw: gives numbers evenly in [0, 1); the lottery must not depend on the traffic.
+        regions: how many there are, where verdicts have kinds; each needs evidence of its own.
 
     Raises:
         InputError: a share that is none.
@@ -110,6 +119,7 @@ class Decider:
         confidence: float = CONFIDENCE,
         share: float = 0.05,
         draw: Callable[[], float] = random.random,
+        regions: int = 0,
     ) -> None:
         for name, value in (("delta", delta), ("confidence", confidence), ("share", share)):
             if not 0 < value <= 1 or (value == 1 and name != "share"):
@@ -118,23 +128,42 @@ class Decider:
         self._draw = draw
         self._combiner = Combiner(prior)
         self._delta = delta
-        self._evidence = Evidence(delta * (1 - MARGIN), confidence)
-        self._place: int | None = None
+        self._claims = Claims(delta if regions else delta * (1 - MARGIN), confidence, regions)
         self._hits = self._explored = self._alarms = 0
-        self._alarm = 0.0
+        # A bet on too many wrong ones, by region.
+        self._alarm = [0.0] * max(1, regions)
 
-    def decide(self, features: Sequence[float]) -> Verdict:
+    def decide(self, features: Sequence[float], kind: Kind | None = None) -> Verdict:
         """What to do with a would-be hit of these features. Draws a lot where it would be given."""
         values = tuple(features)
         score = self._combiner.score(values)
-        self._evidence.see(score)
-        if self._place is None:
-            return Verdict(False, False, "abstains", score, 1.0, values)  # noqa: FBT003
-        if score < self._evidence.thresholds[self._place]:
-            return Verdict(False, False, "score", score, 1.0, values)  # noqa: FBT003
-        if self._draw() < self._share:
-            return Verdict(False, True, "explored", score, 1 / self._share, values)  # noqa: FBT003
-        return Verdict(True, False, "served", score, 1.0, values)  # noqa: FBT003
+        new = self._claims.see(score, kind)
+        reason = self._reason(score, kind)
+        explore = reason == "served" and self._draw() < self._share
+        return Verdict(
+            accept=reason == "served" and not explore,
+            explore=explore,
+            reason="explored" if explore else reason,
+            score=score,
+            weight=1 / self._share if explore else 1.0,
+            features=values,
+            kind=kind,
+            new=new,
+        )
+
+    def _reason(self, score: float, kind: Kind | None) -> str:
+        """Why it would be given or not, but for the lot."""
+        claims = self._claims
+        if claims.place is None:
+            return "abstains"
+        if score < claims.all.thresholds[claims.place]:
+            return "score"
+        if not claims.is_open(kind):
+            return "region"
+        return "suspect" if self._alarm[self._region(kind)] >= _SUSPECT else "served"
+
+    def _region(self, kind: Kind | None) -> int:
+        return kind.region if kind is not None and len(self._alarm) > 1 else 0
 
     @property
     def hits(self) -> int:
@@ -153,52 +182,53 @@ class Decider:
         mode, where all outcomes are known; left out, the verdict's own.
         """
         self._explored += verdict.explore
-        self._evidence.add(verdict.score, correct=correct)
+        self._claims.add(verdict.score, verdict.kind, correct=correct, new=verdict.new)
         self._combiner.learn(
             verdict.features,
             correct=correct,
             weight=verdict.weight if weight is None else weight,
         )
-        self._watch(verdict.score, correct=correct)
-        self._place = self._evidence.certified()
+        self._watch(verdict, correct=correct)
 
-    def _watch(self, score: float, *, correct: bool) -> None:
-        """Bet on more than δ wrong among would-be hits; on a win, forget: the traffic changed."""
-        if self._place is None or score < self._evidence.thresholds[self._place]:
+    def _watch(self, verdict: Verdict, *, correct: bool) -> None:
+        """Bet on more than δ wrong among would-be hits of a region; on a win, forget all.
+
+        While the bet stands high nothing of the region is given, so that it is soon decided.
+        """
+        threshold = self._claims.threshold
+        if threshold is None or verdict.score < threshold:
             return
-        delta = self._delta
+        delta, region = self._delta, self._region(verdict.kind)
         bet = min(1.0, 0.5 / delta)
         gain = math.log1p(bet * ((0.0 if correct else 1.0) - delta))
-        self._alarm = max(0.0, self._alarm) + gain
-        if self._alarm >= _ALARM:
+        self._alarm[region] = max(0.0, self._alarm[region]) + gain
+        if self._alarm[region] >= _ALARM:
             self._alarms += 1
-            self._alarm = 0.0
-            self._evidence.clear()
+            self._alarm = [0.0] * len(self._alarm)
+            self._claims.clear()
 
     @property
     def certified(self) -> bool:
         """Whether any threshold is certified: cheaper than `standing`."""
-        return self._place is not None
+        return self._claims.place is not None
 
-    @property
-    def certificate(self) -> str:
-        """The evidence on which its threshold was certified, as an entry has it; empty where none.
+    def certificate(self, kind: Kind | None = None) -> str:
+        """The evidence on which answers of a kind are given, as an entry has it; empty where none.
 
         `lichen.calls.similar.certificate` runs it again.
         """
-        made = None if self._place is None else self._evidence.certificate(self._place)
-        return "" if made is None else certificate.written(made)
+        return self._claims.certificate(kind)
 
     @property
     def standing(self) -> Standing:
         """Where it stands now."""
-        evidence = self._evidence
-        place = self._place if self._place is not None else self._nearest()
+        claims, evidence = self._claims, self._claims.all
+        place = claims.place if claims.place is not None else self._nearest()
         verified, wrong = evidence.counted(place)
         return Standing(
             self._delta,
             1 - evidence.alpha,
-            None if self._place is None else evidence.thresholds[place],
+            claims.threshold,
             verified,
             wrong,
             upper(wrong, verified, 1 - evidence.alpha),
@@ -208,27 +238,27 @@ class Decider:
 
     def _nearest(self) -> int:
         """The place whose bet stands highest."""
-        return max(range(len(self._evidence.thresholds)), key=self._evidence.bet)
+        evidence = self._claims.all
+        return max(range(len(evidence.thresholds)), key=evidence.bet)
 
     def state(self) -> dict[str, Any]:
         """All that was learnt, as plain values, for JSON."""
         return {
             "version": VERSION,
             "combiner": self._combiner.state(),
-            "evidence": self._evidence.state(),
+            "claims": self._claims.state(),
             "counts": [self._hits, self._explored, self._alarms],
-            "alarm": self._alarm,
+            "alarm": list(self._alarm),
         }
 
     def restore(self, state: Mapping[str, Any]) -> bool:
         """Take up a `state`. False, and begin anew, where it is of another version or shape."""
-        if state.get("version") != VERSION:
+        if state.get("version") != VERSION or len(state["alarm"]) != len(self._alarm):
             return False
         if not self._combiner.restore(state["combiner"]):
             return False
-        if not self._evidence.restore(state["evidence"]):
+        if not self._claims.restore(state["claims"]):
             return False
         self._hits, self._explored, self._alarms = (int(count) for count in state["counts"])
-        self._alarm = float(state["alarm"])
-        self._place = self._evidence.certified()
+        self._alarm = [float(bet) for bet in state["alarm"]]
         return True

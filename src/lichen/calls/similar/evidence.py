@@ -2,14 +2,13 @@
 
 Scores are cut into bands. Of N_b would-be hits in band b, n_b were verified and W_b of those were
 wrong; each verified one stands for ω_b = N_b/n_b. For a threshold t and the bands above it, a bet
-against "δ or more of the N = Σ N_b would-be hits are wrong" stands at
+is placed against "δ or more of the N = Σ N_b would-be hits are wrong": see `bets`.
 
-    E(κ) = exp(κ N δ) Π (1 − κ ω_b)^W_b,        E = mean of E(κ) over some κ < 1 / max ω_b
-
-If the claim were true, E could not be expected to be above 1, so P(E ≥ 1/α) ≤ α; and while all are
-verified (ω = 1), P(E ever reaches 1/α) ≤ α, whenever one looks. A threshold is certified once its E
-has reached 1/α. Thresholds are tried from strict to loose in chains: a looser one counts only after
-all stricter ones of its chain, which needs no correction for their number; the chains share α.
+If the claim were true, its bet E could not be expected to be above 1, so P(E ≥ 1/α) ≤ α; and while
+all are verified (ω = 1), P(E ever reaches 1/α) ≤ α, whenever one looks. A threshold is certified
+once its E has reached 1/α. Thresholds are tried from strict to loose in chains: a looser one counts
+only after all stricter ones of its chain, which needs no correction for their number; the chains
+share α.
 
 α  what the user leaves to chance, 1 − confidence    [1]
 δ  share of wrong answers among hits the user bears  [1]
@@ -20,77 +19,24 @@ a fixed order). docs/method/similar.md derives it.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from lichen.calls.similar.bets import (
+    CHAINS,
+    THRESHOLDS,
+    Certificate,
+    Group,
+    chain_level,
+    chain_start,
+    log_bet,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-THRESHOLDS: Final = tuple(round(1 / (1 + math.exp(-step / 4)), 6) for step in range(24, 0, -1))
-"""Scores at which evidence is kept, strict to loose: .9975 to .56, evenly in log odds."""
-
-_BETS: Final = (0.05, 0.12, 0.25, 0.4, 0.6, 0.95)
-"""Bets κ, as shares of the most that may be bet."""
-
-_CHAINS: Final = ((1.0, 0.5), (0.5, 0.25), (0.25, 0.25))
-"""Where chains start, as a score of 1 − δ times this, and the part of α each has."""
-
-
-class Group(NamedTuple):
-    """Would-be hits of a band, with those of stricter ones of which nothing was verified.
-
-    Each that was verified stands for ω = seen / verified.
-    """
-
-    seen: int
-    verified: int
-    wrong: int
-
-
-class Certificate(NamedTuple):
-    """The chain that certified a threshold, and its thresholds up to that one, strict to loose.
-
-    Each has the counts at the moment at which its bet reached the chain's level.
-    """
-
-    chain: int
-    steps: tuple[tuple[float, tuple[Group, ...]], ...]
-
-
-def chain_level(chain: int, alpha: float) -> float:
-    """What the logarithm of a bet has to reach in a chain, where α is left to chance in all."""
-    return math.log(1 / (alpha * _CHAINS[chain][1]))
-
-
-def chain_start(
-    chain: int, delta: float, thresholds: Sequence[float] = THRESHOLDS
-) -> tuple[float, tuple[float, ...]]:
-    """The threshold at which a chain starts, and those after it, strict to loose."""
-    wanted = 1 - delta * _CHAINS[chain][0]
-    place = min(bisect_left([-each for each in thresholds], -wanted), len(thresholds) - 1)
-    return thresholds[place], tuple(thresholds[place + 1 :])
-
-
-def log_bet(groups: Sequence[Group], delta: float) -> float:
-    """The logarithm of the bet against "δ or more are wrong"; far below 0 where nothing is known.
-
-    Each group has something verified in it.
-    """
-    if not groups:
-        return -math.inf
-    weights = [max(1.0, seen / verified) for seen, verified, _ in groups]
-    total = sum(weight * group[1] for weight, group in zip(weights, groups, strict=True))
-    most = 1 / max(weights)
-    # What is right wins alike in all groups; only where something was wrong it matters which.
-    lost = [(weight, group[2]) for weight, group in zip(weights, groups, strict=True) if group[2]]
-    logs = [
-        bet * most * total * delta
-        + sum(wrong * math.log1p(-bet * most * weight) for weight, wrong in lost)
-        for bet in _BETS
-    ]
-    top = max(logs)
-    return top + math.log(sum(math.exp(log - top) for log in logs) / len(logs))
+    # The counts at a threshold, and the logarithm of the bet on them.
+    _Bet = tuple[tuple[Group, ...], float]
 
 
 class Evidence:
@@ -112,7 +58,10 @@ class Evidence:
     )
 
     def __init__(
-        self, delta: float, confidence: float = 0.95, thresholds: Sequence[float] = THRESHOLDS
+        self,
+        delta: float,
+        confidence: float = 0.95,
+        thresholds: Sequence[float] = THRESHOLDS,
     ) -> None:
         self.delta = delta
         self.alpha = 1 - confidence
@@ -136,27 +85,33 @@ class Evidence:
     def see(self, score: float) -> None:
         """Count a would-be hit, verified or not."""
         band = self.band(score)
-        if band < len(self.seen):
+        if band < len(self.thresholds):
             self.seen[band] += 1
 
     def add(self, score: float, *, correct: bool) -> None:
         """Count the verified outcome of a would-be hit at `score` that was seen."""
         band = self.band(score)
-        if band < len(self.verified):
+        if band < len(self.thresholds):
             self.verified[band] += 1
             self.wrong[band] += not correct
 
     def certified(self) -> int | None:
-        """The place of the loosest certified threshold, or None where none is.
+        """The place of the loosest certified threshold, or None where none is."""
+        return max(self.holding(), default=None)
+
+    def holding(self) -> set[int]:
+        """The places of all certified thresholds.
 
         What was certified stays so until its bet has lost all it won, or the evidence is cleared.
         """
-        found: int | None = None
-        for chain in range(len(_CHAINS)):
+        found: set[int] = set()
+        # Chains overlap: each place's bet is worked out once.
+        known: dict[int, _Bet] = {}
+        for chain in range(len(CHAINS)):
             level = chain_level(chain, self.alpha)
             place = self._start(chain)
-            while place < len(self.thresholds) and self._holds(chain, place, level):
-                found = place if found is None else max(found, place)
+            while place < len(self.thresholds) and self._holds(chain, place, level, known):
+                found.add(place)
                 place += 1
         return found
 
@@ -165,7 +120,7 @@ class Evidence:
 
     def certificate(self, place: int) -> Certificate | None:
         """What certified a threshold; None where nothing did."""
-        for chain in range(len(_CHAINS)):
+        for chain in range(len(CHAINS)):
             places = range(self._start(chain), place + 1)
             steps = [(p, self._certified.get((chain, p))) for p in places]
             if steps and all(groups is not None for _, groups in steps):
@@ -173,12 +128,15 @@ class Evidence:
                 return Certificate(chain, made)
         return None
 
-    def _holds(self, chain: int, place: int, level: float) -> bool:
+    def _holds(self, chain: int, place: int, level: float, known: dict[int, _Bet]) -> bool:
         """Whether a threshold is certified in a chain: its bet reached the level, and stands."""
-        known = (chain, place) in self._certified
-        groups = self._groups(place)
-        stands = log_bet(groups, self.delta) >= (0.0 if known else level)
-        if stands and not known:
+        if place not in known:
+            groups = self._groups(place)
+            known[place] = groups, log_bet(groups, self.delta)
+        groups, bet = known[place]
+        was = (chain, place) in self._certified
+        stands = bet >= (0.0 if was else level)
+        if stands and not was:
             self._certified[chain, place] = groups
         elif not stands:
             self._certified.pop((chain, place), None)
@@ -233,37 +191,3 @@ class Evidence:
             for chain, place, groups in state["certified"]
         }
         return True
-
-
-def upper(wrong: int, verified: int, confidence: float = 0.95) -> float:
-    """The upper bound of a share of which `wrong` in `verified` were seen. [1]
-
-    Exact (Clopper and Pearson 1934), one-sided, by bisection of the binomial's tail.
-    """
-    if wrong >= verified:
-        return 1.0
-    low, high = wrong / verified, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        if _tail(wrong, verified, middle) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _tail(wrong: int, verified: int, share: float) -> float:
-    """P(at most `wrong` of `verified`) where each is wrong with probability `share`."""
-    if share >= 1:
-        return 0.0
-    ratio = share / (1 - share)
-    term = verified * math.log1p(-share)
-    total = 0.0
-    for count in range(wrong + 1):
-        total += math.exp(term)
-        term += (
-            math.log(verified - count) - math.log(count + 1) + math.log(ratio)
-            if count < wrong
-            else 0
-        )
-    return total

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lichen.calls.exchange import Exchange, Headers
     from lichen.calls.similar.decision import Standing, Verdict
     from lichen.calls.similar.index import Match
+    from lichen.calls.similar.learners import Learner
     from lichen.calls.stored import Stored
     from lichen.ledger.book import Book
     from lichen.ledger.entry import Figures
@@ -41,6 +42,12 @@ class Decision:
     standing: Standing
     weights: tuple[float, ...]
     certificate: str
+
+    @classmethod
+    def of(cls, match: Match, verdict: Verdict, learner: Learner) -> Decision:
+        """What a verdict of a learner stands on now."""
+        evidence = learner.decider.certificate(verdict.kind)
+        return cls(match, verdict, learner.standing, learner.weights, evidence)
 
     def raw(self) -> dict[str, float | str]:
         """It as raw quantities of an entry."""

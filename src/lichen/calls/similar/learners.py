@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lichen.calls.similar.decision import Decider
 from lichen.calls.similar.erasing import is_meant
+from lichen.calls.similar.kinds import REGIONS
 from lichen.calls.similar.verify import PRIOR
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Learners:
         if found is not None:
             self._learners.move_to_end((owner, model, delta))
             return found
-        decider = self._make(delta, prior=PRIOR, share=self._explore)
+        decider = self._make(delta, prior=PRIOR, share=self._explore, regions=len(REGIONS))
         made = self._learners[owner, model, delta] = Learner(owner, model, delta, decider)
         state = self._kept.pop(made.name, None)
         if state is not None:

@@ -18,6 +18,7 @@ from lichen.calls.similar.guards import compare
 from lichen.calls.similar.index import Index
 from lichen.calls.similar.judge import agree
 from lichen.calls.similar.kept import Kept, Question
+from lichen.calls.similar.kinds import kind_of
 from lichen.calls.similar.neighbours import History, Neighbour, around
 from lichen.calls.similar.verify import Verifier
 from lichen.text.nearest import small
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lichen.calls.forget import Forget
     from lichen.calls.similar.index import Match
     from lichen.calls.similar.kept import Given
+    from lichen.calls.similar.kinds import Kind
     from lichen.calls.similar.scope import Asked
     from lichen.ledger.ports import Embedder
     from lichen.text.nearest import Small
@@ -63,8 +65,8 @@ class Look(NamedTuple):
     """What a look found.
 
     `found` is the nearest question that no guard tells apart, with its cosine, None where there is
-    none; `features` measure it. `vector` is the question's own, None where nobody needed it yet.
-    `fits` says whether the question may be kept for others.
+    none; `features` measure it, `kind` says what it is one of. `vector` is the question's own, None
+    where nobody needed it yet. `fits` says whether the question may be kept for others.
     """
 
     why: str
@@ -72,6 +74,7 @@ class Look(NamedTuple):
     features: tuple[float, ...] = ()
     vector: Small | None = None
     fits: bool = True
+    kind: Kind | None = None
 
 
 class Looker:
@@ -87,10 +90,10 @@ class Looker:
         self._embedder = embedder
         self._kept = Kept(path, embedder.name, warn)
         self._index = Index(self._kept, embedder.dimension, most)
-        self._verifier = Verifier()
         self._taken = 0
         # The same neighbours come again and again.
         self._facts = lru_cache(maxsize=_READ)(read)
+        self._verifier = Verifier(self._facts)
         # By outcome: how looks ended, guards by their names.
         self.counts: Counter[str] = Counter()
         self._index.load(time.time_ns() // 1000)
@@ -119,7 +122,10 @@ class Looker:
         found = next((match for match, guard in near if guard is None), None)
         if found is None:
             return Look(near[0][1] or "" if near else "nothing near", vector=small(vector))
-        return Look("found", found, self._features(found, near, asked), small(vector))
+        stored = found.question
+        kind = kind_of(stored.text, asked.question, stored.group, self._facts)
+        features = self._features(found, near, asked)
+        return Look("found", found, features, small(vector), kind=kind)
 
     def _features(
         self, found: Match, near: Sequence[tuple[Match, str | None]], asked: Asked

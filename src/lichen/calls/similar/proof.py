@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from lichen.calls.proof import prove_given
 from lichen.calls.similar import seen
-from lichen.calls.similar.certificate import run_again
+from lichen.calls.similar.bets import upper
+from lichen.calls.similar.certificate import run_again, run_kinds_again
 from lichen.calls.similar.combine import Combiner
-from lichen.calls.similar.decision import MARGIN, VERSION
-from lichen.calls.similar.evidence import upper
+from lichen.calls.similar.decision import VERSION
 from lichen.calls.similar.hit import SIMILAR_CALL
 from lichen.calls.similar.looker import apart
 from lichen.calls.similar.verify import FEATURES, OF_RECORD, Verifier
@@ -55,12 +55,8 @@ def _decided(raw: Mapping[str, float | str]) -> list[tuple[bool, str]]:
     delta, bound = float(raw["delta"]), float(raw["bound"])
     confidence, threshold = float(raw["confidence"]), float(raw["threshold"])
     told = f"at one look at most {100 * bound:.2f} % are, with {100 * confidence:g} % confidence"
-    certified = run_again(
-        str(raw.get("certificate", "")),
-        delta=delta * (1 - MARGIN),
-        confidence=confidence,
-        threshold=threshold,
-    )
+    certificate = str(raw.get("certificate", ""))
+    asked = {"delta": delta, "confidence": confidence, "threshold": threshold}
     return [
         (
             abs(score - float(raw["score"])) < _TOLERANCE,
@@ -71,7 +67,8 @@ def _decided(raw: Mapping[str, float | str]) -> list[tuple[bool, str]]:
             abs(upper(wrong, verified, confidence) - bound) < _TOLERANCE,
             f"{wrong} of {verified} verified outcomes at that threshold were wrong: {told}",
         ),
-        certified,
+        run_again(certificate, **asked),
+        run_kinds_again(certificate, **asked),
         (
             verified > 0 and wrong / verified <= delta,
             f"the share seen is within the {100 * delta:g} % asked for",

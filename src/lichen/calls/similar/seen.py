@@ -14,6 +14,7 @@ import orjson
 
 from lichen.calls.similar.decision import Decider
 from lichen.calls.similar.kept import Given, Kept, Question, question_of
+from lichen.calls.similar.kinds import REGIONS
 from lichen.calls.similar.learners import Learner
 from lichen.calls.similar.verify import PRIOR
 
@@ -100,7 +101,9 @@ def learnt(path: Path) -> list[Learnt]:
 def _learnt(name: str, state: dict[str, Any]) -> Learnt:
     """What a learner's state says: its decider is asked, so that it says what the service does."""
     owner, model, delta = name.split("\n")
-    learner = Learner(owner, model, float(delta), Decider(float(delta), prior=PRIOR))
+    learner = Learner(
+        owner, model, float(delta), Decider(float(delta), prior=PRIOR, regions=len(REGIONS))
+    )
     learner.restore(state)
     now = learner.standing
     return Learnt(

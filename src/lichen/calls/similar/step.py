@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from lichen.calls.exchange import Exchange, Onward
     from lichen.calls.similar.decision import Verdict
-    from lichen.calls.similar.index import Match
     from lichen.calls.similar.kept import Question
     from lichen.calls.similar.learners import Learner
     from lichen.calls.similar.looker import Look
@@ -219,9 +218,10 @@ class Similar:
             self._after.later(self._lost(match.question))
         if stored is None or not _may_serve(exchange, stored):
             return None
-        learner = self._learners.of(case.asked.owner, self._model_of(exchange), rule.error)
+        # Where a route shares answers, evidence is still each tenant's own: none floods another's.
+        learner = self._learners.of(exchange.tenant, self._model_of(exchange), rule.error)
         case.stored, case.learner = stored, learner
-        case.verdict = verdict = learner.decider.decide(case.look.features)
+        case.verdict = verdict = learner.decider.decide(case.look.features, case.look.kind)
         if rule.similar == "shadow":
             learner.would += verdict.accept or verdict.explore
             self._shadow(exchange, verdict)
@@ -231,7 +231,7 @@ class Similar:
         if self._parts.holdout.keeps(SIMILAR, exchange):
             learner.withhold()
             return None
-        return self._given(case, _decision(match, verdict, learner))
+        return self._given(case, Decision.of(match, verdict, learner))
 
     async def _there(self, question: Question) -> Stored | None:
         """The answer to a like question, here or where services share theirs."""
@@ -294,7 +294,3 @@ def _may_serve(exchange: Exchange, stored: Stored) -> bool:
     if exchange.directives.no_cache:
         return False
     return most is None or time.time_ns() // 1000 - stored.stored_us <= most * _SECOND_US
-
-
-def _decision(match: Match, verdict: Verdict, learner: Learner) -> Decision:
-    return Decision(match, verdict, learner.standing, learner.weights, learner.decider.certificate)

@@ -22,7 +22,7 @@ from lichen.calls.similar.neighbours import Around, History
 from lichen.calls.similar.words import words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 FEATURES: Final = (
     "cosine",
@@ -64,10 +64,14 @@ _ALONE: Final = Around()
 
 
 class Verifier:
-    """Measures pairs of texts; `score` weighs the measures by the prior."""
+    """Measures pairs of texts; `score` weighs the measures by the prior.
 
-    def __init__(self) -> None:
+    `facts` may remember what it has read.
+    """
+
+    def __init__(self, facts: Callable[[str], Facts] = read) -> None:
         self._combiner = Combiner(PRIOR)
+        self._facts = facts
 
     def features(
         self,
@@ -82,7 +86,7 @@ class Verifier:
 
         `cosine` is the embedder's; `history` the stored answer's; `around` what lies beside.
         """
-        return (*placed(cosine, history, around), *worded(one, other))
+        return (*placed(cosine, history, around), *worded(one, other, self._facts))
 
     def score(self, one: str, other: str, *, cosine: float) -> float:
         """The probability that an answer to `one` serves `other`, by the prior alone. [1]"""
@@ -108,9 +112,9 @@ def placed(cosine: float, history: History, around: Around) -> tuple[float, ...]
     )
 
 
-def worded(one: str, other: str) -> tuple[float, ...]:
+def worded(one: str, other: str, facts: Callable[[str], Facts] = read) -> tuple[float, ...]:
     """The features of two texts' words; about 0 where they are alike."""
-    here, there = read(one), read(other)
+    here, there = facts(one), facts(other)
     first, then = _content(here), _content(there)
     return (
         3 * _missing(first, then),
