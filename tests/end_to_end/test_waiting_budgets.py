@@ -53,7 +53,9 @@ def busy(seconds: int) -> Callable[[Received], Reply]:
 
 
 def leave(service: RunningService, text: str, span: str = "6h", **headers: str) -> Heard:
-    asked = {"model": "m", "messages": [{"role": "user", "content": text}], "max_tokens": 200}
+    asked: dict[str, Any] = {"messages": [{"role": "user", "content": text}], "max_tokens": 200}
+    # Of all texts some may share an answer, and some may not.
+    asked |= {"model": "m", "temperature": len(text) % 2}
     body = json.dumps(asked).encode()
     with closing(Caller(service)) as caller:
         heard = caller.ask("POST", "/v1/chat/completions", body, x_lichen_defer=span, **headers)

@@ -7,10 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lichen.ledger.errors import InputError, UnitError
 from lichen.ledger.quantities import Money
-from lichen.plan import Limits, Place, Site
+from lichen.plan import Limits, Place, Replan, Site
+from lichen.plan.replan import kept
+from tests.plan.conftest import make_job, make_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from lichen.ledger.signal import GridSignal
     from lichen.plan import Job
 
+HOUR = timedelta(hours=1)
 HOME = Site(
     name="home",
     zone="DE",
@@ -166,3 +171,86 @@ def test_a_pue_that_is_not_known_is_counted_at_no_site_and_the_plan_says_so(
 def test_a_pue_is_told_with_both_ends_or_not_at_all() -> None:
     with pytest.raises(InputError, match="the PUE of half must keep"):
         Site(name="half", zone="SE", pue=1.2)
+
+
+def after(values: float, *, at: int, clean: float, hours: int = 60) -> list[float]:
+    """A value for each hour, another for one of them."""
+    return [clean if n == at else values for n in range(hours)]
+
+
+def test_a_placed_job_that_waits_goes_where_it_has_become_cleaner(
+    signal: Callable[..., GridSignal], job: Callable[..., Job], hour: Callable[[float], datetime]
+) -> None:
+    place, asked = Place(sites=(HOME, NORTH), home=HOME), job(1, 48)
+    before = [signal(after(400, at=10, clean=10)), signal(after(300, at=20, clean=100), zone="SE")]
+    changed = [signal(after(400, at=10, clean=90)), signal(after(300, at=20, clean=40), zone="SE")]
+    plan = place.plan(asked, before)
+
+    again = place.again(asked, plan, changed, now=hour(2), replan=Replan())
+
+    assert (plan.zone, again.zone, again.start) == ("DE", "SE", hour(20))
+    assert again.expected.value.in_grams == pytest.approx(1.1 * 40)
+    assert again.run_now.value.in_grams == pytest.approx(1.5 * 400)
+    assert again.latest_safe_start == asked.latest_safe_start
+
+
+def test_a_placed_job_that_stays_may_run_at_another_hour_there(
+    signal: Callable[..., GridSignal], job: Callable[..., Job], hour: Callable[[float], datetime]
+) -> None:
+    place, asked = Place(sites=(HOME, NORTH), home=HOME, data_gb=10), job(1, 48)
+    before = [signal([400] * 60), signal(after(300, at=20, clean=50), zone="SE")]
+    changed = [signal([400] * 60), signal(after(300, at=30, clean=50), zone="SE")]
+    plan = place.plan(asked, before)
+
+    again = place.again(asked, plan, changed, now=hour(2), replan=Replan())
+
+    moving = 10 * 0.011 / 2 * (400 + 50)
+    assert (again.zone, again.start) == ("SE", hour(30))
+    assert again.method == "place/1 contiguous/1"
+    assert again.expected.value.in_grams == pytest.approx(1.1 * 50 + moving)
+    assert again.run_now.value.in_grams == pytest.approx(1.5 * 400)
+
+
+def test_the_place_of_a_day_is_kept(
+    signal: Callable[..., GridSignal], job: Callable[..., Job], hour: Callable[[float], datetime]
+) -> None:
+    place, asked = Place(sites=(HOME, NORTH), home=HOME), job(1, 24)
+    before = [signal(after(400, at=10, clean=10)), signal([300] * 60, zone="SE")]
+    changed = [signal([400] * 60), signal([10] * 60, zone="SE")]
+    plan = place.plan(asked, before)
+
+    assert place.again(asked, plan, changed, now=hour(2), replan=Replan()) is plan
+
+
+@given(st.data())
+def test_going_elsewhere_never_costs_more_than_staying(data: st.DataObject) -> None:
+    values = st.lists(st.integers(10, 900), min_size=60, max_size=60)
+    before, changed = (
+        [make_signal(data.draw(values)), make_signal(data.draw(values), zone="SE")]
+        for _ in range(2)
+    )
+    place = Place(sites=(HOME, NORTH), home=HOME, data_gb=data.draw(st.integers(0, 40)))
+    asked = make_job(3, 50, p90=4)
+    plan = place.plan(asked, before)
+    now = min(plan.start, asked.latest_safe_start - HOUR)
+
+    again = place.again(asked, plan, changed, now=now, replan=Replan())
+
+    site = HOME if plan.zone == "DE" else NORTH
+    staying = kept(site.placed(replace(asked, release=now)), plan, changed).value.in_grams
+    if plan.zone == "SE":
+        ends = [each.at(plan.start).value.in_g_per_kwh for each in changed]
+        staying += place.data_gb * 0.011 / 2 * sum(ends)
+    assert again is plan or again.expected.value.in_grams < staying
+    assert again.end <= asked.deadline
+
+
+def test_a_plan_in_no_zone_of_a_site_is_refused(
+    signals: list[GridSignal], job: Callable[..., Job], hour: Callable[[float], datetime]
+) -> None:
+    plan = Place(sites=(HOME,), home=HOME).plan(job(1, 3), signals)
+
+    with pytest.raises(InputError, match="the plan is in DE, where none of the sites is"):
+        Place(sites=(NORTH,), home=HOME).again(
+            job(1, 3), plan, signals, now=hour(0), replan=Replan()
+        )

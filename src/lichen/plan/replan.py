@@ -105,18 +105,18 @@ class Replan:
             NaiveTime: `now` has no time zone.
             InputError: the plan's number of nodes changes: plan the rest anew instead.
         """
-        _comparable(plan, signals)
+        comparable(plan, signals)
         progress, now = progress or Progress(), max(aware(now), job.release)
         rest = left_of(job, now, progress)
         if rest is None or (progress.running and job.pause is None):
             return plan
-        whole = _whole(rest, plan)
+        is_whole = whole(rest, plan)
         if now >= job.deadline - latest_safe(job, done=progress.done, paused=progress.paused):
-            return plan if whole and _runs_on(rest, plan) else _at_once(rest, job, plan, signals)
-        if job.window <= self.commit and whole:
+            return plan if is_whole and _runs_on(rest, plan) else _at_once(rest, job, plan, signals)
+        if job.window <= self.commit and is_whole:
             return plan
         new = self._new(rest, progress, signals)
-        if whole and not self.worth(kept(rest, plan, signals), new):
+        if is_whole and not self.worth(kept(rest, plan, signals), new):
             return plan
         return replace(new, latest_safe_start=job.latest_safe_start)
 
@@ -138,7 +138,7 @@ class Replan:
         return min(going_on, pausing, key=lambda plan: plan.expected.value.in_grams)
 
 
-def _comparable(plan: Plan, signals: Sequence[GridSignal]) -> None:
+def comparable(plan: Plan, signals: Sequence[GridSignal]) -> None:
     """Refuse to compare under another kind of signal, or by one power where nodes change."""
     kind = one_kind(signals)
     if kind is not plan.kind:
@@ -187,7 +187,7 @@ def _left(rest: Job, plan: Plan) -> list[Run]:
     return [Run(max(start, 0.0), end) for start, end in since if end > 0]
 
 
-def _whole(rest: Job, plan: Plan) -> bool:
+def whole(rest: Job, plan: Plan) -> bool:
     """Whether what the plan has left holds the rest of the job."""
     left = sum(run.end_s - run.start_s for run in _left(rest, plan))
     return timedelta(seconds=left) >= rest.p90

@@ -29,9 +29,10 @@ from lichen.ledger.errors import InputError, SignalUnavailable
 from lichen.ledger.estimate import Basis, Estimate, price, zero
 from lichen.ledger.quantities import Carbon, Energy, Money
 from lichen.ledger.show import quantity
+from lichen.ledger.window import aware
 from lichen.plan.curve import of_zone, one_kind
 from lichen.plan.policy import Shift
-from lichen.plan.replan import Progress, kept, left_of
+from lichen.plan.replan import Progress, comparable, kept, left_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -202,33 +203,30 @@ class Place:
     ) -> Plan:
         """The plan of a placed job that still waits: the same `plan` where nothing is to change.
 
-        It stays where it is planned to run, at another time where `replan` says so, or goes to a
-        site that is worth as much beside staying. Its windows of a day keep site and time.
+        It goes to another site, or runs at another time, where that is worth it by `replan`, moving
+        the data counted on both sides. In a window of a day a plan is kept.
 
         Raises:
             UnitError: as `Replan.again`.
             SignalUnavailable: as `Replan.again`; keep the old plan.
+            NaiveTime: `now` has no time zone.
             InputError: the plan is in no zone of a site.
         """
         here = next((site for site in self.sites if site.zone == plan.zone), None)
         if here is None:
             raise InputError(f"the plan is in {plan.zone}, where none of the sites is")
-        placed = self._like_all(here).placed(job)
-        stays = replan.again(placed, plan, signals, now=now)
-        rest = left_of(job, max(now, job.release), Progress())
-        if rest is None or (stays is plan and job.window <= replan.commit):
-            return stays
-        best = self.plan(rest, signals)
-        left = replace(
-            placed, p50=rest.p50, p90=rest.p90, release=rest.release, deadline=rest.deadline
-        )
-        cost = kept(left, stays, signals) + self._moving(here, stays, signals)
-        if best.zone != here.zone and replan.worth(cost, best):
-            return replace(best, latest_safe_start=job.latest_safe_start)
-        if stays is plan:
+        comparable(plan, signals)
+        rest = left_of(job, max(aware(now), job.release), Progress())
+        if rest is None:
             return plan
-        method = f"place/1 {stays.method}"
-        return replace(stays, expected=cost, run_now=best.run_now, method=method)
+        left = self._like_all(here).placed(rest)
+        best = replace(self.plan(rest, signals), latest_safe_start=job.latest_safe_start)
+        if not whole(left, plan):
+            return best
+        if job.window <= replan.commit:
+            return plan
+        cost = kept(left, plan, signals) + self._moving(here, plan, signals)
+        return best if replan.worth(cost, best) else plan
 
     def _like_all(self, site: Site) -> Site:
         """A site with its PUE, or without where not all of them are known."""

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 SECOND_US = 1_000_000
 BATCH = "batch_lichen_"
+# Batches whose project is remembered until their lines are read, which takes seconds.
+_NAMES = 10_000
 
 
 class Ways(NamedTuple):
@@ -81,7 +83,9 @@ class Batching:
         batch = self._new(exchange, asked, file_id)
         await self._desk.work(lambda queue: queue.shelf.put_batch(batch))
         self._keyring.take(exchange)
-        self._projects[batch.id] = [pair for pair in exchange.headers if pair[0] == PROJECT]
+        project = [pair for pair in exchange.headers if pair[0] == PROJECT]
+        if project and len(self._projects) < _NAMES:
+            self._projects[batch.id] = project
         self._sender.soon()
         return said(batch_shown(batch))
 

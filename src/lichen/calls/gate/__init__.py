@@ -4,6 +4,7 @@ rule, rulebook      [[gate.rule]]: answered, refused, capped, cut or shared with
 arithmetic, dates   questions that can be answered here, by choice
 pattern, template   what rules match with, and answer with
 budget, budgets     [[gate.budget]]: who has how much left; counts keeps it over restarts
+holds               what calls that wait were charged, until they are answered
 small, cascade      [[gate.cascade]]: a smaller model is asked first, where it is shown to do
 price, entries      what an answer spared, as an estimate that says so; proof runs it again
 step                the step that does all this
