@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lichen.calls.gate.count_tables import SqliteCounts
-from lichen.testing.deferring import Caller, Heard
+from lichen.testing.deferring import Caller, Counted, Heard, Killed
+from lichen.testing.deferring import fetch as fetched_by_many
+from lichen.testing.deferring import leave as left_by_many
 from lichen.testing.provider_answers import failure
 from lichen.testing.service import RunningService
 from lichen.testing.waiting import until
@@ -195,6 +197,25 @@ def test_a_call_that_goes_in_the_providers_batch_is_settled_by_what_it_took(
     entries = [e for e in service.entries() if e.figures.raw.get("provider_batch")]
 
     assert len(entries) == 3
+
+
+def test_random_kills_leave_no_budget_charged_too_little(
+    serve: Serve, tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    told(tmp_path, BUDGET.replace("1000", '"1G"'))
+    Counted(upstream)
+    service = serve(environ=SOON)
+
+    with Killed(service, every=(0.2, 0.6), times=4) as killed:
+        left = left_by_many(service, [f"call {n}" for n in range(400)], within="6h")
+        answers = fetched_by_many(service, left)
+    tokens = sum(json.loads(heard.body)["usage"]["total_tokens"] for heard in answers.values())
+    most = tokens + killed.kills * 24 * 250  # callers at once, and what is expected of a call
+    until(lambda: tokens <= charged(service) <= most, within=20)
+    time.sleep(1.5)
+
+    assert killed.kills
+    assert tokens <= charged(service) <= most
 
 
 @pytest.mark.parametrize("many", [3, 9])

@@ -47,14 +47,14 @@ def test_a_text_too_long_for_a_rule_is_not_matched() -> None:
 
     assert pattern.groups_in("a" * LONGEST) == {}
     assert pattern.groups_in("a" * (LONGEST + 1)) is None
-    assert PatternSet([pattern]).matching("a" * (LONGEST + 1)) == frozenset()
+    assert not PatternSet([pattern]).matching("a" * (LONGEST + 1))
 
 
 def test_half_of_a_surrogate_pair_matches_nothing() -> None:
     pattern = Pattern(".")
 
     assert pattern.groups_in("\ud800") is None
-    assert PatternSet([pattern]).matching("\ud800") == frozenset()
+    assert not PatternSet([pattern]).matching("\ud800")
 
 
 def test_a_template_takes_the_groups_of_a_pattern() -> None:
@@ -87,6 +87,6 @@ def test_what_a_client_wrote_stays_text(said: str) -> None:
 def test_a_set_finds_what_each_pattern_finds(written: list[str], text: str) -> None:
     patterns = [Pattern(each) for each in written]
 
-    found = PatternSet(patterns).matching(text)
+    found = set(PatternSet(patterns).matching(text))
 
     assert found == {n for n, each in enumerate(patterns) if each.groups_in(text) is not None}

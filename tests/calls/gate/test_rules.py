@@ -44,6 +44,19 @@ def gate_of(house: House) -> Gate:
     return next(step for step in house.gateway.layers.steps if isinstance(step, Gate))
 
 
+@pytest.mark.parametrize(
+    ("written", "asked"), [("ßa", "SSA"), ("Straße", " STRASSE\n"), ("İx", "i̇X"), ("", " ")]
+)
+async def test_an_exact_rule_is_met_whatever_the_case_of_its_first_letter(
+    gated: Gated, written: str, asked: str
+) -> None:
+    house = gated(gate={"rule": [{"exact": ["other", written], "answer": "pong"}]})
+
+    heard = await house.ask(chat(asked))
+
+    assert heard.answer_headers["x-lichen-cache"] == "gate"
+
+
 async def test_an_exact_rule_answers_without_a_call_and_without_a_task(gated: Gated) -> None:
     house = gated(gate={"rule": [PING]})
     made = request(chat("  Are you  THERE?"))

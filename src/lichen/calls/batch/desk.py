@@ -15,7 +15,7 @@ from lichen.calls.batch.queue import Queue
 from lichen.ledger.errors import InputError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from lichen.calls.batch.item import Item
     from lichen.calls.batch.rows import Kept
@@ -35,6 +35,8 @@ class Desk:
         self._arrivals: list[tuple[Item, asyncio.Future[Kept]]] = []
         self._adding: asyncio.Task[None] | None = None
         self._closed = False
+        # Done before calls that were charged are written down.
+        self.charged: Callable[[], Awaitable[None]] | None = None
 
     @property
     def durable(self) -> bool:
@@ -76,6 +78,8 @@ class Desk:
             some, self._arrivals = self._arrivals[:_MANY], self._arrivals[_MANY:]
             items = [item for item, _ in some]
             try:
+                if self.charged is not None and any(item.held for item in items):
+                    await self.charged()
                 made = await self.work(lambda queue, items=items: queue.add(items))  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001 (told to each who waits)
                 for _, kept in some:

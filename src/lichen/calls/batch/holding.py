@@ -43,6 +43,8 @@ class Holding:
         """Find who charges."""
         found = (getattr(step, "holds", None) for step in layers.steps)
         self._holds = next((one for one in found if one is not None), None)
+        if self._holds is not None:
+            self._desk.charged = self._holds.kept
 
     def noted(self, item: Item, outcome: Outcome) -> Outcome:
         """An outcome with what it took of the item's charge."""
@@ -83,6 +85,7 @@ class Holding:
             self.give_back(made)
             raise
         self._refused.discard(batch_id)
+        await holds.kept()
         return made
 
     def give_back(self, items: Iterable[Item]) -> None:
@@ -97,6 +100,7 @@ class Holding:
             if self._holds is not None:
                 for held, took in over:
                     self._holds.settle(held, took)
+                await self._holds.kept()
 
 
 def _charged(item: Item, holds: Holds, as_exchange: Callable[[Item], Exchange]) -> Item:

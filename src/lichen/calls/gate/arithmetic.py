@@ -25,6 +25,8 @@ _EXACT_PLACES, _ROUNDED_PLACES = 12, 6
 # What most questions do not begin with is seen at once.
 _BEGINS = re.compile(r"\s*(?:please|what|how|calc|comp|eval|work|[-−(.\d])", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
+# Twice as fast, which tells in a rule that every call passes.
+_ASCII_DIGIT = re.compile(r"[0-9]")
 _ASKS = re.compile(
     r"(?:please\s+)?(?:(?P<what>what(?:\s+is|'s|’s)|how\s+much\s+is)|"
     r"(?P<verb>calculate|compute|evaluate|work\s+out))\s+(?P<sum>.+)",
@@ -58,7 +60,9 @@ class _NoSum(Exception):  # noqa: N818 (it never leaves this module)
 
 def value_of(question: str) -> str | None:
     """The value as text ("84", "0.3", "1/3 ≈ 0.333333"); None where it is not surely a sum."""
-    if len(question) > _LONGEST or not _BEGINS.match(question) or not _DIGIT.search(question):
+    if len(question) > _LONGEST or not _BEGINS.match(question):
+        return None
+    if not (_ASCII_DIGIT if question.isascii() else _DIGIT).search(question):
         return None
     try:
         return _written(_solved(question.strip()))

@@ -80,7 +80,11 @@ def _is_within(fields: Mapping[str, Any], rule: Rule) -> bool:
         return False
     if rule.n and fields.get("n") not in (None, 1):
         return False
-    given = next((fields[name] for name in _LIMITS if name in fields), None)
+    given = None
+    for name in _LIMITS:
+        if name in fields:
+            given = fields[name]
+            break
     return not rule.max_tokens or (type(given) is int and 0 < given <= rule.max_tokens)
 
 

@@ -57,6 +57,8 @@ class Counts:
     def __init__(self, table: Table | None, warn: Callable[[object], None]) -> None:
         self._table, self._warn = table, warn
         self._lock = threading.Lock()
+        # One thread at a time is at the table.
+        self._at_table = threading.Lock()
         # What all have charged as last read, and what this process charged since.
         self._known: dict[Slot, float] = {}
         self._fresh: dict[Slot, float] = defaultdict(float)
@@ -91,9 +93,12 @@ class Counts:
 
     def share(self) -> None:
         """Add what was charged to the table, and read what others charged."""
-        table = self._table
-        if table is None:
+        if self._table is None:
             return
+        with self._at_table:
+            self._share(self._table)
+
+    def _share(self, table: Table) -> None:
         with self._lock:
             told, self._fresh = self._fresh, defaultdict(float)
             for slot, amount in told.items():

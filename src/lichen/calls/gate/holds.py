@@ -12,6 +12,7 @@ another unit now, is passed over.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,14 @@ class Holds:
             if took:
                 purse.took(bucket)
             self._budgets.counts.charge(Slot(bucket, start), amount - expected)
+
+    async def kept(self) -> None:
+        """Have on disk what was charged and settled so far.
+
+        A charge is there before its call is, and what was settled soon after its charge is gone: a
+        kill in between leaves a budget charged too much for its period, and never too little.
+        """
+        await asyncio.to_thread(self._budgets.counts.share)
 
     def _purse(self, name: str, unit: str) -> Purse | None:
         budgets = (purse for purse in self._budgets.purses if purse.budget.name == name)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lichen.calls.gate.asked import Asked
     from lichen.calls.gate.rulebook import Ready
 
+    Test = Callable[[Ready, Exchange, Call, Asked | None], Mapping[str, str] | None]
+
 # One token of English text is about four bytes.
 # Source: OpenAI Help Center, "What are tokens and how to count them?"
 BYTES_PER_TOKEN = 4
@@ -106,7 +108,7 @@ def _any(
     return _NOTHING
 
 
-TESTS: Mapping[str, Callable[[Ready, Exchange, Call, Asked | None], Mapping[str, str] | None]] = {
+TESTS: Mapping[str, Test] = {
     "exact": _exact,
     "pattern": _pattern,
     "empty": _empty,

@@ -88,11 +88,11 @@ class PatternSet:
             self._set.Add(pattern.written)
         self._set.Compile()
 
-    def matching(self, text: str) -> frozenset[int]:
-        """The places of the patterns that match somewhere in the text."""
+    def matching(self, text: str) -> Sequence[int]:
+        """The places of the patterns that match somewhere in the text, in any order."""
         if len(text) > LONGEST:
-            return frozenset()
+            return ()
         try:
-            return frozenset(self._set.Match(text) or ())
+            return self._set.Match(text) or ()
         except UnicodeEncodeError:
-            return frozenset()
+            return ()

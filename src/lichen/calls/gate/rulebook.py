@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from lichen.calls.exchange import Call, Exchange
+    from lichen.calls.gate.meeting import Test
     from lichen.calls.gate.rule import Rule
 
 
@@ -39,6 +40,9 @@ class Ready:
     pattern: Pattern | None
     template: Template | None
     today: Callable[[], date] | None
+    # Its test, and whether it is for whoever calls: looked up once.
+    test: Test
+    everyone: bool
     # Counts since the start, for gauges and panels.
     met: int = 0
     joules: float = 0.0
@@ -57,8 +61,9 @@ class Picked:
     ending: tuple[Ready, ...] = ()
     # By folded text, the places in `ending` of rules with that exact text.
     exact: dict[str, list[int]] = field(default_factory=dict)
-    # A question longer than that equals none of them. [character]
+    # A question longer than that, or one that begins otherwise, equals none of them. [character]
     longest: int = 0
+    begins: set[str] = field(default_factory=set)
     patterns: PatternSet | None = None
     # The place in `ending` of each pattern in the set.
     places: tuple[int, ...] = ()
@@ -117,6 +122,7 @@ class Rulebook:
                 always.append(place)
             for text in ready.rule.exact:
                 picked.exact.setdefault(folded(text), []).append(place)
+                picked.begins.add(folded(text)[:1])
                 picked.longest = max(picked.longest, 2 * len(text) + 64)
         if patterns:
             picked.patterns = PatternSet([pattern for _, pattern in patterns])
@@ -132,10 +138,12 @@ class Rulebook:
         question = asked(call)
         dry = None
         for place in _candidates(picked, question):
-            met = meets(picked.ending[place], exchange, call, question)
-            if met is None:
+            ready = picked.ending[place]
+            groups = meets(ready, exchange, call, question)
+            if groups is None:
                 continue
-            if not met.ready.is_dry:
+            met = Met(ready, groups, question)
+            if not ready.is_dry:
                 return met
             dry = dry or met
         return dry
@@ -147,23 +155,28 @@ def _candidates(picked: Picked, question: Asked | None) -> Sequence[int]:
         return picked.always
     exact: Sequence[int] = ()
     # White space may make a text longer than the one it equals, but hardly twice as long.
-    if picked.exact and len(question.text) <= picked.longest:
-        exact = picked.exact.get(folded(question.text), ())
-    found = picked.patterns.matching(question.text) if picked.patterns is not None else ()
+    text = question.text
+    if picked.exact and len(text) <= picked.longest and text[:1].casefold()[:1] in picked.begins:
+        exact = picked.exact.get(folded(text), ())
+    found = picked.patterns.matching(text) if picked.patterns is not None else ()
     if not exact and not found:
         return picked.always
     return sorted({*picked.always, *exact, *(picked.places[number] for number in found)})
 
 
-def meets(ready: Ready, exchange: Exchange, call: Call, question: Asked | None) -> Met | None:
-    """What a call that a rule is for says to it; None where it does not meet the rule."""
-    rule = ready.rule
+def meets(
+    ready: Ready, exchange: Exchange, call: Call, question: Asked | None
+) -> Mapping[str, str] | None:
+    """What a call says to the template of a rule that is for it; None where it does not meet it."""
+    if not ready.everyone and not _is_for(ready.rule, exchange):
+        return None
+    return ready.test(ready, exchange, call, question)
+
+
+def _is_for(rule: Rule, exchange: Exchange) -> bool:
     if rule.tenant != "*" and not fnmatchcase(exchange.payer or exchange.tenant, rule.tenant):
-        return None
-    if rule.project != "*" and not fnmatchcase(project_of(exchange), rule.project):
-        return None
-    groups = TESTS[ready.asks](ready, exchange, call, question)
-    return None if groups is None else Met(ready, groups, question)
+        return False
+    return rule.project == "*" or fnmatchcase(project_of(exchange), rule.project)
 
 
 def folded(text: str) -> str:
@@ -190,7 +203,8 @@ def made_ready(rule: Rule) -> Ready:
         field_name = "answer" if rule.answer else "refuse"
         raise InputError(f"[[gate.rule]] {rule.name}: {field_name}: {error}") from None
     today = _today(rule.zone) if rule.zone else None
-    return Ready(rule, rule.asks, rule.does, pattern, template, today)
+    everyone = rule.tenant == rule.project == "*"
+    return Ready(rule, rule.asks, rule.does, pattern, template, today, TESTS[rule.asks], everyone)
 
 
 # What a template may name beside a pattern's groups.
