@@ -71,8 +71,7 @@ class Drafts:
         """
         draft = self.begin()
         draft += entries
-        for entry in draft:
-            self._add(draft, entry)
+        self._make(draft, draft)
         return draft
 
     def add(self, draft: Draft, entry: Entry) -> None:
@@ -86,20 +85,24 @@ class Drafts:
         if draft.since == _SPOILT:
             return
         try:
-            for entry in draft[draft.drafted :]:
-                self._add(draft, entry)
+            self._make(draft, draft[draft.drafted :])
             draft.drafted = len(draft)
         except Exception:  # noqa: BLE001 (whoever puts an entry never hears of it)
             draft.since = self._at = _SPOILT
             self._known.clear()
 
-    def _add(self, draft: Draft, entry: Entry) -> None:
-        said = entry.figures
-        known = self._known.get(id(said))
-        if known is None:
-            known = said, draft.figures.add(said)
-            if len(self._known) >= _KNOWN_FIGURES:
-                self._known.popitem(last=False)
-            self._known[id(said)] = known
-        draft.rows += (to_int(entry.id), entry.start_us, entry.end_us, entry.tenant, known[1])
-        draft.sums.add(entry.start_us // MINUTE_US, said)
+    def _make(self, draft: Draft, entries: Iterable[Entry]) -> None:
+        rows, sums, known = draft.rows, draft.sums, self._known
+        for entry in entries:
+            said, start_us = entry.figures, entry.start_us
+            had = known.get(id(said)) or self._kept(draft, said)
+            rows += (to_int(entry.id), start_us, entry.end_us, entry.tenant, had[1])
+            sums.add(start_us // MINUTE_US, said)
+
+    def _kept(self, draft: Draft, said: Figures) -> tuple[Figures, int]:
+        """Figures with a row of their own from here on, and its number."""
+        made = said, draft.figures.add(said)
+        if len(self._known) >= _KNOWN_FIGURES:
+            self._known.popitem(last=False)
+        self._known[id(said)] = made
+        return made

@@ -137,6 +137,13 @@ def sums_of(figures: Figures) -> tuple[float, ...]:
 def _saved(baseline: Footprint, figures: Figures) -> tuple[float, ...]:
     """`Figures.saving` as plain numbers: this runs once for every entry written."""
     used = figures.footprint
+    if used.energy.numbers == used.operational.numbers == used.embodied.numbers == _NONE:
+        # As it is with every answer from a store.
+        return (
+            *baseline.energy.numbers,
+            *baseline.operational.numbers,
+            *baseline.embodied.numbers,
+        )
     across = _less_across if ACROSS_ZONES in figures.gaps else _less
     return (
         *_less(baseline.energy, used.energy),
@@ -278,3 +285,4 @@ def _estimate(kind: type[Q], triple: Sequence[float], basis: Basis) -> Estimate[
 
 _NO_TOKENS = Tokens()
 _NOTHING_SAVED = (0.0,) * 9
+_NONE = (0.0, 0.0, 0.0)
