@@ -161,6 +161,29 @@ def test_a_job_that_ran_stays_in_its_place_and_is_planned_anew_there(now: dateti
     assert (again.plan.zone, again.plan.start) == ("DE", now + 20 * HOUR)
 
 
+@pytest.mark.parametrize(("hours", "pieces", "gaps"), [(14, 2, ()), (9, 1, ("pause-unproven",))])
+def test_a_pause_that_could_cost_the_deadline_is_not_planned_and_the_plan_says_so(
+    now: datetime, hours: int, pieces: int, gaps: tuple[str, ...]
+) -> None:
+    asked = replace(
+        order(now, "DE"),
+        deadline=now + hours * HOUR,
+        p50=4 * HOUR,
+        p90=4 * HOUR,
+        pausing=Pausing(grace=timedelta(minutes=1)),
+    )
+    values = (50.0,) * 2 + (400.0,) * 4 + (50.0,) * 2 + (400.0,)
+    if hours == 9:
+        # Its first pause would come after five hours.
+        values = (400.0,) * 2 + (50.0,) * 3 + (400.0,) * 2 + (50.0, 400.0)
+
+    plan = grids(now, DE=values).plan(asked, now).plan
+
+    assert plan is not None
+    assert len(plan.segments) == pieces
+    assert plan.gaps == gaps
+
+
 def test_a_job_in_one_cloud_region_counts_with_its_published_pue(
     planner: Planner, now: datetime
 ) -> None:

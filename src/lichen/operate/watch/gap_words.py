@@ -187,6 +187,11 @@ GAPS = {
     "signal-short": Said(
         "forecast too short", "It ends before the deadline, so later hours were not considered."
     ),
+    "pause-unproven": Said(
+        "not paused",
+        "Until it has left a checkpoint a job is paused only while all of its work could be done "
+        "again, so a plan whose first pause would come later was made in one piece.",
+    ),
     "pue-unknown": Said(
         "PUE left out",
         "That of one of the places is not known, so no place's was counted: what their buildings "

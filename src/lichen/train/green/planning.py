@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 LIMIT = timedelta(seconds=20)
 # How far ahead a source is asked to see, the farthest first: no forecast goes beyond that.
 _REACHES = (timedelta(days=14), timedelta(days=3), timedelta(days=1))
+# A gap: a pause would have been worth it, and was not planned.
+UNPROVEN = "pause-unproven"
 _NONE = timedelta(0)
 
 
@@ -94,6 +96,7 @@ class Planner:
             if not _sure(order, plan):
                 # Its first pause would be refused when it comes: no job hangs on a promise.
                 plan = policy.plan(replace(job, pause=None), signals)
+                plan = replace(plan, gaps=(*plan.gaps, UNPROVEN))
             return Planning(now, "submitted", plan, signals)
         except UnknownZone:
             raise
