@@ -68,7 +68,7 @@ def proving_rows(carbon: Path) -> Iterator[Row]:
         what = f"{job_h} h in {within_h} h, {zone} 2022"
         yield what, "pauses wherever they are best, share of run-now %", found.free
         yield what, "as planned before a first checkpoint, share %", found.provable
-        yield what, "plans made in one piece for it %", found.in_one
+        yield what, "plans whose first pause is earlier for it %", found.earlier
 
 
 def replanning_rows(carbon: Path, jobs: int) -> Iterator[Row]:

@@ -27,11 +27,11 @@ EVERY_H = 67
 
 
 class Proving(NamedTuple):
-    """Shares saved with free pauses and with provable ones, and of plans made in one piece. [%]"""
+    """Shares saved with free pauses and with provable ones, and of plans that differ. [%]"""
 
     free: float
     provable: float
-    in_one: float
+    earlier: float
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def proving(year: GridSignal, job_h: int, within_h: int) -> Proving:
     """What is saved of jobs of some hours within some hours."""
     planner = Planner(source=Foresight(year))
     now = free = provable = 0.0
-    plans = in_one = 0
+    plans = earlier = 0
     for at in range(0, len(year.values) - within_h, EVERY_H):
         start = year.start + HOUR * at
         order = Order(
@@ -83,5 +83,5 @@ def proving(year: GridSignal, job_h: int, within_h: int) -> Proving:
         provable += planning.plan.expected.value.in_grams
         free += Shift().plan(order.job(), planning.signals).expected.value.in_grams
         plans += 1
-        in_one += UNPROVEN in planning.plan.gaps
-    return Proving(100 * (1 - free / now), 100 * (1 - provable / now), 100 * in_one / plans)
+        earlier += UNPROVEN in planning.plan.gaps
+    return Proving(100 * (1 - free / now), 100 * (1 - provable / now), 100 * earlier / plans)
