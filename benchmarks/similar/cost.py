@@ -54,7 +54,7 @@ UNLIKE = (TEXTS / "gsm8k" / "test.jsonl", TEXTS / "tinyshakespeare" / "input.txt
 RESULTS = Path(__file__).parent / "results"
 ENTRIES = 100_000
 ASKED = 200
-_PAIRS = 1000
+_PAIRS = 4000
 # Words of a line that is a question's length.
 _WORDS = 6
 SCOPE = b"s" * 16

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from lichen.testing.postgres import PostgresServer
     from lichen.testing.provider import Received, ScriptedProvider
     from lichen.testing.provider_answers import Reply
     from tests.end_to_end.conftest import Connect, Serve
@@ -105,6 +106,30 @@ def test_a_caller_cannot_leave_more_than_its_budget_has_room_for_through_a_kill(
 
     assert 3 <= len(taken) <= 5
     assert (refused.status, again.status) == (429, 202)
+
+
+@pytest.mark.postgres
+def test_two_services_on_one_ledger_share_what_is_left_for_what_waits(
+    postgres: PostgresServer, tmp_path: Path, upstream: ScriptedProvider
+) -> None:
+    upstream.script = busy(3600)
+    table = BUDGET.replace("team", tmp_path.name)
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+        told(folder, table)
+    given: Any = {"upstream": upstream.url, "ledger": postgres.dsn, "environ": SOON}
+
+    with RunningService(folders[0], **given) as one, RunningService(folders[1], **given) as two:
+        taken = leave_until_refused(one)
+        time.sleep(1)  # charges are shared four times a second
+        refused = leave(two, "one more")
+        with closing(Caller(two)) as caller:
+            caller.ask("DELETE", taken[0].headers["location"])
+        until(lambda: leave(one, "one more").status == 202)
+
+    assert refused.status == 429
+    assert 3 <= len(taken) <= 5
 
 
 def test_each_project_has_its_own_budget_for_what_waits(

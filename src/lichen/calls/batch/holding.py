@@ -96,6 +96,8 @@ class Holding:
 
     async def settle(self) -> None:
         """Settle what was charged for calls that have ended."""
+        if self._holds is not None and self._holds.closed:
+            return
         while over := await self._desk.work(lambda queue: queue.holds.over(_MANY)):
             if self._holds is not None:
                 for held, took in over:

@@ -59,6 +59,7 @@ class Counts:
         self._lock = threading.Lock()
         # One thread at a time is at the table.
         self._at_table = threading.Lock()
+        self._closed = False
         # What all have charged as last read, and what this process charged since.
         self._known: dict[Slot, float] = {}
         self._fresh: dict[Slot, float] = defaultdict(float)
@@ -96,7 +97,8 @@ class Counts:
         if self._table is None:
             return
         with self._at_table:
-            self._share(self._table)
+            if not self._closed:
+                self._share(self._table)
 
     def _share(self, table: Table) -> None:
         with self._lock:
@@ -140,8 +142,14 @@ class Counts:
             self._thread = None
         if self._table is not None:
             self.share()
-            with suppress(Exception):
+            with self._at_table, suppress(Exception):
+                self._closed = True
                 self._table.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is kept any more."""
+        return self._closed
 
     @property
     def wrong(self) -> list[str]:

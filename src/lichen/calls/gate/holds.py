@@ -45,6 +45,11 @@ class Holds:
         """Whether there are budgets at all."""
         return bool(self._budgets.purses)
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing that is settled here would be kept any more."""
+        return self._budgets.counts.closed
+
     def charged(self, exchange: Exchange) -> str:
         """What a call is charged from now on; empty where no budget is for it.
 

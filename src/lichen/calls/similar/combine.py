@@ -35,6 +35,11 @@ class Combiner:
         self._weights = list(prior)
         self._spread = [0.0] * len(self._prior)
 
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weights now, the constant's first."""
+        return tuple(self._weights)
+
     def score(self, features: Sequence[float]) -> float:
         """The probability that the answer serves. [1]"""
         weights = self._weights

@@ -170,6 +170,11 @@ class Decider:
         """Answers that were given."""
         return self._hits
 
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weights of the score, the constant's first."""
+        return self._combiner.weights
+
     def gave(self) -> None:
         """Count an accepted answer that was given: acceptance alone gives nothing."""
         self._hits += 1

@@ -47,6 +47,7 @@ class Evidence:
     """
 
     __slots__ = (
+        "_bets",
         "_certified",
         "_rising",
         "alpha",
@@ -77,6 +78,8 @@ class Evidence:
         self.wrong = [0] * count
         # By chain and place: the counts when its bet reached the level.
         self._certified: dict[tuple[int, int], tuple[Group, ...]] = {}
+        # Of the strictest places, as far as nothing changed there: an outcome moves looser bets.
+        self._bets: list[_Bet] = []
 
     def band(self, score: float) -> int:
         """The band of a score; the number of bands where it is below all."""
@@ -87,6 +90,7 @@ class Evidence:
         band = self.band(score)
         if band < len(self.thresholds):
             self.seen[band] += 1
+            del self._bets[band:]
 
     def add(self, score: float, *, correct: bool) -> None:
         """Count the verified outcome of a would-be hit at `score` that was seen."""
@@ -94,6 +98,7 @@ class Evidence:
         if band < len(self.thresholds):
             self.verified[band] += 1
             self.wrong[band] += not correct
+            del self._bets[band:]
 
     def certified(self) -> int | None:
         """The place of the loosest certified threshold, or None where none is."""
@@ -105,12 +110,10 @@ class Evidence:
         What was certified stays so until its bet has lost all it won, or the evidence is cleared.
         """
         found: set[int] = set()
-        # Chains overlap: each place's bet is worked out once.
-        known: dict[int, _Bet] = {}
         for chain in range(len(CHAINS)):
             level = chain_level(chain, self.alpha)
             place = self._start(chain)
-            while place < len(self.thresholds) and self._holds(chain, place, level, known):
+            while place < len(self.thresholds) and self._holds(chain, place, level):
                 found.add(place)
                 place += 1
         return found
@@ -128,12 +131,9 @@ class Evidence:
                 return Certificate(chain, made)
         return None
 
-    def _holds(self, chain: int, place: int, level: float, known: dict[int, _Bet]) -> bool:
+    def _holds(self, chain: int, place: int, level: float) -> bool:
         """Whether a threshold is certified in a chain: its bet reached the level, and stands."""
-        if place not in known:
-            groups = self._groups(place)
-            known[place] = groups, log_bet(groups, self.delta)
-        groups, bet = known[place]
+        groups, bet = self._bet(place)
         was = (chain, place) in self._certified
         stands = bet >= (0.0 if was else level)
         if stands and not was:
@@ -144,7 +144,14 @@ class Evidence:
 
     def bet(self, place: int) -> float:
         """The logarithm of the bet at a threshold; far below 0 where nothing was verified."""
-        return log_bet(self._groups(place), self.delta)
+        return self._bet(place)[1]
+
+    def _bet(self, place: int) -> _Bet:
+        """The counts and the bet at a threshold, worked out where they changed."""
+        while len(self._bets) <= place:
+            groups = self._groups(len(self._bets))
+            self._bets.append((groups, log_bet(groups, self.delta)))
+        return self._bets[place]
 
     def counted(self, place: int) -> tuple[int, int]:
         """Would-be hits above a threshold that were verified, and those that were wrong."""
@@ -186,6 +193,7 @@ class Evidence:
         self.seen = [int(value) for value in state["seen"]]
         self.verified = [int(value) for value in state["verified"]]
         self.wrong = [int(value) for value in state["wrong"]]
+        self._bets = []
         self._certified = {
             (int(chain), int(place)): tuple(Group(*map(int, group)) for group in groups)
             for chain, place, groups in state["certified"]

@@ -17,7 +17,7 @@ from lichen.text.nearest import Nearest, small
 from lichen.text.shingles import FirstLook, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -47,6 +47,8 @@ class _Shelf:
     def __init__(self, dimension: int) -> None:
         self.look, self.near = FirstLook(), Nearest(dimension)
         self.rows: dict[int, Question] = {}
+        # Rows without a vector yet.
+        self.waiting: set[int] = set()
         self._free: list[int] = []
 
     def add(self, question: Question) -> int:
@@ -56,12 +58,15 @@ class _Shelf:
         self.look.add(row, words(question.text))
         if question.vector is not None:
             self.near.add(row, question.vector)
+        else:
+            self.waiting.add(row)
         return row
 
     def remove(self, row: int) -> None:
         question = self.rows.pop(row)
         heapq.heappush(self._free, row)
         self.look.remove(row)
+        self.waiting.discard(row)
         if question.vector is not None:
             self.near.remove(row)
 
@@ -99,7 +104,7 @@ class Index:
                 self._unplace(key)
         return changed
 
-    def like(self, scope: bytes, text: str) -> list[int] | None:
+    def like(self, scope: bytes, text: str) -> NDArray[np.int32] | Sequence[int] | None:
         """Rows of the scope that share enough words; empty where surely none is similar.
 
         None where it would take too many looks to say.
@@ -107,19 +112,23 @@ class Index:
         shelf = self._shelves.get(scope)
         if shelf is None:
             return []
-        rows = shelf.look.like(words(text))
-        return None if rows is None else [int(row) for row in rows]
+        return shelf.look.like(words(text))
 
-    def embed_waiting(self, scope: bytes, rows: list[int] | None, embedder: Embedder) -> None:
+    def embed_waiting(
+        self, scope: bytes, rows: NDArray[np.int32] | Sequence[int] | None, embedder: Embedder
+    ) -> None:
         """Give vectors to some questions among the rows that have none yet."""
         shelf = self._shelves[scope]
-        waiting = [row for row in rows or () if shelf.rows[row].vector is None][-_CAUGHT_UP:]
+        if rows is None or not shelf.waiting:
+            return
+        waiting = [int(row) for row in rows if row in shelf.waiting][-_CAUGHT_UP:]
         if not waiting:
             return
         vectors = embedder.embed([shelf.rows[row].text for row in waiting])
         for row, vector in zip(waiting, vectors, strict=True):
             question = shelf.rows[row]._replace(vector=small(vector))
             shelf.rows[row] = question
+            shelf.waiting.discard(row)
             assert question.vector is not None
             shelf.near.add(row, question.vector)
             self._kept.put(question)

@@ -60,7 +60,7 @@ class Learner:
     @property
     def weights(self) -> tuple[float, ...]:
         """The weights of the decider's score."""
-        return tuple(self.decider.state()["combiner"]["weights"])
+        return self.decider.weights
 
     @property
     def given(self) -> int:

@@ -108,7 +108,7 @@ class Looker:
         index, embedder = self._index, self._embedder
         self.catch_up()
         rows = index.like(asked.scope, asked.question)
-        if rows is not None and not rows:
+        if rows is not None and not len(rows):
             return Look("nothing like it")
         if not embedder.is_whole(asked.question):
             return Look("too long", fits=False)

@@ -187,6 +187,11 @@ GAPS = {
     "signal-short": Said(
         "forecast too short", "It ends before the deadline, so later hours were not considered."
     ),
+    "pause-unproven": Said(
+        "first pause early or none",
+        "Until it has left a checkpoint a job is paused only while all of its work could be done "
+        "again: its first pause was planned earlier than would be best, or none was.",
+    ),
     "pue-unknown": Said(
         "PUE left out",
         "That of one of the places is not known, so no place's was counted: what their buildings "
