@@ -87,6 +87,21 @@ def test_a_draft_written_after_one_that_failed_lacks_nothing(store: SqliteStore)
     assert list(store.entries()) == list(second)
 
 
+def test_a_draft_counts_on_no_row_of_one_that_was_begun_after_it(store: SqliteStore) -> None:
+    drafts, late = store.drafts(), sample_figures(1)
+    first = drafts.begin()
+    for entry in [*sample_entries(70), sample_entry(figures=late)]:
+        drafts.add(first, entry)
+    second = drafts.begin()
+    drafts.add(second, sample_entry(figures=late))
+    drafts.finish(second)
+
+    store.append(first)
+
+    assert len(first) == 71
+    assert list(store.entries()) == sorted(first, key=lambda entry: entry.id)
+
+
 def test_a_draft_that_could_not_be_written_is_written_later(store: SqliteStore) -> None:
     entries = sample_entries(5)
     draft = drafted(store.drafts(), entries)

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,6 @@ from lichen.testing.sums import assert_rolled_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from lichen.ledger.entry import Entry
     from lichen.ledger.ports import Store
@@ -128,6 +128,83 @@ def test_closing_writes_what_waits(store: SqliteStore) -> None:
 
     assert count(store) == 12_000
     assert_rolled_up(store, entries)
+
+
+def two_chunks() -> list[Entry]:
+    """More than a chunk holds, the last of the first chunk alike those of the second."""
+    shared = sample_figures(), sample_figures(1)
+    entries = sample_entries(11_000, every=timedelta(milliseconds=3))
+    return [replace(entry, figures=shared[at >= 9_990]) for at, entry in enumerate(entries)]
+
+
+class FailsOnce(SqliteStore):
+    """A store whose second transaction fails."""
+
+    appended = 0
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        self.appended += 1
+        with self._lock:
+            if self.appended == 2:
+                self._forget()
+                raise StoreUnavailable("here", "it is broken", "it mends itself")
+            super().append(entries)
+
+
+def test_nothing_is_lost_where_one_of_two_chunks_fails_at_first(tmp_path: Path) -> None:
+    store, entries = FailsOnce(tmp_path / "book.db"), two_chunks()
+    writer = BulkWriter(store)
+    with store._lock:
+        for entry in entries:
+            writer.put(entry)
+
+    flushed = writer.flush(PATIENCE_S)
+
+    assert flushed
+    assert store.appended == 3
+    assert list(store.entries()) == entries
+    assert_rolled_up(store, entries)
+    writer.close()
+    store.close()
+
+
+_KILLED_BETWEEN_CHUNKS = """
+import os, signal, sys
+from lichen.ledger.sqlite import SqliteStore
+from lichen.ledger.writer import BulkWriter
+from test_writer import two_chunks
+
+class Killed(SqliteStore):
+    appended = 0
+
+    def append(self, entries):
+        self.appended += 1
+        if self.appended == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().append(entries)
+
+store = Killed(sys.argv[1])
+writer = BulkWriter(store, beside=store.path)
+with store._lock:
+    for entry in two_chunks():
+        writer.put(entry)
+writer.flush(20)
+"""
+
+
+def test_what_is_written_before_a_kill_counts_on_nothing_that_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "book.db"
+    command = [sys.executable, "-c", _KILLED_BETWEEN_CHUNKS, str(path)]
+    beside = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+
+    ended = subprocess.run(command, env=beside, check=False)
+    store = SqliteStore(path)
+    lost = count_lost(store, path)
+
+    assert ended.returncode == -signal.SIGKILL
+    assert (count(store), lost) == (10_000, 1_000)
+    assert_rolled_up(store, list(store.entries()))
+    store.close()
 
 
 def test_closing_twice_is_fine(store: SqliteStore) -> None:

@@ -52,16 +52,23 @@ class Drafts:
     def __init__(self, since: Callable[[], int]) -> None:
         self._since = since
         self._at = _SPOILT
+        self._open: Draft | None = None
         # By the figures' identity, which holds while they are kept here.
         self._known: OrderedDict[int, tuple[Figures, int]] = OrderedDict()
 
     def begin(self) -> Draft:
-        """A draft with nothing in it."""
+        """A draft with nothing in it; the one before it is finished and takes no more.
+
+        So no draft counts on a row of one that comes after it, and may never be written.
+        """
+        if self._open is not None:
+            self.finish(self._open)
         now = self._since()
         if now != self._at:
             self._at = now
             self._known.clear()
-        return Draft(now)
+        self._open = Draft(now)
+        return self._open
 
     def of(self, entries: Iterable[Entry]) -> Draft:
         """A draft of these entries.
@@ -72,10 +79,12 @@ class Drafts:
         draft = self.begin()
         draft += entries
         self._make(draft, draft)
+        self._open = None
         return draft
 
     def add(self, draft: Draft, entry: Entry) -> None:
-        """Add an entry."""
+        """Add an entry to the draft that was begun last."""
+        assert draft is self._open
         draft.append(entry)
         if len(draft) - draft.drafted >= _AT_ONCE:
             self.finish(draft)

@@ -94,6 +94,9 @@ class Estimate(Generic[Q]):
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"an estimate is frozen: cannot set {name} to {value!r}")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"an estimate is frozen: cannot delete {name}")
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Estimate):
             return NotImplemented

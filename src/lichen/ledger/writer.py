@@ -115,7 +115,9 @@ class BulkWriter:
                 return
             last = self._queue[-1]
             if len(last) >= _CHUNK:
-                self._queue.append(last := self._begun())
+                # While chunks wait their rows would wait with them, and twice the memory.
+                last = self._begun() if len(self._queue) == 1 else []
+                self._queue.append(last)
             if isinstance(last, Draft) and self._drafts is not None:
                 self._drafts.add(last, entry)
             else:
