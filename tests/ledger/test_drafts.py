@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lichen.ledger.errors import InputError, StoreUnavailable
+from lichen.ledger.forgetting import Oblivion
 from lichen.ledger.rows import figures_row
 from lichen.ledger.sqlite import SqliteStore
 from lichen.testing.samples import (
@@ -132,6 +133,20 @@ def test_figures_priced_again_meanwhile_are_written_anew(store: SqliteStore) -> 
     store.append(drafted(drafts, [sample_entry(figures=shared)]))
     late = drafted(drafts, [sample_entry(figures=shared)])
     store.reprice(scaled(2), "new factors")
+
+    store.append(late)
+
+    assert store.entry(late[0].id) == late[0]
+
+
+def test_figures_that_another_process_forgot_are_written_anew(store: SqliteStore) -> None:
+    drafts = store.drafts()
+    shared = sample_figures(raw={"call": "ab" * 16}, model="ft:acme")
+    store.append(drafted(drafts, [sample_entry(figures=shared, tenant="one")]))
+    late = drafted(drafts, [sample_entry(figures=shared, tenant="two")])
+    other = SqliteStore(store.path)
+    other.forget(Oblivion(tenant="one"), at_us=late[0].end_us)
+    other.close()
 
     store.append(late)
 

@@ -172,6 +172,7 @@ class _Running:
     def lost(self, gap: str) -> None:
         """Nobody can tell what it used."""
         self._ended()
+        self.record.sound = False  # nobody is to wait for its tokens
         self._booker.unknown(self._exchange, self.record, gap)
         self._booker.ended()
 

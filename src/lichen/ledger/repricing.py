@@ -83,7 +83,7 @@ class Repricing:
         self._pricing = pricing
         self._before, self._after = Balancing(), Balancing()
         self._entries = self._changed = 0
-        self._number = self._rows(schema.LAST_REVISION)[0][0] + 1
+        self._number = self._rows(schema.LAST_CHANGES)[0][0] + 1
         self._old = -1
         self._runs: list[_Run] = []
         self._new = FigureRows()

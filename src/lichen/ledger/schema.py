@@ -106,7 +106,10 @@ ADD_TO_GAPS = (
     "THEN excluded.first_us ELSE gaps.first_us END, last_us = CASE WHEN gaps.last_us < "
     "excluded.last_us THEN excluded.last_us ELSE gaps.last_us END"
 )
-LAST_REVISION = "SELECT coalesce(max(number), 0) FROM revisions"
+LAST_CHANGES = (
+    "SELECT (SELECT coalesce(max(number), 0) FROM revisions), "
+    "(SELECT coalesce(max(number), 0) FROM forgotten)"
+)
 ADD_FORGOTTEN = (
     "INSERT INTO forgotten SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, 0 FROM forgotten"
 )

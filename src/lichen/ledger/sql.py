@@ -54,7 +54,8 @@ class SqlStore(ABC):
         self._lock = RLock()
         self._forgets = 0
         self._drafts = self.drafts()
-        self._revision = 0
+        # The last revision, and the last thing forgotten.
+        self._changes = (0, 0)
 
     @abstractmethod
     def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -122,12 +123,12 @@ class SqlStore(ABC):
         self._forgets += 1
 
     def _forget_replaced(self, cursor: Cursor) -> None:
-        """Figures that were priced again since are no longer what a new entry says."""
-        cursor.execute(schema.LAST_REVISION)
-        [(revision,)] = cursor.fetchall()
-        if revision != self._revision:
+        """Figures priced again or forgotten since are no longer what a new entry says."""
+        cursor.execute(schema.LAST_CHANGES)
+        [changes] = cursor.fetchall()
+        if tuple(changes) != self._changes:
             self._forget()
-            self._revision = revision
+            self._changes = tuple(changes)
 
     def _unwritten(self, cursor: Cursor, entries: Sequence[Entry]) -> list[Entry]:
         """The entries that are not in the book yet.
@@ -216,7 +217,8 @@ class SqlStore(ABC):
             count = Forgetting(cursor, which).run()
             noted = (at_us, which.tenant, int(bool(which.contains)), which.before_us, count)
             cursor.execute(schema.ADD_FORGOTTEN, noted)
-        self._forget()
+            # Still alone: nobody counts on rows that say less from here on.
+            self._forget()
         return count
 
     def forgotten(self, after: int = 0) -> list[Forgotten]:

@@ -70,3 +70,55 @@ def test_what_a_call_reads_is_learnt_by_its_bytes(exchange: Exchange) -> None:
     answer(outputs, exchange, [40])
 
     assert outputs.tokens(exchange, 7) == Tokens(prefill=9, decode=7)
+
+
+def test_answers_that_failed_are_not_waited_for(exchange: Exchange) -> None:
+    outputs = Outputs(TokenMeter())
+    for _ in range(100):
+        record = Record("0" * 16, "m", 0, "WORLD", sound=False)
+        outputs.note(exchange, Answer(500, [], b"", source="upstream", record=record))
+        outputs.note(exchange, Answer(200, [], b"", source="upstream", record=record))
+
+    outputs.learn_all()
+
+    assert not outputs._open
+    assert not outputs._come
+
+
+def test_a_stream_is_learnt_from_once_it_has_ended(exchange: Exchange) -> None:
+    outputs, records = Outputs(TokenMeter()), []
+    for _ in range(10):
+        records.append(Record("0" * 16, "m", 0, "WORLD"))
+        outputs.note(exchange, Answer(200, [], b"", source="upstream", record=records[-1]))
+
+    outputs.learn_all()
+    before = outputs.value(exchange)
+    for record in records:
+        record.tokens = Tokens(prefill=9, decode=40)
+    outputs.learn_all()
+
+    assert (before, outputs.value(exchange)) == (214, 40)
+
+
+def test_streams_that_go_on_are_not_looked_at_for_each_call(exchange: Exchange) -> None:
+    outputs = Outputs(TokenMeter())
+    answer(outputs, exchange, [40] * 10)
+    looks: list[str] = []
+
+    class Going(Record):
+        """A record that tells when it is looked at."""
+
+        def __getattribute__(self, name: str) -> object:
+            looks.append(name)
+            return super().__getattribute__(name)
+
+    for _ in range(64):
+        record = Going("0" * 16, "m", 0, "WORLD")
+        outputs.note(exchange, Answer(200, [], b"", source="upstream", record=record))
+    outputs.of(exchange)  # what came last is looked at once
+    looks.clear()
+    for _ in range(10):
+        outputs.value(exchange)
+        outputs.of(exchange)
+
+    assert looks == []

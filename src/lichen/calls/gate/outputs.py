@@ -21,31 +21,41 @@ from lichen.calls.gate.meeting import BYTES_PER_TOKEN
 from lichen.ledger.tokens import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lichen.calls.exchange import Answer, Exchange, Record
     from lichen.ledger.ports import CallMeter
 
+    # What an answer used, its kind and model, its tenant, and the bytes that came. [byte]
+    _Noted = tuple[Record, tuple[str, str], str, int]
+
 # Source: LMSYS-Chat-1M, Table 1 (mean); ends ours: a word, and a long page.
 _ASSUMED = (1, 214, 1500)
-# Answers whose tokens are not known yet.
+# Streams whose tokens are not known yet.
 _WAITING = 1024
-# Answers learnt from at once.
+# Answers learnt from at once: many take a third of the time that each takes by itself.
 _AT_ONCE = 32
 
 
 class Outputs:
-    """Learns from answers as they come; costs a call nothing but an append."""
+    """Learns from answers as they come: of whole ones when asked, of streams every few answers."""
 
     def __init__(self, calls: CallMeter) -> None:
         self._calls = calls
         self.lengths = Lengths()
-        self._waiting: deque[tuple[Record, tuple[str, str], str, int]] = deque(maxlen=_WAITING)
+        # Those that came since answers were last learnt from, and streams that still went on then.
+        self._come: list[_Noted] = []
+        self._open: deque[_Noted] = deque(maxlen=_WAITING)
 
     def note(self, exchange: Exchange, answer: Answer) -> None:
         """An upstream's answer goes back; a stream's tokens are read when it has ended."""
         call, record = exchange.call, answer.record
-        if record is not None and call is not None and answer.source == "upstream":
-            of = (call.kind, call.model)
-            self._waiting.append((record, of, exchange.tenant, len(exchange.body)))
+        if record is None or call is None or not answer.ok or answer.source != "upstream":
+            return
+        of = (call.kind, call.model)
+        self._come.append((record, of, exchange.tenant, len(exchange.body)))
+        if len(self._come) >= _AT_ONCE:
+            self.learn_all()
 
     def of(self, exchange: Exchange) -> Length:
         """How long the answer to a call would be. [token]"""
@@ -61,7 +71,6 @@ class Outputs:
         """
         call = exchange.call
         assert call is not None
-        self._learn_many()
         had = self.lengths.value(call.kind, call.model, exchange.tenant)
         if had is None:
             return self.of(exchange).value
@@ -80,7 +89,8 @@ class Outputs:
 
     def tokens(self, exchange: Exchange, written: int) -> Tokens:
         """What a call would read, estimated by its bytes, and write."""
-        self._learn_many()
+        if not self.lengths.read[1]:
+            self.learn()
         tokens, size = self.lengths.read
         ratio = tokens / size if size else 1 / BYTES_PER_TOKEN
         return Tokens(prefill=max(1, round(len(exchange.body) * ratio)), decode=written)
@@ -105,21 +115,24 @@ class Outputs:
         self.learn()
         return bool(self.lengths.modelled)
 
-    def _learn_many(self) -> None:
-        """Learn what waits once there is much of it, or nothing is known yet.
-
-        Many at once take a third of the time that each takes by itself.
-        """
-        if len(self._waiting) >= _AT_ONCE or not self.lengths.read[1]:
-            self.learn()
+    def learn_all(self) -> None:
+        """Learn of streams too that have ended since, by a look at each that was open."""
+        went, self._open = self._open, deque(maxlen=_WAITING)
+        self._learn(went)
+        self.learn()
 
     def learn(self) -> None:
-        """Read the tokens of answers that have ended since."""
-        for _ in range(len(self._waiting)):
-            record, of, tenant, size = self._waiting.popleft()
+        """Read the tokens of answers that came since and have ended."""
+        if self._come:
+            came, self._come = self._come, []
+            self._learn(came)
+
+    def _learn(self, answers: Iterable[_Noted]) -> None:
+        for noted in answers:
+            record, of, tenant, size = noted
             if record.tokens is None:
                 if record.sound:
-                    self._waiting.append((record, of, tenant, size))
+                    self._open.append(noted)
                 continue
             if "tokens-estimated" in record.gaps or not record.tokens.output:
                 continue

@@ -212,13 +212,13 @@ class Gate:
     async def tend(self) -> None:
         """Book what dry rules saw, and keep how long answers were."""
         self.dry.tend()
-        self._outputs.learn()
+        self._outputs.learn_all()
         if time.monotonic() - self._saved >= _KEPT_EVERY_S:
             await self._keep()
 
     async def _keep(self) -> None:
         """Keep how long answers were, in a thread."""
-        self._outputs.learn()
+        self._outputs.learn_all()
         had, self._saved = self._outputs.lengths, time.monotonic()
         if had.changed:
             had.changed = False
