@@ -115,18 +115,25 @@ def test_plans_made_together_are_those_made_alone(
 
 
 def every_plan(
-    signal: GridSignal, window: tuple[float, float, float], costs: Costs
+    signal: GridSignal,
+    window: tuple[float, float, float],
+    costs: Costs,
+    until: float = float("inf"),
 ) -> Iterator[float]:
-    """The cost of every plan that starts (or at once), pauses and resumes on bounds of steps."""
+    """The cost of every plan that starts (or at once), pauses and resumes on bounds of steps.
+
+    Its first pause begins by `until`. [s]
+    """
     first, work, last = window
     step_s = signal.step.total_seconds()
     bounds = [n * step_s for n in range(len(signal.values) + 1) if first <= n * step_s <= last]
+    early = [bound for bound in bounds if bound <= until]
     carbon, restart, shortest = carbon_of(signal), costs.restart / 1e6, costs.min_run / 1e6
 
     def from_here(start: float, left: float, *, resumed: bool) -> Iterator[float]:
         if start + left <= last and (left >= shortest or not resumed):
             yield carbon(start, start + left)
-        for stop in bounds:
+        for stop in bounds if resumed else early:
             if start < stop < start + left and stop - start >= shortest:
                 for again in (bound for bound in bounds if bound > stop):
                     so_far = carbon(start, stop) + costs.idle * carbon(stop, again)
@@ -158,6 +165,22 @@ def test_no_plan_with_pauses_is_better_than_the_exact_one(
 
     assert found is not None
     assert found.cost == pytest.approx(min(every_plan(signal, window, costs)), abs=1e-6)
+
+
+@given(data=st.data(), signal=signals(6), costs=costs)
+def test_no_plan_whose_first_pause_comes_by_a_moment_is_better_than_the_exact_one(
+    data: st.DataObject, signal: GridSignal, costs: Costs
+) -> None:
+    release, work, deadline = window = data.draw(windows(signal, GRAIN_S))
+    until = data.draw(st.integers(-1, 7)) * 1800.0
+
+    found = best_runs(Curve.of(signal), work, release, deadline, costs, until)
+
+    assert found is not None
+    assert found.cost == pytest.approx(min(every_plan(signal, window, costs, until)), abs=1e-6)
+    assert len(found.runs) == 1 or found.runs[0].end_s <= until
+    lost = costs.restart / 1e6 * (len(found.runs) - 1)
+    assert sum(end - start for start, end in found.runs) - lost == pytest.approx(work, abs=1e-6)
 
 
 @given(data=st.data(), signal=signals(10), costs=costs)

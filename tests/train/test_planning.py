@@ -184,6 +184,53 @@ def test_a_pause_that_could_cost_the_deadline_is_not_planned_and_the_plan_says_s
     assert plan.gaps == gaps
 
 
+def test_a_first_pause_comes_early_where_that_is_better_than_none(now: datetime) -> None:
+    asked = replace(
+        order(now, "DE"),
+        deadline=now + 9 * HOUR,
+        p50=4 * HOUR,
+        p90=4 * HOUR,
+        pausing=Pausing(grace=timedelta(minutes=1)),
+    )
+    # The best would pause after five hours; four are the most that can be done again.
+    values = (100.0, 400.0, 50.0, 50.0, 50.0, 400.0, 400.0, 50.0, 400.0)
+
+    plan = grids(now, DE=values).plan(asked, now).plan
+
+    assert plan is not None
+    assert plan.segments[0].end <= now + 4 * HOUR
+    assert plan.expected.value.in_grams == pytest.approx(0.3 * (100 + 3 * 50))
+    assert plan.gaps == ("pause-unproven",)
+
+
+@pytest.mark.parametrize("proven", [False, True])
+def test_a_job_that_runs_is_not_planned_to_pause_where_it_would_be_refused(
+    now: datetime, *, proven: bool
+) -> None:
+    asked = replace(
+        order(now, "DE"),
+        deadline=now + 48 * HOUR,
+        p50=30 * HOUR,
+        p90=30 * HOUR,
+        pausing=Pausing(grace=timedelta(minutes=1)),
+    )
+    before = grids(now, DE=(100.0,)).plan(asked, now)
+    done = Stretch(attempt=1, start=now, end=now + HOUR, zone="DE", how="checkpoint")
+    runs = Stretch(attempt=2, start=now + HOUR, zone="DE")
+    record = Record(
+        id="0" * 16,
+        order=asked,
+        submitted_at=now,
+        state=State.RUNNING,
+        stretches=(done, runs) if proven else (replace(runs, start=now),),
+    )
+
+    # Twenty hours on there is no time any more to do all of it again.
+    again = grids(now, DE=(900.0,) * 24 + (100.0,)).again(record, before, now + 20 * HOUR)
+
+    assert (again is not None) is proven
+
+
 def test_a_job_in_one_cloud_region_counts_with_its_published_pue(
     planner: Planner, now: datetime
 ) -> None:

@@ -6,6 +6,7 @@ curve          a signal as a running sum, for any start and any length
 contiguous     the best start of a job that cannot be paused; millions of them at once
 cheapest       the cheapest steps of many windows: what free pauses could save
 interruptible  the best hours of a job that can, with restart cost and shortest run, exactly
+first_pause    the same, where its first pause may not come late
 uncertain      a duration that nobody knows: p50, p90, and the latest safe start
 elastic        how many nodes, hour by hour, from a measured scaling profile
 where          which site: E × PUE × I + transfer, filtered by residency, latency, hardware, price

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lichen.plan.first_pause import EarlyTable
 from lichen.plan.lattice import joining
 from lichen.plan.states import MICRO, Costs, Found, Frame, Table
 
@@ -33,29 +34,38 @@ if TYPE_CHECKING:
 
 
 def best_runs(
-    curve: Curve, duration_s: float, first_s: float, last_s: float, costs: Costs
+    curve: Curve,
+    duration_s: float,
+    first_s: float,
+    last_s: float,
+    costs: Costs,
+    until_s: float | None = None,
 ) -> Found | None:
     """The best stretches of a job of some length between two moments; None where none fits. [s]
 
-    All times are seconds, the moments after the curve's start.
+    All times are seconds, the moments after the curve's start. With `until_s` the first pause
+    begins by then, if there is one.
     """
+    until = None if until_s is None else round(until_s * MICRO)
     work, first, last = (round(part * MICRO) for part in (duration_s, first_s, last_s))
     step = round(curve.step_s * MICRO)
     curve = curve.joined(joining((last - first) // step + 2, (work + costs.restart) // step + 2))
     step = round(curve.step_s * MICRO)
     bounds = np.arange(-(-first // step), -(-last // step) + 1, dtype=np.int64) * step
-    found = [_solve(curve, Frame(step, bounds, last, work, None), costs)]
+    found = [_solve(curve, Frame(step, bounds, last, work, None), costs, until)]
     if first % step:
-        found.append(_solve(curve, Frame(step, bounds, last, work, first), costs))
+        found.append(_solve(curve, Frame(step, bounds, last, work, first), costs, until))
     # Both hold plans the other has not: one starts at the release, one at a bound.
     return min((one for one in found if one), key=lambda one: one.cost, default=None)
 
 
-def _solve(curve: Curve, frame: Frame, costs: Costs) -> Found | None:
+def _solve(curve: Curve, frame: Frame, costs: Costs, until: int | None) -> Found | None:
     """The best plan of a frame; None where none fits."""
     if frame.bounds.size < 1:
         return None
     table = Table(curve, frame, costs)
+    if until is not None:
+        table = EarlyTable(curve, frame, costs, until)
     whole = table.in_one()
     if table.feasible:
         table.fill()

@@ -31,10 +31,12 @@ class Pause:
     `restart` is running time at full power that every resume loses, `energy` what it takes
     besides [J], `min_run` the shortest stretch between two pauses (a job that is shorter as a
     whole runs in one), `min_pause` the shortest pause, `idle` what a paused job goes on drawing
-    [W].
+    [W]. With `first_by` the first pause begins by then, or there is none: of a job that may lose
+    in it what it did.
 
     Raises:
         InputError: one of them is negative.
+        NaiveTime: `first_by` has no time zone.
     """
 
     restart: timedelta = _NONE
@@ -42,9 +44,12 @@ class Pause:
     min_run: timedelta = _NONE
     min_pause: timedelta = _NONE
     idle: Power = Power(0.0)  # noqa: RUF009 (frozen)
+    first_by: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse negative costs."""
+        if self.first_by is not None:
+            aware(self.first_by)
         for name in ("restart", "min_run", "min_pause"):
             if getattr(self, name) < _NONE:
                 raise InputError(f"{name} must be 0 or more, got {getattr(self, name)}")

@@ -155,10 +155,14 @@ class Shift:
         if job.pause is None:
             return
         costs = Costs.of(job.pause, job.power.value.in_watts)
-        found = best_runs(view.curve, p90, first, last, costs)
+        by = job.pause.first_by
+        until = None if by is None else view.curve.seconds(by)
+        found = best_runs(view.curve, p90, first, last, costs, until)
         if found:
             yield found.runs
-        found = best_runs(view.curve, p50, first, last - (p90 - p50), costs) if p90 > p50 else None
+        if p90 == p50:
+            return
+        found = best_runs(view.curve, p50, first, last - (p90 - p50), costs, until)
         if found:
             *before, final = found.runs
             yield [*before, Run(final.start_s, final.end_s + p90 - p50)]

@@ -155,6 +155,11 @@ class Table:
         run = Run(float(starts[at]) / MICRO, float(starts[at] + work) / MICRO)
         return Found(float(costs[at]), (run,))
 
+    @property
+    def begun(self) -> Floats:
+        """Where first stretches stand."""
+        return self.running
+
     def fill(self) -> None:
         """Go forward bound by bound."""
         count, size = self.bounds.size, self.size
@@ -163,7 +168,7 @@ class Table:
         self._prices()
         if self.frame.start is not None:
             cost = self._upto(int(self.bounds[self.first])) - self._upto(self.frame.start)
-            self.running[self.first, self.column] = cost
+            self.begun[self.first, self.column] = cost
         for at in range(count):
             if at >= self.rest:
                 np.minimum(self.paused[at], self._rested(at), out=self.paused[at])
@@ -186,7 +191,8 @@ class Table:
     def _begin_or_resume(self, at: int) -> None:
         onward, gain = self.running[at + self.shortest], self.gain
         if self.frame.start is None:
-            onward[self.column] = min(onward[self.column], self.begins[at])
+            begun = self.begun[at + self.shortest]
+            begun[self.column] = min(begun[self.column], self.begins[at])
         if abs(gain) < self.size:
             # A restart longer than the shortest stretch leaves more work than there was.
             target = onward[max(-gain, 0) : self.size - max(gain, 0)]
@@ -251,7 +257,7 @@ class Table:
             else:
                 start = self.frame.start
                 runs.append((int(self.bounds[back]) if start is None else start, stop))
-                return _joined(runs[::-1], touching=not self.restart)
+                return joined(runs[::-1], touching=not self.restart)
 
     def _paused_at(self, at: int, left: int) -> int:
         """The bound at which the pause that holds at `at` began."""
@@ -272,12 +278,12 @@ class Table:
         return bool(self.paused[back, left] + self.resumes[back] == cost)
 
 
-def _joined(runs: list[tuple[int, int]], *, touching: bool) -> tuple[Run, ...]:
+def joined(runs: list[tuple[int, int]], *, touching: bool) -> tuple[Run, ...]:
     """Stretches in seconds; those that touch are one, where a resume loses no time."""
-    joined: list[tuple[int, int]] = []
+    made: list[tuple[int, int]] = []
     for start, end in runs:
-        if touching and joined and joined[-1][1] == start:
-            joined[-1] = (joined[-1][0], end)
+        if touching and made and made[-1][1] == start:
+            made[-1] = (made[-1][0], end)
         else:
-            joined.append((start, end))
-    return tuple(Run(start / MICRO, end / MICRO) for start, end in joined)
+            made.append((start, end))
+    return tuple(Run(start / MICRO, end / MICRO) for start, end in made)

@@ -188,9 +188,9 @@ GAPS = {
         "forecast too short", "It ends before the deadline, so later hours were not considered."
     ),
     "pause-unproven": Said(
-        "not paused",
+        "first pause early or none",
         "Until it has left a checkpoint a job is paused only while all of its work could be done "
-        "again, so a plan whose first pause would come later was made in one piece.",
+        "again: its first pause was planned earlier than would be best, or none was.",
     ),
     "pue-unknown": Said(
         "PUE left out",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lichen.ledger.errors import InputError, LichenError, SignalUnavailable, UnknownZone
 from lichen.plan.trust import believed
-from lichen.train.green.issued import INTERRUPTIBLE, Planning
+from lichen.train.green.issued import Planning
 from lichen.train.green.pue import counted, published
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 LIMIT = timedelta(seconds=20)
 # How far ahead a source is asked to see, the farthest first: no forecast goes beyond that.
 _REACHES = (timedelta(days=14), timedelta(days=3), timedelta(days=1))
-# A gap: a pause would have been worth it, and was not planned.
+# A gap: the first pause would best have come later than it safely may.
 UNPROVEN = "pause-unproven"
 _NONE = timedelta(0)
 
@@ -95,7 +95,7 @@ class Planner:
             plan = policy.plan(job, signals)
             if not _sure(order, plan):
                 # Its first pause would be refused when it comes: no job hangs on a promise.
-                plan = policy.plan(replace(job, pause=None), signals)
+                plan = policy.plan(_provable(order, job), signals)
                 plan = replace(plan, gaps=(*plan.gaps, UNPROVEN))
             return Planning(now, "submitted", plan, signals)
         except UnknownZone:
@@ -116,17 +116,19 @@ class Planner:
         try:
             if order.places and not record.stretches:
                 signals = self.signals(order, now)
-                plan = self._elsewhere(order, before.plan, signals, now)
+                plan = self._elsewhere(record, before.plan, signals, now)
             else:
                 # Once it ran it stays where it is, whatever the other zones are.
                 zone = record.zone
                 signals = self.signals(order, now, zones=(zone,))
                 job = job_in(zone, order, self.source)
+                job = job if record.proven else _provable(order, job)
                 progress = Progress(record.done(now), running=record.open is not None)
                 plan = self.policy.again(job, before.plan, signals, now=now, progress=progress)
         except Exception:  # noqa: BLE001 (as in `plan`; here there is a plan to keep)
             return None
-        if plan is before.plan or not (record.proven or _sure(order, plan)):
+        runs_at = now if record.open else None
+        if plan is before.plan or not (record.proven or _sure(order, plan, runs_at)):
             return None
         return Planning(now, "planned anew", plan, signals)
 
@@ -142,21 +144,23 @@ class Planner:
         if planning.plan is None or not isinstance(policy, Place):
             return []
         job = order.job()
-        if not planning.plan.method.endswith(INTERRUPTIBLE):
-            job = replace(job, pause=None)
+        if UNPROVEN in planning.plan.gaps:
+            job = _provable(order, job)
         return policy.verdicts(job, planning.signals)
 
     def _elsewhere(
-        self, order: Order, plan: Plan, signals: Sequence[GridSignal], now: datetime
+        self, record: Record, plan: Plan, signals: Sequence[GridSignal], now: datetime
     ) -> Plan:
         """The plan of a job that waits and may still go to another place."""
         from lichen.plan.replan import Replan  # noqa: PLC0415 (numpy, when it is needed)
         from lichen.plan.where import Place  # noqa: PLC0415
 
+        order = record.order
         policy = policy_of(order, self.policy, self.source)
         assert isinstance(policy, Place)
         mine = self.policy if isinstance(self.policy, Replan) else Replan(policy=self.policy)
-        return policy.again(order.job(), plan, signals, now=now, replan=mine)
+        job = order.job() if record.proven else _provable(order, order.job())
+        return policy.again(job, plan, signals, now=now, replan=mine)
 
     def signals(
         self,
@@ -191,12 +195,29 @@ class Planner:
         raise failure
 
 
-def _sure(order: Order, plan: Plan) -> bool:
-    """Whether a plan's first pause leaves time to do all of the work again, as `may_pause` asks."""
-    pausing, first = order.pausing, plan.segments[0]
-    if pausing is None or pausing.freeze or len(plan.segments) == 1:
+def _first_by(order: Order) -> datetime:
+    """The last moment of a first pause that leaves time to do all of the work again."""
+    grace = order.pausing.grace if order.pausing else _NONE
+    return order.must_run_from(_NONE, resuming=True) - grace
+
+
+def _sure(order: Order, plan: Plan, runs_at: datetime | None = None) -> bool:
+    """Whether a plan's first pause comes by then, as `may_pause` asks.
+
+    Of a job that runs at `runs_at` that is now, where the plan begins later.
+    """
+    pausing = order.pausing
+    if pausing is None or pausing.freeze:
         return True
-    return first.end + pausing.grace < order.must_run_from(_NONE, resuming=True)
+    if runs_at is not None and plan.start > runs_at:
+        return runs_at < _first_by(order)
+    return len(plan.segments) == 1 or plan.segments[0].end < _first_by(order)
+
+
+def _provable(order: Order, job: Job) -> Job:
+    """The job with its first pause by then, or with none."""
+    by = _first_by(order) - timedelta(seconds=1)
+    return replace(job, pause=replace(job.pause, first_by=by) if job.pause else None)
 
 
 def signal_of(zone: str, signal: GridSignal, source: object) -> GridSignal:
