@@ -92,6 +92,21 @@ def test_a_thousand_repeats_of_one_kind_are_one_piece_of_evidence() -> None:
     assert decider.standing.verified == 1000
 
 
+def test_one_change_of_words_teaches_the_score_no_more_after_ten_times() -> None:
+    decider = Decider(0.1, prior=_PRIOR, draw=lambda: 0.5, regions=len(REGIONS))
+
+    weights = []
+    for number in range(1000):
+        verdict = decider.decide((2.0,), Kind(1, b"edit", b"%d" % number))
+        decider.learn(verdict, correct=True)
+        weights.append(decider.weights)
+    decider.learn(decider.decide((2.0,), Kind(1, b"another", b"group")), correct=True)
+
+    assert len(set(weights[:10])) == 10
+    assert set(weights[9:]) == {weights[9]}
+    assert decider.weights != weights[9]
+
+
 def test_a_region_without_evidence_of_its_own_is_given_nothing() -> None:
     decider = _convinced()
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +40,10 @@ CONFIDENCE: Final = 0.95
 """The confidence of a bound where nobody says otherwise. [1]"""
 
 _ALARM: Final = math.log(1000)
+# How often an edit teaches the score: a flood of one change of words would make it know no other.
+_LESSONS: Final = 10
+# Edits whose lessons are counted; a restart counts anew, since no bound hangs on the score.
+_MOST_EDITS: Final = 20_000
 # A bet on too many wrong ones at which its region is verified whole, until it is lost or won.
 _SUSPECT: Final = math.log(20)
 
@@ -130,6 +135,7 @@ class Decider:
         self._delta = delta
         self._claims = Claims(delta if regions else delta * (1 - MARGIN), confidence, regions)
         self._hits = self._explored = self._alarms = 0
+        self._lessons: Counter[bytes] = Counter()
         # A bet on too many wrong ones, by region.
         self._alarm = [0.0] * max(1, regions)
 
@@ -188,12 +194,22 @@ class Decider:
         """
         self._explored += verdict.explore
         self._claims.add(verdict.score, verdict.kind, correct=correct, new=verdict.new)
-        self._combiner.learn(
-            verdict.features,
-            correct=correct,
-            weight=verdict.weight if weight is None else weight,
-        )
+        if self._teaches(verdict.kind):
+            self._combiner.learn(
+                verdict.features,
+                correct=correct,
+                weight=verdict.weight if weight is None else weight,
+            )
         self._watch(verdict, correct=correct)
+
+    def _teaches(self, kind: Kind | None) -> bool:
+        """Whether the score has not heard of a kind's edit too often yet."""
+        if kind is None or len(self._alarm) == 1:
+            return True
+        if len(self._lessons) > _MOST_EDITS:
+            self._lessons.clear()
+        self._lessons[kind.edit] += 1
+        return self._lessons[kind.edit] <= _LESSONS
 
     def _watch(self, verdict: Verdict, *, correct: bool) -> None:
         """Bet on more than δ wrong among would-be hits of a region; on a win, forget all.
