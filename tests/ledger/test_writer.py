@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -204,6 +204,36 @@ def test_what_is_written_before_a_kill_counts_on_nothing_that_is_not(tmp_path: P
     assert ended.returncode == -signal.SIGKILL
     assert (count(store), lost) == (10_000, 1_000)
     assert_rolled_up(store, list(store.entries()))
+    store.close()
+
+
+class Counting(SqliteStore):
+    """A store that counts its transactions."""
+
+    appended = 0
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        self.appended += 1
+        super().append(entries)
+
+
+def test_two_bad_entries_among_thousands_cost_few_transactions(tmp_path: Path) -> None:
+    store, entries = Counting(tmp_path / "book.db"), sample_entries(3000)
+    bad = {700, 2100}
+    for place in bad:
+        entries[place] = replace(entries[place], tenant=cast("str", None))
+    writer = BulkWriter(store)
+    with store._lock:
+        for entry in entries:
+            writer.put(entry)
+
+    flushed = writer.flush(PATIENCE_S)
+    writer.close()
+
+    assert flushed
+    assert list(store.entries()) == [e for at, e in enumerate(entries) if at not in bad]
+    assert gaps(store) == {LOST_BY_REFUSAL: 2}
+    assert store.appended < 80
     store.close()
 
 

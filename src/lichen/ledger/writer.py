@@ -206,7 +206,7 @@ class BulkWriter:
                 self._tell(error)
                 return False
             except Exception:  # noqa: BLE001 (one bad entry must not stop the others)
-                if not self._write_singly():
+                if not self._write_parts():
                     return False
         return True
 
@@ -237,20 +237,33 @@ class BulkWriter:
         if self._tally is not None:
             self._tally.written(self._written)
 
-    def _write_singly(self) -> bool:
-        """Write all but those that a store will never take, such as one whose id is taken."""
+    def _write_parts(self) -> bool:
+        """Write all but those that a store will never take, such as one whose id is taken.
+
+        Half as many at once where some fail, and twice as many where none do.
+        """
+        count = len(self._chunk) // 2
         while self._chunk:
+            count = min(max(1, count), len(self._chunk))
             try:
-                self._write(1)
+                self._write(count)
+                count *= 2
             except StoreUnavailable as error:
                 self._tell(error)
                 return False
             except Exception as error:  # noqa: BLE001 (whatever is wrong with it, it is counted)
-                self._tell(error)
-                with self._lock:
-                    self._unnoted[LOST_BY_REFUSAL] += 1
-                self._done(1)
+                if count > 1:
+                    count //= 2
+                else:
+                    self._refuse(error)
         return True
+
+    def _refuse(self, error: Exception) -> None:
+        """The first entry of the chunk will never be written: a counted gap."""
+        self._tell(error)
+        with self._lock:
+            self._unnoted[LOST_BY_REFUSAL] += 1
+        self._done(1)
 
     def _note(self) -> bool:
         """Note the gaps not yet in the book; False when the store could not be written."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lichen.ledger.quantities import Carbon
 
 
-def explained(entry: Entry, book: Book, zone: tzinfo | None, nav: Markup) -> Page:
+def explained(entry: Entry, book: Book, zone: tzinfo | None, nav: tuple[Markup, ...]) -> Page:
     """One entry on a page of its own."""
     figures = entry.figures
     main = (
@@ -42,10 +42,10 @@ def explained(entry: Entry, book: Book, zone: tzinfo | None, nav: Markup) -> Pag
         _quantities(figures),
         *origins(entry, book),
     )
-    return html_page(Frame(f"Entry {entry.id} · lichen", (nav,), _foot()), *main)
+    return html_page(Frame(f"Entry {entry.id} · lichen", nav, _foot()), *main)
 
 
-def no_entry(entry_id: str, nav: Markup) -> Page:
+def no_entry(entry_id: str, nav: tuple[Markup, ...]) -> Page:
     """What stands where an entry was looked for and is not."""
     main = (
         el("h1", "No such entry."),
@@ -56,7 +56,7 @@ def no_entry(entry_id: str, nav: Markup) -> Page:
         ),
         el("p", el("a", "← Overview", href="/")),
     )
-    return html_page(Frame("No such entry · lichen", (nav,), _foot()), *main, status=404)
+    return html_page(Frame("No such entry · lichen", nav, _foot()), *main, status=404)
 
 
 def _foot() -> tuple[Markup, ...]:

@@ -70,9 +70,18 @@ def grid_chart(seen: Seen, shown: Sequence[Hour], now: datetime) -> Markup:
         "section",
         el("h2", "The last day and the next two"),
         el("div", legend, _numbers(top), picture, id="chart"),
+        _beyond(max(highs), top),
         el("p", id="read", class_="s", aria_hidden="true"),
         twin,
     )
+
+
+def _beyond(most: float, top: float) -> Markup:
+    """That the band goes on beyond the picture, where it does."""
+    if most <= top:
+        return Markup("")
+    note = f"The band goes on beyond the upper edge, up to {most:,.0f} gCO₂e/kWh."
+    return el("p", note, class_="s")
 
 
 def _y(value: float, top: float) -> float:

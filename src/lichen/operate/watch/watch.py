@@ -123,7 +123,7 @@ class Watch:
         return (pages("/"),) if self._lookout is not None else ()
 
     def _entry(self, entry_id: str) -> Page:
-        nav = spans(None)
+        nav = (spans(None), *self._pages())
         try:
             entry = self._book.store.entry(entry_id)
         except InputError:

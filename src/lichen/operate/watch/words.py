@@ -102,8 +102,12 @@ def strategy(name: str) -> Said:
 
 
 def strategy_of(row: Totals) -> str:
-    """The strategy of a roll-up; OUTSIDE for what a model used for no call."""
-    if row.strategy == NONE and not row.model and row.used.energy.value.amount:
+    """The strategy of a roll-up; OUTSIDE for what a model used for no call.
+
+    A call whose request names no model did work, and stays what it was.
+    """
+    outside = not row.model and not row.work.amount and row.used.energy.value.amount
+    if row.strategy == NONE and outside:
         return OUTSIDE
     return row.strategy
 
