@@ -61,18 +61,14 @@ def grid_chart(seen: Seen, shown: Sequence[Hour], now: datetime) -> Markup:
         "when jobs run here",
         class_="legend s",
     )
-    twin = el(
-        "details",
-        el("summary", "The same numbers as a table"),
-        el("table", _twin(shown, jobs, now), id="twin"),
-    )
+    twin = el("table", _twin(shown, jobs, now), id="twin")
     return el(
         "section",
         el("h2", "The last day and the next two"),
         el("div", legend, _numbers(top), picture, id="chart"),
         _beyond(max(highs), top),
         el("p", id="read", class_="s", aria_hidden="true"),
-        twin,
+        el("details", el("summary", "The same numbers as a table"), twin),
     )
 
 
