@@ -12,6 +12,7 @@ import pytest
 
 from lichen.calls.similar.decision import Decider
 from lichen.calls.similar.kept import Kept
+from lichen.calls.similar.kinds import REGIONS
 from lichen.calls.similar.learners import Learner
 from lichen.calls.similar.verify import FEATURES, PRIOR
 from lichen.cli.reading import shown
@@ -302,8 +303,9 @@ def test_a_job_of_assumed_power_is_named_among_what_could_not_be_known(
 def test_similar_questions_are_told_with_their_error_and_what_it_allows(
     run: Run, ledger: Path
 ) -> None:
+    decider = Decider(0.05, prior=PRIOR, regions=len(REGIONS))
     with closing(Kept(ledger.with_name("book.db.similar"), None, print)) as kept:
-        learner = Learner("one", "small", 0.05, Decider(0.05, prior=PRIOR))
+        learner = Learner("one", "small", 0.05, decider)
         alike = (0.0,) * len(FEATURES)
         for correct in (True,) * 21 + (False,):
             learner.learn(learner.decider.decide(alike), correct=correct, spared_j=0.0)
