@@ -49,7 +49,15 @@ def _seen(call: Call) -> Asked | None:
 
 
 def _chat(fields: Mapping[str, Any]) -> Asked | None:
-    return _turns(fields.get("messages"), system=False)
+    messages = fields.get("messages")
+    if type(messages) is list and len(messages) == 1:
+        # A first question and nothing else, written out: a rule reads every call.
+        only = messages[0]
+        if type(only) is dict and only.get("role") == "user":
+            text = only.get("content")
+            if type(text) is str:
+                return tuple.__new__(Asked, (text.strip(), True, False))
+    return _turns(messages, system=False)
 
 
 def _responses(fields: Mapping[str, Any]) -> Asked | None:
