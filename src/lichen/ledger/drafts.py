@@ -1,8 +1,8 @@
-"""Drafts: entries whose rows are made as they come, one by one.
+"""Drafts: entries whose rows are made as they come, 64 at a time.
 
-Whoever puts an entry spends the few microseconds its rows take. Made all at once by the thread that
-writes, they would hold the interpreter for milliseconds, and every call under way would wait: with
-1,500 entries to a flush the slowest of a hundred calls took twice as long.
+Whoever puts the last of them spends the tenths of a millisecond that takes. Made all at once by the
+thread that writes, they would hold the interpreter for milliseconds, and be put off its core
+meanwhile, and every call under way would wait: docs/decisions/0019-rows-made-as-entries-come.md.
 
 A draft counts on rows of figures that were written before it. Where the store has let go of what
 was written (`since` is no longer its count), the entries are drafted anew.

@@ -1,7 +1,7 @@
 """BulkWriter: the way into a store off the hot path.
 
-`put` costs microseconds and never fails: it makes an entry's rows (drafts.py), and a thread of its
-own writes what has come in, at most `FLUSH_S` later, and once more when it closes or the process
+`put` costs microseconds on the average and never fails: every 64th makes the rows of as many entries
+(drafts.py), which takes some tenths of a millisecond, and a thread of its own writes what has come in, at most `FLUSH_S` later, and once more when it closes or the process
 ends. What may wait is bounded; what does not fit, or cannot be written, is counted as a gap and
 shown.
 
