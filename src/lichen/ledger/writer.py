@@ -1,9 +1,9 @@
 """BulkWriter: the way into a store off the hot path.
 
-`put` costs microseconds on the average and never fails: every 64th makes the rows of as many entries
-(drafts.py), which takes some tenths of a millisecond, and a thread of its own writes what has come in, at most `FLUSH_S` later, and once more when it closes or the process
-ends. What may wait is bounded; what does not fit, or cannot be written, is counted as a gap and
-shown.
+`put` costs microseconds on the average and never fails. Every 64th makes the rows of as many
+entries (drafts.py), which takes some tenths of a millisecond; a thread of its own writes what has
+come in, at most `FLUSH_S` later, and once more when it closes or the process ends. What may wait is
+bounded; what does not fit, or cannot be written, is counted as a gap and shown.
 
 A tally beside the ledger (tally.py) survives kill -9, so that the next start can say how many
 entries the last flush lost.
