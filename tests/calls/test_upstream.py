@@ -52,11 +52,14 @@ def an_exchange(
     return Exchange(method, target, passed, body, "t", 0, directives.NO_WISHES, call)
 
 
+USUAL = Wire()
+
+
 @asynccontextmanager
 async def upstream_at(
-    url: str, *, key: str = "", silence_s: float = 5, connect_s: float = 5
+    url: str, *, key: str = "", silence_s: float = 5, connect_s: float = 5, wire: Wire = USUAL
 ) -> AsyncIterator[HttpUpstream]:
-    upstream = HttpUpstream(url, key=key, timeout=silence_s, connect_timeout=connect_s)
+    upstream = HttpUpstream(url, key=key, timeout=silence_s, connect_timeout=connect_s, wire=wire)
     yield upstream
     await upstream.close()
 
@@ -448,6 +451,20 @@ async def test_a_call_to_a_model_is_never_sent_twice() -> None:
             await upstream.send(an_exchange())
 
     assert len(server.heads) == 2
+
+
+async def test_a_call_to_a_model_of_ones_own_is_sent_again_where_its_connection_was_closed() -> (
+    None
+):
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    wire = Wire(resends=True)
+    async with RawServer(OK, hang_up, OK) as server, upstream_at(server.url, wire=wire) as upstream:
+        bodies = [(await upstream.send(an_exchange())).body for _ in range(2)]
+
+    assert bodies == [b"{}", b"{}"]
+    assert len(server.heads) == 3
 
 
 async def test_a_connection_that_lay_idle_is_not_used_again(

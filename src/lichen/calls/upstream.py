@@ -52,12 +52,15 @@ class Wire:
             `coded_from` bytes; "identity" for not at all.
         answer: a whole answer; a longer one passes as a stream and is never held. [byte]
         authorities: a PEM file with the authorities to trust; the system's where it is empty.
+        resends: whether a call to a model, too, is sent again where a kept connection was closed
+            before a byte of its answer came: it may then be computed twice.
     """
 
     answer: float = WHOLE
     authorities: str = ""
     coding: str = "identity"
     coded_from: float = 4096.0
+    resends: bool = False
 
 
 _USUAL = Wire()
@@ -148,7 +151,8 @@ class HttpUpstream:
                 return await asked
             except LineLost as lost:
                 # A kept line may be closed just as it is used: what changes nothing is sent again.
-                if lost.heard or lost.late or line.used == 1 or exchange.method not in _IDEMPOTENT:
+                again = self._wire.resends or exchange.method in _IDEMPOTENT
+                if lost.heard or lost.late or line.used == 1 or not again:
                     raise
             except asyncio.CancelledError:
                 line.abandon(asked)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from lichen.calls.exchange import Answer
 from lichen.calls.providers.openai.dialect import OPENAI
-from lichen.calls.upstream import HttpUpstream
+from lichen.calls.upstream import HttpUpstream, Wire
 from lichen.ledger.errors import LichenError, UpstreamError
 from lichen.serve.shares import LocalShare
 
@@ -68,7 +68,9 @@ class EmbeddedUpstream:
         # It asks for no credential.
         self.holds_key = True
         self.on_end = on_end
-        self._http = HttpUpstream(model.url, zone=zone, timeout=timeout)
+        # Its server drops a connection now and then, and a model here answers twice at no harm.
+        wire = Wire(resends=True)
+        self._http = HttpUpstream(model.url, zone=zone, timeout=timeout, wire=wire)
         self.url = self._http.url
         self._warn = warn
         self._given_up = False
@@ -99,7 +101,7 @@ class EmbeddedUpstream:
         try:
             return await self._answer(exchange)
         except UpstreamError as error:
-            # Nothing but the model's end makes a server on loopback unreachable.
+            # Nothing but the model's end keeps a server on loopback from taking a new connection.
             if self.local.alive and error.code != "upstream_unreachable":
                 raise
             raise UpstreamError(
