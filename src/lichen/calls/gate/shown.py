@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lichen.ledger.panel import Panel
-from lichen.ledger.show import estimate, percent
+from lichen.ledger.show import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,7 @@ def panels(gate: Gate) -> list[Panel]:
 
 def _rule_row(ready: Ready) -> tuple[str, ...]:
     would = "would have spared " if ready.is_dry else "spared "
-    energy = f"{would}{estimate(ready.spared.energy)}" if ready.spared.joules else "–"
+    energy = f"{would}{ready.spared.energy}" if ready.spared.joules else "–"
     return ready.rule.name, ready.rule.mode, ready.does, f"{ready.met:,}", energy
 
 
