@@ -81,6 +81,6 @@ def _budget_row(purse: Purse, counts: Counts) -> tuple[str, ...]:
         if slot.start == start and slot.bucket.partition("/")[0] == budget.name
     ]
     share = max(used, default=0.0) / budget.limit
-    limit = f"{budget.limit:,g} {budget.unit} a {budget.per} ({budget.zone})"
+    limit = f"{budget.limit:,g} {budget.unit} {budget.period} ({budget.zone})"
     dry = " (dry)" if budget.mode == "dry" else ""
     return f"{budget.name}{dry}", limit, f"{len(used):,}", percent(share), f"{purse.refused:,}"
