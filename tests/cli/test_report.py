@@ -179,6 +179,33 @@ def test_a_loss_is_called_one(run: Run, make: Make, kinds: Kinds) -> None:
     assert "net saving" not in shown
 
 
+def test_work_that_was_only_measured_is_no_loss_of_lichens(
+    run: Run, make: Make, kinds: Kinds
+) -> None:
+    job = kinds.call(strategy="none", model="", work=Work(1, "run"), tokens=Tokens())
+    path = make([job, kinds.overhead(5.0)])
+
+    shown = " ".join(run("report", "--ledger", path).stdout.split())
+
+    assert shown.startswith("What the work used all of it")
+    assert "used by lichen 5.00 Wh" in shown
+    assert "it was measured, and that is all" in shown
+    for told in ("net", "loss", "with lichen", "+500 %", "hits", "By model"):
+        assert told not in shown
+
+
+def test_measured_work_beside_a_saving_keeps_the_net_of_both(
+    run: Run, make: Make, kinds: Kinds
+) -> None:
+    job = kinds.call(strategy="none", model="", work=Work(1, "run"), tokens=Tokens())
+    path = make([job, kinds.call(), kinds.hit(1.0)])
+
+    shown = " ".join(run("report", "--ledger", path).stdout.split())
+
+    assert "net saving" in shown
+    assert "with lichen" in shown
+
+
 def test_a_saving_that_may_be_a_loss_is_said_to_be(run: Run, make: Make, kinds: Kinds) -> None:
     path = make([kinds.call(), kinds.hit(1.0), kinds.overhead(0.5)])
 

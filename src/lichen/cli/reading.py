@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from lichen.calls.similar.seen import Learnt, learnt
 from lichen.cli import naming
 from lichen.ledger.dry import DrySums, dry_runs
-from lichen.ledger.entry import OWN, TRIAL
+from lichen.ledger.entry import NONE, OWN, TRIAL
 from lichen.ledger.errors import InputError
 from lichen.ledger.summary import Line, Summary
 from lichen.ledger.trial import Trial, trials
@@ -80,6 +80,15 @@ class Report:
             if row.work.amount and row.work.unit != REQUEST:
                 made[row.work.unit] += row.work.amount
         return dict(sorted(made.items()))
+
+    @property
+    def only_measured(self) -> bool:
+        """Whether all of it is work that no strategy had a hand in, as `lichen measure` books.
+
+        Then there is nothing to be with or without lichen.
+        """
+        strategies = {row.strategy for row in self.summary.rows}
+        return bool(self.jobs) and not self.calls and strategies <= {NONE, OWN}
 
     @property
     def hits(self) -> float:

@@ -37,6 +37,8 @@ def _by_strategy(found: Report, console: Console) -> Iterator[RenderableType]:
 
 
 def _by_model(found: Report, console: Console) -> Iterator[RenderableType]:
+    if found.only_measured and not any(line.name for line in found.by["model"]):
+        return iter(())  # no model, nothing to tell apart
     hits = found.hits_by["model"]
     rows = [(line.name or "outside any call", line, hits[line.name]) for line in found.by["model"]]
     return _lines("By model", "model", rows, console)
@@ -83,7 +85,7 @@ def _in_lines(name: str) -> str:
 def _calls(line: Line, hits: float | None, between: str) -> Text:
     """How many calls; of a line that is of other work, that there are none to count."""
     made = Text(count(line.calls) if line.calls or not line.work else "–")
-    if hits is not None:
+    if hits is not None and line.calls:
         made.append(f"{between}{count(hits)} hit{'' if hits == 1 else 's'}", style="dim")
     return made
 

@@ -492,7 +492,7 @@ async def test_the_queue_is_shown(opened: Open) -> None:
 
     assert gauges["lichen_deferred_sending_calls"] == 1
     assert panel.title == "Calls that wait"
-    assert "1 are being sent" in panel.note
+    assert "being sent: 1; ended and still kept, answered, failed or cancelled: 0" in panel.note
 
 
 async def test_what_waits_can_be_forgotten(build: Build, tmp_path: Path) -> None:

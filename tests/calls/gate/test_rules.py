@@ -365,7 +365,9 @@ async def test_a_dry_rule_changes_nothing_and_counts_what_it_would_have_spared(
 
     heard = await house.ask(chat("ping"))
     gate = gate_of(house)
-    used = house.entries[0].figures.footprint.energy.value
+    energy = house.entries[0].figures.footprint.energy
+    used = energy.value
+    (panel,) = gate.panels()
     await gate.close()
 
     assert heard.json["choices"][0]["message"]["content"] == "Hello."
@@ -374,6 +376,8 @@ async def test_a_dry_rule_changes_nothing_and_counts_what_it_would_have_spared(
     dry = house.last.figures
     assert (dry.strategy, dry.baseline, dry.work.amount) == ("trial.dry.calls.gate:ping", None, 0)
     assert dry.raw["joules"] == pytest.approx(used.in_joules)
+    assert panel.rows[0][-1] == f"would have spared {energy}"
+    assert energy.low < used
     assert not house.book.summary().work.saved.energy.value.amount
 
 
