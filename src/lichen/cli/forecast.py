@@ -9,6 +9,20 @@ import click
 from lichen.cli.flags import json_flag, settings_flags
 
 
+def _list(context: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 (click's)
+    """Every zone and cloud region with its name, a line each."""
+    if not asked:
+        return
+    from lichen.grid.regions import regions
+    from lichen.grid.zones import factor, zones
+
+    for zone in zones():
+        click.echo(f"{zone:<14} {factor(zone).name}")
+    for region in regions().values():
+        click.echo(f"{region.name:<28} {region.location}, in {region.zone}")
+    context.exit()
+
+
 @click.command(short_help="Show a grid's carbon intensity ahead.")
 @click.argument("zone", metavar="ZONE")
 @click.option(
@@ -20,6 +34,14 @@ from lichen.cli.flags import json_flag, settings_flags
     metavar="LENGTH",
     show_default=True,
     help="Length of the cleanest window that is marked.",
+)
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list,
+    help="Print all zones and cloud regions that are known, and end.",
 )
 @settings_flags("trace", "grid")
 @json_flag
@@ -36,11 +58,11 @@ def forecast(*, zone: str, horizon: str, window: str, as_json: bool, **flags: An
     from lichen.cli.grid_view import cleanest, plain_tried, show_forecast, show_tried
     from lichen.cli.lengths import length
     from lichen.grid.zones import default_zone
-    from lichen.settings import load
+    from lichen.settings import Settings, load
     from lichen.train.green.issued import signal_to_plain
 
     ahead, long = length(horizon), length(window)
-    zone, _ = default_zone(zone)
+    zone, _ = default_zone(Settings().with_(zone=zone).zone)  # in any case, as settings are read
     settings = load(**flags)
     if settings.trace and not settings.zone:
         # A trace of which nobody said the zone is of the one that is asked for.
