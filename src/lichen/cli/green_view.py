@@ -207,10 +207,9 @@ def show_jobs(
 
 
 def _avoided(record: Record, settlement: Settlement | None) -> Text | str:
-    """What a job avoided, best estimate, or that it is not settled; empty where it has not run."""
+    """What a job avoided, with its interval, or that it is not settled; empty if it has not run."""
     from rich.text import Text
 
-    from lichen.ledger.show import quantity
     from lichen.train.green.account import ASSUMED
 
     if not record.state.ended or not record.stretches:
@@ -221,8 +220,8 @@ def _avoided(record: Record, settlement: Settlement | None) -> Text | str:
     if saving is None:
         guessed = ASSUMED in settlement.entry.figures.gaps
         return Text(f"none claimed{', power assumed' * guessed}", style="quiet")
-    carbon = saving.footprint.carbon.value
-    return Text(quantity(carbon), style="loss" if carbon.in_grams < 0 else "gain")
+    carbon = saving.footprint.carbon
+    return Text(str(carbon), style="loss" if carbon.value.in_grams < 0 else "gain")
 
 
 def lateness(record: Record, overdue: timedelta) -> str:

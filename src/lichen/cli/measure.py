@@ -96,7 +96,7 @@ def measure(  # noqa: PLR0913 (one parameter a flag)
     The command has the terminal, its streams and its signals as if it ran alone, and its exit code
     is ours: 128 and the signal's number where a signal ended it, 127 where there is no such
     command, 126 where it may not be run. What it started counts too, also what outlives it. One
-    line is written to the standard error at the end; with --json it is JSON.
+    line is written to the standard error at the end; with --json it is JSON, after a line break.
     """
     from lichen.ledger.window import Reserved, Work
     from lichen.settings import load
