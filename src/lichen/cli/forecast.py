@@ -31,6 +31,8 @@ def forecast(*, zone: str, horizon: str, window: str, as_json: bool, **flags: An
     """
     from datetime import UTC, datetime
 
+    from click.core import ParameterSource
+
     from lichen.assemble import open_forecasts
     from lichen.cli import plain
     from lichen.cli.grid_view import cleanest, plain_tried, show_forecast, show_tried
@@ -40,6 +42,12 @@ def forecast(*, zone: str, horizon: str, window: str, as_json: bool, **flags: An
     from lichen.train.green.issued import signal_to_plain
 
     ahead, long = length(horizon), length(window)
+    said = click.get_current_context().get_parameter_source("window")
+    if long > ahead and said is not ParameterSource.DEFAULT:
+        raise click.UsageError(
+            f"--window {window} is longer than the horizon, {horizon}: "
+            f"ask for a shorter one, or for --horizon {window}"
+        )
     zone, _ = default_zone(zone)
     settings = load(**flags)
     if settings.trace and not settings.zone:
