@@ -51,6 +51,14 @@ def test_nothing_of_a_job_is_cut_on_a_narrow_screen(
     assert "lichen run --adopt" in " ".join(shown.split())
 
 
+def test_a_command_is_shown_as_a_shell_would_take_it(capsys: pytest.CaptureFixture[str]) -> None:
+    quoted = replace(WAITING, order=replace(ORDER, argv=("sh", "-c", "echo hello; sleep 1")))
+
+    show_job(quoted, None, driven=True)
+
+    assert "sh -c 'echo hello; sleep 1'" in capsys.readouterr().out
+
+
 def test_a_job_is_told_in_words_and_not_by_the_name_of_its_plan(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

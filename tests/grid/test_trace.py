@@ -101,6 +101,13 @@ def test_what_no_grid_has_is_taken_for_another_unit_and_refused(
         TraceSource(written(tmp_path, text), "DE")
 
 
+def test_a_file_parted_by_semicolons_says_what_parts_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace(",", ";"))
+
+    with pytest.raises(InputError, match="columns are parted by commas"):
+        TraceSource(path, "DE")
+
+
 def test_kind_and_source_are_kept() -> None:
     rows = [(START, 1.0), (START + HOUR, 2.0)]
 
@@ -146,7 +153,8 @@ def test_a_naive_time_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(NaiveTime) as refused:
         TraceSource(path, "DE")
 
-    assert any("line 2" in note for note in refused.value.__notes__)
+    assert "line 2: 2020" in str(refused.value)
+    assert "datetime" not in str(refused.value)
 
 
 def test_a_naive_time_is_read_by_the_clock_it_is_said_to_be_of(tmp_path: Path) -> None:

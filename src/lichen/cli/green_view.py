@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -194,7 +195,7 @@ def show_jobs(
             when(record.order.deadline),
             record.zone,
             _avoided(record, (settled or {}).get(record.id)),
-            clean(" ".join(record.order.argv))[:40],
+            clean(shlex.join(record.order.argv))[:40],
             note,
         )
     console = screen()
@@ -237,7 +238,7 @@ def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None
 
     console = screen()
     console.print(title(f"Job {record.id}", f"{record.state.value} · {record.order.executor}"))
-    console.print(sentence(" ".join(record.order.argv)))
+    console.print(sentence(shlex.join(record.order.argv)))
     console.print(sentence(remark(record.state.value, record.note or ""), "quiet"))
     if overdue := record.late(datetime.now(UTC)):
         when_due = when(record.order.deadline)

@@ -166,7 +166,10 @@ def _columns(path: Path, header: list[str], column: str, zone: str) -> tuple[int
     elif len(others) == 1:
         wanted = others[0]
     else:
-        raise InputError(f"{path} has the value columns {others!r}: name one by column=")
+        raise InputError(
+            f"{path} has the value columns {others!r}: leave one, or name one as the zone is named "
+            f"({zone}); columns are parted by commas"
+        )
     if wanted not in others:
         raise InputError(f"{path} has no column {wanted!r}: its header is {names!r}")
     return names.index(times[0]), names.index(wanted)
@@ -226,9 +229,7 @@ def _moment(reading: _Reading, tz: tzinfo | None) -> datetime:
         raise InputError(
             f"{reading.where}: {reading.time!r} is no time such as 2020-01-01T00:00:00+00:00"
         ) from None
-    naive = NaiveTime(moment)
-    naive.add_note(f"{reading.where}: or say which clock it was read from by tz=")
-    raise naive
+    raise NaiveTime(moment, reading.where)
 
 
 def _off_step(reading: _Reading, moment: datetime, gap: timedelta, step: timedelta) -> InputError:

@@ -46,11 +46,11 @@ class InputError(LichenError, ValueError):
 class NaiveTime(InputError):  # noqa: N818 (named for what it is; the tree above says it is an error)
     """A datetime without a time zone: nobody can tell which hour of which grid it means."""
 
-    def __init__(self, moment: datetime) -> None:
-        """Name the naive `moment`."""
+    def __init__(self, moment: datetime, where: str = "") -> None:
+        """Name the naive `moment`, and `where` it stands."""
         super().__init__(
-            f"{moment.isoformat()} has no time zone: write {moment.isoformat()}+00:00 or use "
-            "datetime.now(timezone.utc)"
+            f"{f'{where}: ' if where else ''}{moment.isoformat()} has no time zone: write "
+            f"{moment.isoformat()}+00:00 where it is UTC, else its own offset"
         )
         self.moment = moment
 
