@@ -75,8 +75,8 @@ def _rule_again(raw: Mapping[str, float | str]) -> tuple[bool, str]:
         return held, f"the question, by its hash {question}, is one of the rule's texts"
     if "pattern" in raw:
         return True, (
-            f"{NOT_CHECKED}the pattern is {raw['pattern']!r}; its question is kept as hash {question} only, "
-            "so that it cannot be matched again"
+            f"{NOT_CHECKED}the pattern is {raw['pattern']!r}; its question is kept as "
+            f"hash {question} only, so that it cannot be matched again"
         )
     return (
         True,
