@@ -79,7 +79,8 @@ class UnknownZone(InputError):  # noqa: N818
 
     def __init__(self, zone: str, nearest: Sequence[str] = ()) -> None:
         """Name the `zone` asked for and the `nearest` known ones."""
-        known = f"did you mean {', '.join(nearest)}?" if nearest else "no known zone is near it"
+        none = "no known zone is near it, and `lichen forecast --list` names all of them"
+        known = f"did you mean {', '.join(nearest)}?" if nearest else none
         super().__init__(f"unknown grid zone {zone!r}: {known} ('WORLD' is the wide world average)")
         self.zone = zone
         self.nearest = tuple(nearest)
