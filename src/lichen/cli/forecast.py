@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lichen.cli.flags import json_flag, settings_flags
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 def _list(context: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 (click's)
@@ -62,6 +65,7 @@ def forecast(*, zone: str, horizon: str, window: str, as_json: bool, **flags: An
     from lichen.train.green.issued import signal_to_plain
 
     ahead, long = length(horizon), length(window)
+    _check(window, long, horizon, ahead)
     zone, _ = default_zone(Settings().with_(zone=zone).zone)  # in any case, as settings are read
     settings = load(**flags)
     if settings.trace and not settings.zone:
@@ -81,3 +85,15 @@ def forecast(*, zone: str, horizon: str, window: str, as_json: bool, **flags: An
     else:
         show_forecast(signal, best)
         show_tried(sources.tried)
+
+
+def _check(window: str, long: timedelta, horizon: str, ahead: timedelta) -> None:
+    """A window that was asked for fits in the horizon; the usual one may be cut to it."""
+    from click.core import ParameterSource
+
+    said = click.get_current_context().get_parameter_source("window")
+    if long > ahead and said is not ParameterSource.DEFAULT:
+        raise click.UsageError(
+            f"--window {window} is longer than the horizon, {horizon}: "
+            f"ask for a shorter one, or for --horizon {window}"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from rich.padding import Padding
@@ -12,6 +13,7 @@ from rich.text import Text
 from lichen.cli import naming
 from lichen.cli.screen import Held, cell, clean, fitted, sentence, stacked, table, title
 from lichen.ledger.show import count, quantity
+from lichen.operate.watch import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 _IN = (0, 0, 0, 2)
 # Names of two parts; those from outside, such as models', are left as they are.
 _LONG = ("failed: ", naming.strategy(naming.OUTSIDE))
+# Names of lichen's own are broken to so many characters where the screen is narrow.
+_OURS = frozenset(said.title for said in words.STRATEGIES.values())
+_NARROW = 15
 # An hour's line beside its bar: when, calls, used, avoided.
 _BESIDE_HOURS = 52
 
@@ -78,8 +83,10 @@ def _lines_table(
 
 
 def _in_lines(name: str) -> str:
-    """A name of two parts on two lines, for a narrow column."""
-    return clean(name).replace(": ", ":\n") if name.startswith(_LONG) else clean(name)
+    """A name of lichen's own on two lines, for a narrow column."""
+    if name.startswith(_LONG):
+        return clean(name).replace(": ", ":\n")
+    return fill(name, _NARROW) if name in _OURS else clean(name)
 
 
 def _calls(line: Line, hits: float | None, between: str) -> Text:
