@@ -33,7 +33,8 @@ def test_what_is_no_database_is_refused_with_the_way_out(
     path = tmp_path / "book.db"
     path.write_bytes(b"no database at all " * 1000)
 
-    assert_refused(run, words, path, ".recover")
+    assert_refused(run, words, path, "this is no lichen ledger, so check the path")
+    assert ".recover" not in run(*words, "--ledger", path).stderr
     assert path.read_bytes() == b"no database at all " * 1000
 
 

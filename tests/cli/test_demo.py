@@ -120,7 +120,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         json.dumps({**line, "max_tokens": 4, "stream": line["id"] == "1"}) + "\n" for line in lines
     )
     path.write_text(text, encoding="utf-8")
-    theirs = {"OPENAI_API_KEY": "sk-not-used", "LICHEN_UPSTREAM": "http://127.0.0.1:9/v1"}
+    theirs = {
+        "OPENAI_API_KEY": "sk-not-used",
+        "LICHEN_UPSTREAM": "http://127.0.0.1:9/v1",
+        "LICHEN_ZONE": "SE-SE3",
+    }
     done = subprocess.run(
         [sys.executable, "-m", "lichen", "demo", "--json", "--prompts", str(path)],
         capture_output=True,
@@ -152,6 +156,24 @@ def test_the_demo_s_ledger_holds_what_was_used_avoided_and_lichen_s_own_use(
     }
 
     assert all(joules > 0 for joules in energy.values())
+
+
+@pytest.mark.local_model
+def test_the_demo_stands_in_the_zone_that_the_environment_tells(finished: dict[str, Any]) -> None:
+    gaps = {gap["what"] for gap in finished["report"]["gaps"]["named"]}
+
+    assert "zone-assumed" not in gaps
+
+
+def test_a_zone_in_the_environment_that_nobody_knows_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LICHEN_ZONE", "SE-SE33")
+
+    result = run("demo", "--json")
+
+    assert result.exit_code == 2
+    assert "unknown grid zone 'SE-SE33'" in result.stderr
 
 
 @pytest.mark.local_model

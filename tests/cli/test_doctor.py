@@ -226,6 +226,20 @@ def test_a_trace_that_ended_is_said_to_have(
     assert "2020-01-01 02:00, which is not now" in found["says"]
 
 
+def test_a_trace_below_what_a_grid_has_is_a_gap_and_not_fine(
+    run: Run, ledger: Path, tmp_path: Path, free_port: int
+) -> None:
+    now = datetime.now(UTC).replace(minute=0)
+    lines = [f"{(now + timedelta(hours=n)).isoformat()},0.425" for n in range(-1, 3)]
+    (tmp_path / "de.csv").write_text("\n".join(("time,gco2_per_kwh", *lines)))
+    arguments = ("--ledger", ledger, "--port", free_port, "--zone", "DE", "--trace", "de.csv")
+
+    found = checks(run, *arguments)["grid trace"]
+
+    assert found["state"] == "gap"
+    assert "at most 0.425 gCO₂e/kWh" in found["says"]
+
+
 def test_a_port_of_another_program_is_broken(run: Run, ledger: Path, strangers_port: int) -> None:
     found = checks(run, "--ledger", ledger, "--port", strangers_port)["service"]
 

@@ -118,6 +118,27 @@ def test_json_stands_in_one_line_and_leaves_the_output_alone() -> None:
     assert said["memory_energy_j"]["basis"] == "assumed"
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("50", "--"), "it has no unit, '--' follows the number"),
+        (("50", "--json"), "it has no unit, '--json' follows the number"),
+        (("fifty", "image"), "'fifty' is no number of 0 or more"),
+        (("-1", "image"), "'-1' is no number of 0 or more"),
+        (("inf", "image"), "'inf' is no number of 0 or more"),
+    ],
+)
+def test_work_that_is_no_number_and_a_unit_is_refused_before_anything_runs(
+    given: tuple[str, str], said: str
+) -> None:
+    done = measure("--work", *given, sys.executable, "-c", "print('ran')")
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in " ".join(done.stderr.split())
+    assert not Path("lichen.db").exists()
+
+
 def test_streams_pass_untouched() -> None:
     script = "import sys; data = sys.stdin.buffer.read(); sys.stdout.buffer.write(data[::-1])"
 

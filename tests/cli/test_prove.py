@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lichen.assemble import make_pricer
+from lichen.cli.prove import show
 from lichen.ledger.entry import Baseline, Entry
 from lichen.ledger.footprint import Footprint
+from lichen.ledger.proof import NOT_CHECKED, Proof
 from lichen.ledger.sqlite import SqliteStore
 from lichen.ledger.tokens import Tokens
 from lichen.ledger.window import microseconds
@@ -115,6 +117,20 @@ def test_evidence_that_is_gone_is_a_finding(run: Run, tmp_path: Path, stored: En
 
     assert result.exit_code == 1
     assert "not in this ledger" in result.stderr
+
+
+def test_a_step_that_cannot_be_checked_is_not_ticked_off(
+    stored: Entry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hit = repeated(stored)
+    assert hit.saving is not None
+    steps = ("the price is the same", f"{NOT_CHECKED}the pattern is '^a'")
+
+    show(Proof(hit, hit.saving, hit.saving, steps, holds=True))
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 ✔ the price is the same 2 ? not checked: the pattern is '^a'" in shown
+    assert "The saving holds, as far as it can be checked." in shown
 
 
 def test_an_entry_without_a_saving_is_a_finding(run: Run, tmp_path: Path, stored: Entry) -> None:

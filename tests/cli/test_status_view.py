@@ -9,8 +9,9 @@ import pytest
 
 from lichen.cli.green_view import show_job, show_jobs
 from lichen.cli.settling import said
+from lichen.ledger.entry import Baseline
 from lichen.testing.jobs import BySecond
-from lichen.testing.samples import sample_entry, sample_figures
+from lichen.testing.samples import sample_entry, sample_figures, sample_footprint
 from lichen.train.green.order import Order
 from lichen.train.green.planning import Planner
 from lichen.train.green.record import Record, State, Stretch
@@ -49,6 +50,31 @@ def test_nothing_of_a_job_is_cut_on_a_narrow_screen(
     assert "waiting" in shown
     assert "SE-SE3" in shown
     assert "lichen run --adopt" in " ".join(shown.split())
+
+
+def test_a_command_is_shown_as_a_shell_would_take_it(capsys: pytest.CaptureFixture[str]) -> None:
+    quoted = replace(WAITING, order=replace(ORDER, argv=("sh", "-c", "echo hello; sleep 1")))
+
+    show_job(quoted, None, driven=True)
+
+    assert "sh -c 'echo hello; sleep 1'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_what_a_job_avoided_is_listed_with_its_interval(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    used = sample_footprint(wh=1.0)
+    baseline = Baseline(sample_footprint(wh=2.0), "run-now/1", "0" * 16)
+    entry = sample_entry(figures=replace(sample_figures(), footprint=used, baseline=baseline))
+    assert entry.saving is not None
+
+    show_jobs([(LOST, False)], {LOST.id: Settlement(LOST, entry, "")})
+
+    shown = "".join(capsys.readouterr().out.split())
+    assert "".join(str(entry.saving.footprint.carbon).split()) in shown
+    assert "…" not in shown
 
 
 def test_a_job_is_told_in_words_and_not_by_the_name_of_its_plan(

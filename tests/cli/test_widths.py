@@ -13,7 +13,7 @@ from lichen.cli.screen import Held, screen
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Run
+    from tests.cli.conftest import Kinds, Make, Run
 
 VERBS = (
     ("report", "--entries", "8", "--by", "strategy", "--by", "model", "--by", "hour"),
@@ -45,6 +45,19 @@ def test_no_figure_is_cut_or_broken_at_any_width(
     assert [line for line in lines if line != line.rstrip()] == []
     assert numbers(shown) == numbers(whole) != []
     assert not any("(" in line and " –" in line and ")" not in line for line in lines)
+
+
+def test_a_long_name_of_lichens_own_makes_no_list_of_the_table(
+    run: Run, make: Make, kinds: Kinds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make([kinds.call(), kinds.hit(strategy="calls.gate")])
+    monkeypatch.setenv("COLUMNS", "80")
+
+    shown = run("report", "--ledger", path, "--by", "strategy").stdout
+
+    assert re.search(r"^  answered by +calls +energy used", shown, re.MULTILINE)
+    (second,) = [line for line in shown.splitlines() if "smaller models" in line]
+    assert "rules" not in second
 
 
 @pytest.mark.parametrize("width", [8, 14, 20, 40])

@@ -201,6 +201,11 @@ def test_a_horizon_that_makes_no_sense_is_refused(neso: Asked[Neso], horizon: ti
     assert neso.api.asked == []
 
 
+def test_a_horizon_that_is_too_far_is_told_in_days(neso: Asked[Neso]) -> None:
+    with pytest.raises(InputError, match=r"at most 366 days, got 400 days$"):
+        chained(neso).forecast("GB", timedelta(days=400))
+
+
 def test_average_and_marginal_make_no_chain(neso: Asked[Neso]) -> None:
     with pytest.raises(InputError, match="average and marginal: they never mix"):
         Chain([neso.source, StaticZones(kind=SignalKind.MARGINAL)])

@@ -169,7 +169,7 @@ def test_lichens_own_variable_goes_before_the_shared_one_and_both_before_the_fil
 def test_a_credential_of_the_wrong_kind_is_not_repeated(tmp_path: Path) -> None:
     (tmp_path / "lichen.toml").write_text("entsoe_token = 123454321\n")
 
-    with pytest.raises(InputError, match="entsoe_token cannot be what it is") as refused:
+    with pytest.raises(InputError, match="entsoe_token cannot be read") as refused:
         load(tmp_path, {})
 
     assert "123454321" not in str(refused.value)

@@ -58,6 +58,56 @@ def test_a_recorded_value_is_modelled_and_has_the_spread_of_published_accounts()
     assert trace.signal.highs[0] == pytest.approx(120 * TRACE_FACTOR)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "grams"),
+    [
+        ("gco2_per_kwh", "425", 425),
+        ("Carbon Intensity gCO₂eq/kWh (LCA)", "425", 425),
+        ("carbon_intensity", "425", 425),
+        ("lifecycle_gco2_kwh", "425", 425),
+        ("kgCO2e/kWh", "0.425", 425),
+        ("kg_per_kwh", "0.425", 425),
+        ("intensity [kg CO2/MWh]", "425", 425),
+        ("MOER lbs CO2/MWh", "1000", 453.59237),
+        ("tCO2 per MWh", "0.425", 425),
+        ("gCO2/kWh", "0.5", 0.5),
+    ],
+)
+def test_the_unit_of_the_column_is_read(
+    tmp_path: Path, column: str, value: str, grams: float
+) -> None:
+    text = f"time,{column}\n2020-06-01T00:00Z,{value}\n2020-06-01T01:00Z,{value}\n"
+
+    trace = TraceSource(written(tmp_path, text), "DE")
+
+    assert trace.signal.values == pytest.approx((grams, grams))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("intensity", "0.425", "highest value is 0.425, which is likely no gCO2e/kWh"),
+        ("gco2_per_kwh", "425000", "line 2: '425000' is 425,000 gCO2e/kWh, and no grid has more"),
+        ("kgCO2e/kWh", "425", "line 2: '425' is 425,000 gCO2e/kWh, and no grid has more"),
+        ("tons CO2/MWh", "0.425", "unit of the column 'tons CO2/MWh' is not known: write gCO2e/"),
+    ],
+)
+def test_what_no_grid_has_is_taken_for_another_unit_and_refused(
+    tmp_path: Path, column: str, value: str, said: str
+) -> None:
+    text = f"time,{column}\n2020-06-01T00:00Z,{value}\n2020-06-01T01:00Z,{value}\n"
+
+    with pytest.raises(InputError, match=said):
+        TraceSource(written(tmp_path, text), "DE")
+
+
+def test_a_file_parted_by_semicolons_says_what_parts_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace(",", ";"))
+
+    with pytest.raises(InputError, match="columns are parted by commas"):
+        TraceSource(path, "DE")
+
+
 def test_kind_and_source_are_kept() -> None:
     rows = [(START, 1.0), (START + HOUR, 2.0)]
 
@@ -103,7 +153,8 @@ def test_a_naive_time_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(NaiveTime) as refused:
         TraceSource(path, "DE")
 
-    assert any("line 2" in note for note in refused.value.__notes__)
+    assert "line 2: 2020" in str(refused.value)
+    assert "datetime" not in str(refused.value)
 
 
 def test_a_naive_time_is_read_by_the_clock_it_is_said_to_be_of(tmp_path: Path) -> None:

@@ -89,6 +89,10 @@ def test_an_unknown_zone_names_the_nearest_known_ones(asked: str, known: str) ->
     assert asked in str(refused.value)
 
 
+def test_a_part_that_the_tables_do_not_know_lies_in_its_country() -> None:
+    assert nearest("GB-1") == ("GB",)
+
+
 @pytest.mark.parametrize("name", ["qqqqqqqq", "Atlantis", "XX", "Foo"])
 def test_a_zone_like_no_other_names_none(name: str) -> None:
     with pytest.raises(UnknownZone) as refused:

@@ -42,6 +42,12 @@ def test_the_cleanest_hours_never_begin_in_the_past(minutes: int) -> None:
     assert (found[0], found[1]) == (now, NOON + 4 * HOUR)
 
 
+def test_the_name_of_a_zone_is_not_broken_between_two_lines() -> None:
+    body = grid_page(replace(SEEN, zone="SE-SE3"), NOON, ()).body.decode()
+
+    assert "<h1>The grid of <span class=z>SE-SE3</span> emits" in body
+
+
 def test_hours_that_run_already_are_named_as_now() -> None:
     body = grid_page(SEEN, NOON + timedelta(minutes=20), ()).body.decode()
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lichen.ledger.panel import Panel
 from lichen.ledger.window import Work
 from lichen.operate.watch import Watch
+from lichen.operate.watch.overview import panel_section
 from lichen.testing.samples import sample_entry, sample_figures, sample_footprint
 
 if TYPE_CHECKING:
@@ -121,6 +123,26 @@ def test_lichens_own_use_is_taken_from_what_it_avoided(calls: Calls, read: Read)
     calls.overhead(wh=0.25)
 
     assert "750 mWh (−750 – 3,940)" in read().one("dl", class_="figures").text
+
+
+def test_lichens_own_share_of_what_it_avoided_has_no_exponent(calls: Calls, read: Read) -> None:
+    origin = calls.asked(ago=5, wh=1.0)
+    calls.stored(origin)
+    calls.overhead(wh=1.1)
+
+    assert ", 110 % of what it avoided." in read().one("p", id="own").text
+
+
+def test_a_panel_of_many_columns_names_them_in_each_cell_for_narrow_pages() -> None:
+    narrow = Panel("Few", ("rule", "calls"), (("click", "3"),))
+    wide = Panel("Many", ("model", "a", "b", "c", "d", "e"), (("small", *"12345"),))
+
+    few, many = (panel_section(panel) for panel in (narrow, wide))
+
+    assert "<table class=wide aria-label=Many>" in many
+    assert "<td data-name=a>1<td data-name=b>2" in many
+    assert "class=wide" not in few
+    assert "data-name" not in few
 
 
 def test_a_net_that_may_be_a_loss_says_so_and_is_not_green(calls: Calls, read: Read) -> None:

@@ -220,10 +220,18 @@ def test_secrets_are_not_shown() -> None:
     assert "sk-secret" not in shown
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_text_without_its_last_quote_is_named(tmp_path: Path, end: str) -> None:
+    (tmp_path / "lichen.toml").write_text(f'zone = "DE{end}')
+
+    with pytest.raises(InputError, match="a quote is missing at the end of a text"):
+        load(tmp_path, {})
+
+
 def test_a_secret_of_the_wrong_kind_is_not_repeated(tmp_path: Path) -> None:
     (tmp_path / "lichen.toml").write_text("token = 1234567890123456\n")
 
-    with pytest.raises(InputError, match="token cannot be what it is: it must be text") as caught:
+    with pytest.raises(InputError, match="token cannot be read: it must be text") as caught:
         load(tmp_path, {})
 
     assert "1234567890123456" not in str(caught.value)

@@ -118,8 +118,8 @@ def read_field(field: Field[Any], value: object, what: str) -> Any:
     try:
         return reader(value)
     except ValueError as error:
-        shown = repr(value) if field.repr else "what it is"
-        raise InputError(f"{what} cannot be {shown}: {error}") from None
+        cannot = f"cannot be {value!r}" if field.repr else "cannot be read"
+        raise InputError(f"{what} {cannot}: {error}") from None
 
 
 def _text(value: object) -> str:

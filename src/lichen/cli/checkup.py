@@ -16,6 +16,7 @@ from lichen.cli.checkup_green import executors, forecasts, settlements
 from lichen.cli.reading import shown
 from lichen.cli.row import Row
 from lichen.ledger.errors import LichenError, MeterUnavailable, SignalUnavailable
+from lichen.ledger.plausible import LEAST_G_PER_KWH
 from lichen.ledger.rollup import Period
 from lichen.ledger.show import count
 
@@ -132,7 +133,11 @@ def _trace(settings: Settings) -> Iterator[Row]:
 
     signal = TraceSource(settings.trace, settings.zone).signal
     told = f"{settings.trace}: {signal.start:%F %R} to {signal.end:%F %R}"
-    if signal.start <= datetime.now(UTC) < signal.end:
+    top = max(signal.values)
+    if 0 < top < LEAST_G_PER_KWH:
+        mend = "look at the file: plans do not believe it"
+        yield Row("grid trace", "gap", f"{told}, at most {top:g} gCO₂e/kWh, likely no g", mend)
+    elif signal.start <= datetime.now(UTC) < signal.end:
         yield Row("grid trace", "ok", told)
     else:
         mend = "outside its span the yearly average stands in; record a newer one"

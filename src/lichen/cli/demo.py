@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
@@ -60,6 +61,7 @@ def demo(
     calls = demo_calls.prompts(prompts)
     with tempfile.TemporaryDirectory(prefix="lichen-demo-") as folder:
         where = str(Path(ledger).absolute()) if ledger else str(Path(folder, "lichen.db"))
+        zone, gguf = _told(Path(folder), zone=zone, gguf=gguf)
         given = {"ledger": where, "zone": zone, "gguf": gguf and str(Path(gguf).absolute())}
         flags = [part for name, value in given.items() if value for part in (f"--{name}", value)]
         stays = sys.stdout.isatty() and not as_json
@@ -73,6 +75,22 @@ def demo(
             # The service has ended, so that the last of its own energy is in the book.
             (_show_json if as_json else _show)(where, zone)
     return _failures(told)
+
+
+def _told(folder: Path, **flags: str | None) -> tuple[str, str]:
+    """Zone and model of a demo: its flags, or the variables of the same names; no file's word.
+
+    Raises:
+        UnknownZone: there is no such zone; the error carries the nearest known ones.
+    """
+    from lichen.grid.zones import default_zone
+    from lichen.settings import load
+
+    variables = {f"LICHEN_{name.upper()}" for name in flags}
+    environ = {name: os.environ[name] for name in variables & os.environ.keys()}
+    settings = load(folder, {**environ, "XDG_CONFIG_HOME": str(folder)}, **flags)
+    default_zone(settings.zone or None)
+    return settings.zone, settings.gguf
 
 
 def _send(service: DemoService, calls: Sequence[dict[str, Any]], *, as_json: bool) -> list[Told]:
@@ -129,7 +147,7 @@ def _report(where: str) -> Report:
     return read(where, span(None, None))
 
 
-def _proof(where: str, zone: str | None) -> Proof | None:
+def _proof(where: str, zone: str) -> Proof | None:
     """The proof of the newest hit, None where there was none."""
     from lichen.assemble import open_book
     from lichen.cli import naming
@@ -142,7 +160,7 @@ def _proof(where: str, zone: str | None) -> Proof | None:
     return None
 
 
-def _show(where: str, zone: str | None) -> None:
+def _show(where: str, zone: str) -> None:
     from lichen.cli import prove, report
 
     report.show(_report(where))
@@ -151,7 +169,7 @@ def _show(where: str, zone: str | None) -> None:
         prove.show(proof)
 
 
-def _show_json(where: str, zone: str | None) -> None:
+def _show_json(where: str, zone: str) -> None:
     from lichen.cli import plain
     from lichen.cli.prove import plain_proof
     from lichen.cli.report_json import plain_report

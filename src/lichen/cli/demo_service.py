@@ -1,7 +1,8 @@
 """The demo's service: a real `lichen serve` in a child process, on embedded defaults.
 
-It reads none of the user's settings: no LICHEN_*, no provider's key, no lichen.toml. So the demo
-costs nothing, calls nobody, and shows the same on every machine. It ends when the demo does.
+It reads none of the user's settings but the demo's own flags: no other LICHEN_*, no provider's key,
+no lichen.toml. So the demo costs nothing, calls nobody, and shows the same on every machine. It
+ends when the demo does.
 """
 
 from __future__ import annotations

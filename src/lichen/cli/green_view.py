@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -194,7 +195,7 @@ def show_jobs(
             when(record.order.deadline),
             record.zone,
             _avoided(record, (settled or {}).get(record.id)),
-            clean(" ".join(record.order.argv))[:40],
+            clean(shlex.join(record.order.argv))[:40],
             note,
         )
     console = screen()
@@ -206,10 +207,9 @@ def show_jobs(
 
 
 def _avoided(record: Record, settlement: Settlement | None) -> Text | str:
-    """What a job avoided, best estimate, or that it is not settled; empty where it has not run."""
+    """What a job avoided, with its interval, or that it is not settled; empty if it has not run."""
     from rich.text import Text
 
-    from lichen.ledger.show import quantity
     from lichen.train.green.account import ASSUMED
 
     if not record.state.ended or not record.stretches:
@@ -220,8 +220,8 @@ def _avoided(record: Record, settlement: Settlement | None) -> Text | str:
     if saving is None:
         guessed = ASSUMED in settlement.entry.figures.gaps
         return Text(f"none claimed{', power assumed' * guessed}", style="quiet")
-    carbon = saving.footprint.carbon.value
-    return Text(quantity(carbon), style="loss" if carbon.in_grams < 0 else "gain")
+    carbon = saving.footprint.carbon
+    return Text(str(carbon), style="loss" if carbon.value.in_grams < 0 else "gain")
 
 
 def lateness(record: Record, overdue: timedelta) -> str:
@@ -237,7 +237,7 @@ def show_job(record: Record, planning: Planning | None, *, driven: bool) -> None
 
     console = screen()
     console.print(title(f"Job {record.id}", f"{record.state.value} · {record.order.executor}"))
-    console.print(sentence(" ".join(record.order.argv)))
+    console.print(sentence(shlex.join(record.order.argv)))
     console.print(sentence(remark(record.state.value, record.note or ""), "quiet"))
     if overdue := record.late(datetime.now(UTC)):
         when_due = when(record.order.deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,27 @@ if TYPE_CHECKING:
 
 # A line of the terminal has room for so much of a command. [characters]
 _SHOWN = 40
-_UNTOLD = (1.0, "run")
+_UNTOLD = ("1", "run")
 # What an entry says when something the command started was still running at its end.
 LEFT_RUNNING = "still-running"
+
+
+def _work(_: click.Context, __: click.Parameter, given: tuple[str, str]) -> tuple[float, str]:
+    """What --work says; what follows it on the line is easily taken for its unit."""
+    number, unit = given
+    try:
+        amount = float(number)
+    except ValueError:
+        amount = math.nan
+    if not math.isfinite(amount) or amount < 0:
+        raise click.BadParameter(
+            f"{number!r} is no number of 0 or more: give both, such as --work 50000 image"
+        )
+    if unit.startswith("-") or not unit.strip():
+        raise click.BadParameter(
+            f"it has no unit, {unit!r} follows the number: give both, such as --work {number} image"
+        )
+    return amount, unit
 
 
 @click.command(
@@ -33,8 +52,9 @@ LEFT_RUNNING = "still-running"
 @click.option(
     "--work",
     nargs=2,
-    type=(click.FloatRange(min=0), str),
+    type=(str, str),
     default=_UNTOLD,
+    callback=_work,
     metavar="N UNIT",
     help="What it does, such as 50000 image, for carbon per unit. [default: 1 run]",
 )
@@ -76,7 +96,7 @@ def measure(  # noqa: PLR0913 (one parameter a flag)
     The command has the terminal, its streams and its signals as if it ran alone, and its exit code
     is ours: 128 and the signal's number where a signal ended it, 127 where there is no such
     command, 126 where it may not be run. What it started counts too, also what outlives it. One
-    line is written to the standard error at the end; with --json it is JSON.
+    line is written to the standard error at the end; with --json it is JSON, after a line break.
     """
     from lichen.ledger.window import Reserved, Work
     from lichen.settings import load

@@ -174,7 +174,9 @@ def _amount(text: str | None, units: dict[str, float], flag: str) -> float:
     except ValueError:
         amount = -1.0
     if not unit or not 0 <= amount < float("inf"):
-        raise click.UsageError(f"{flag} cannot be {text!r}: write a number and {', '.join(units)}")
+        raise click.UsageError(
+            f"{flag} cannot be {text!r}: write a number and {' or '.join(units)}"
+        )
     return amount * units[unit]
 
 

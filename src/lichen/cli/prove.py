@@ -10,6 +10,7 @@ from lichen.cli.flags import json_flag, settings_flags
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from lichen.cli.plain import Plain
     from lichen.ledger.proof import Proof
@@ -97,39 +98,57 @@ def plain_proof(proof: Proof) -> Plain:
 def show(proof: Proof) -> None:
     """Draw a proof."""
     from rich.padding import Padding
-    from rich.table import Table
-    from rich.text import Text
 
     from lichen.cli import naming
-    from lichen.cli.screen import Held, clean, fitted, screen, title
+    from lichen.cli.screen import fitted, screen, title
 
     figures = proof.entry.figures
-    steps = Table.grid(padding=(0, 2, 0, 0))
-    for number, step in enumerate(proof.steps, 1):
-        failed = step.startswith(_FAILED)
-        mark = Text("✘" if failed else "✔", style="loss" if failed else "gain")
-        steps.add_row(Text(str(number), style="quiet"), mark, Held(clean(step)))
     said = (naming.strategy(figures.strategy), figures.model, proof.claimed.method)
     aside = " · ".join(filter(None, said))
-    verdict = (
-        Text("The saving holds.", style="gained")
-        if proof.holds
-        else Text("The saving does NOT hold.", style="lost")
-    )
     console = screen()
     inner = (0, 0, 0, 2)
     for part in (
         "",
         title(f"Proof of {proof.entry.id}", aside),
         "",
-        Padding(steps, inner, expand=False),
+        Padding(_steps(proof), inner, expand=False),
         "",
         fitted(console, _sides(proof, " "), _sides(proof, "\n")),
         "",
-        Padding(verdict, inner, expand=False),
+        Padding(_verdict(proof), inner, expand=False),
         "",
     ):
         console.print(part)
+
+
+def _steps(proof: Proof) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from lichen.cli.screen import Held, clean
+    from lichen.ledger.proof import NOT_CHECKED
+
+    made = Table.grid(padding=(0, 2, 0, 0))
+    for number, step in enumerate(proof.steps, 1):
+        mark = Text("✔", style="gain")
+        if step.startswith(_FAILED):
+            mark = Text("✘", style="loss")
+        elif step.startswith(NOT_CHECKED):
+            mark = Text("?", style="warn")
+        made.add_row(Text(str(number), style="quiet"), mark, Held(clean(step)))
+    return made
+
+
+def _verdict(proof: Proof) -> Text:
+    from rich.text import Text
+
+    from lichen.ledger.proof import NOT_CHECKED
+
+    if not proof.holds:
+        return Text("The saving does NOT hold.", style="lost")
+    if any(step.startswith(NOT_CHECKED) for step in proof.steps):
+        return Text("The saving holds, as far as it can be checked.", style="gained")
+    return Text("The saving holds.", style="gained")
 
 
 def _sides(proof: Proof, between: str) -> Table:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 from lichen.calls.similar.seen import Learnt, learnt
 from lichen.cli import naming
 from lichen.ledger.dry import DrySums, dry_runs
-from lichen.ledger.entry import TRIAL
+from lichen.ledger.entry import NONE, OWN, TRIAL
 from lichen.ledger.errors import InputError
 from lichen.ledger.summary import Line, Summary
 from lichen.ledger.trial import Trial, trials
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
 
 # The newest entries whose gaps are told by name; roll-ups only count them.
 NAMED = 1000
+# How many times as many entries are looked at where too few of them are work. [1]
+_MORE = 16
 REQUEST = "request"
 
 
@@ -81,6 +82,15 @@ class Report:
         return dict(sorted(made.items()))
 
     @property
+    def only_measured(self) -> bool:
+        """Whether all of it is work that no strategy had a hand in, as `lichen measure` books.
+
+        Then there is nothing to be with or without lichen.
+        """
+        strategies = {row.strategy for row in self.summary.rows}
+        return bool(self.jobs) and not self.calls and strategies <= {NONE, OWN}
+
+    @property
     def hits(self) -> float:
         """Calls that no model had to answer."""
         return sum(self.hits_by["strategy"].values())
@@ -116,7 +126,7 @@ class Report:
 
 
 def read(where: str, span: Span, newest: int = 0, *, state: str = "") -> Report:
-    """The report of a ledger over a time, with its `newest` entries.
+    """The report of a ledger over a time, with its `newest` entries of calls and other work.
 
     `state` is the folder that steps keep their files in, empty for beside the ledger.
 
@@ -129,21 +139,47 @@ def read(where: str, span: Span, newest: int = 0, *, state: str = "") -> Report:
     kept = Place(where, state).file("similar")
     with closing(existing(where)) as store:
         rows = store.totals(span.period, since=span.since, until=span.until)
-        looked = store.entries(since=span.since, until=span.until, newest=max(newest, NAMED))
+        looked = store.entries(since=span.since, until=span.until, newest=NAMED)
         entries = [entry for entry in looked if not entry.figures.strategy.startswith(TRIAL)]
-        named = Counter(gap for entry in entries[:NAMED] for gap in entry.figures.gaps)
+        named = Counter(gap for entry in entries for gap in entry.figures.gaps)
         sums = _sums(store, rows, span)
         return Report(
             where,
             span,
             Summary(rows, store.gaps()),
             named,
-            min(len(entries), NAMED),
-            tuple(islice(entries, newest)),
+            len(entries),
+            _newest(store, {row.strategy for row in rows}, span, newest),
             trials(sums),
             dry_runs(sums),
             () if kept is None else tuple(learnt(kept)),
         )
+
+
+def _newest(store: Store, strategies: Iterable[str], span: Span, newest: int) -> tuple[Entry, ...]:
+    """The newest entries, newest first, that are no use of lichen's own and no sums of trials.
+
+    A service books its own use every few seconds: each strategy is asked for by its name, so that
+    a night of that hides no call.
+    """
+    found: list[Entry] = []
+    for strategy in strategies:
+        if newest and strategy != OWN and not strategy.startswith(TRIAL):
+            found += _of_work(store, strategy, span, newest)
+    return tuple(sorted(found, key=lambda entry: entry.id, reverse=True)[:newest])
+
+
+def _of_work(store: Store, strategy: str, span: Span, newest: int) -> list[Entry]:
+    """The newest entries of a strategy but those of an embedded model that answers nobody."""
+    asked = newest
+    while True:
+        looked = list(
+            store.entries(since=span.since, until=span.until, strategy=strategy, newest=asked)
+        )
+        found = [entry for entry in looked if not words.is_idle(entry.figures)]
+        if len(found) >= newest or len(looked) < asked:
+            return found[:newest]
+        asked *= _MORE
 
 
 def _sums(store: Store, rows: Iterable[Totals], span: Span) -> list[Entry]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Show the newest N entries too, with the ids that `lichen prove` takes.",
+    help="Show the newest N entries of calls and other work too, with the ids that "
+    "`lichen prove` takes.",
 )
 @settings_flags("ledger", "state")
 @json_flag

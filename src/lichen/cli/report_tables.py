@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from rich.padding import Padding
@@ -12,6 +13,7 @@ from rich.text import Text
 from lichen.cli import naming
 from lichen.cli.screen import Held, cell, clean, fitted, sentence, stacked, table, title
 from lichen.ledger.show import count, quantity
+from lichen.operate.watch import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 _IN = (0, 0, 0, 2)
 # Names of two parts; those from outside, such as models', are left as they are.
 _LONG = ("failed: ", naming.strategy(naming.OUTSIDE))
+# Names of lichen's own are broken to so many characters where the screen is narrow.
+_OURS = frozenset(said.title for said in words.STRATEGIES.values())
+_NARROW = 15
 # An hour's line beside its bar: when, calls, used, avoided.
 _BESIDE_HOURS = 52
 
@@ -37,6 +42,8 @@ def _by_strategy(found: Report, console: Console) -> Iterator[RenderableType]:
 
 
 def _by_model(found: Report, console: Console) -> Iterator[RenderableType]:
+    if found.only_measured and not any(line.name for line in found.by["model"]):
+        return iter(())  # no model, nothing to tell apart
     hits = found.hits_by["model"]
     rows = [(line.name or "outside any call", line, hits[line.name]) for line in found.by["model"]]
     return _lines("By model", "model", rows, console)
@@ -76,14 +83,16 @@ def _lines_table(
 
 
 def _in_lines(name: str) -> str:
-    """A name of two parts on two lines, for a narrow column."""
-    return clean(name).replace(": ", ":\n") if name.startswith(_LONG) else clean(name)
+    """A name of lichen's own on two lines, for a narrow column."""
+    if name.startswith(_LONG):
+        return clean(name).replace(": ", ":\n")
+    return fill(name, _NARROW) if name in _OURS else clean(name)
 
 
 def _calls(line: Line, hits: float | None, between: str) -> Text:
     """How many calls; of a line that is of other work, that there are none to count."""
     made = Text(count(line.calls) if line.calls or not line.work else "–")
-    if hits is not None:
+    if hits is not None and line.calls:
         made.append(f"{between}{count(hits)} hit{'' if hits == 1 else 's'}", style="dim")
     return made
 

@@ -32,7 +32,8 @@ _BESIDE = 2 + len("without lichen") + 2 * 2
 def draw(found: Report, by: tuple[str, ...], console: Console) -> Iterator[RenderableType]:
     """The parts of a report from top to bottom."""
     yield ""
-    yield title(f"What {_all_of_it(found)} used, and what was avoided")
+    avoided = "" if found.only_measured else ", and what was avoided"
+    yield title(f"What {_all_of_it(found)} used{avoided}")
     yield sentence(_when(found), "quiet")
     yield ""
     if not found.summary.rows:
@@ -40,9 +41,10 @@ def draw(found: Report, by: tuple[str, ...], console: Console) -> Iterator[Rende
         return
     yield Padding(_counts(found), _IN, expand=False)
     yield ""
-    for of in _pictured(found):
-        yield Padding(_picture(found, console, of), _IN, expand=False)
-    yield ""
+    if not found.only_measured:
+        for of in _pictured(found):
+            yield Padding(_picture(found, console, of), _IN, expand=False)
+        yield ""
     yield fitted(console, _figures(found, " "), _figures(found, "\n"))
     yield from _explained(found)
     for name in by:
@@ -157,27 +159,34 @@ def _less(had: Energy | Carbon, used: Energy | Carbon) -> str:
 def _figures(found: Report, between: str) -> Table:
     summary = found.summary
     made = table("", "energy", "carbon")
-    for name, footprint in (
+    rows = [
         ("used by the work" if found.jobs else "used by models", summary.work.used),
         ("used by lichen", summary.overhead.used),
-        ("avoided", summary.work.saved),
-    ):
+    ]
+    if not found.only_measured:
+        rows.append(("avoided", summary.work.saved))
+    for name, footprint in rows:
         made.add_row(
             name,
             figure(footprint.energy, between=between),
             figure(footprint.carbon, between=between),
         )
-    net = summary.net
-    energy, carbon = _net_style(net.energy.value.amount), _net_style(net.carbon.value.amount)
-    made.add_row(
-        Text("net: a loss" if net.carbon.value.amount < 0 else "net saving", style=carbon),
-        figure(net.energy, energy, between=between),
-        figure(net.carbon, carbon, between=between),
-    )
+    if not found.only_measured:
+        made.add_row(*_net(found, between))
     for rate in found.sci:
         rated = Text(f"SCI per {clean(rate.work.unit)}", style="bold")
         made.add_row(rated, "", figure(rate.per_unit, "bold", between=between))
     return made
+
+
+def _net(found: Report, between: str) -> tuple[RenderableType, ...]:
+    net = found.summary.net
+    energy, carbon = _net_style(net.energy.value.amount), _net_style(net.carbon.value.amount)
+    return (
+        Text("net: a loss" if net.carbon.value.amount < 0 else "net saving", style=carbon),
+        figure(net.energy, energy, between=between),
+        figure(net.carbon, carbon, between=between),
+    )
 
 
 def _net_style(amount: float) -> str:
@@ -195,10 +204,18 @@ def _explained(found: Report) -> Iterator[RenderableType]:
     yield ""
     yield sentence(
         "In brackets: the 90 % interval. The weakest figure behind these is "
-        f"{weakest.name.lower()}. Carbon = E × I + M; net = avoided − used by lichen.",
+        f"{weakest.name.lower()}. Carbon = E × I + M{_of_net(found)}.",
         "quiet",
     )
+    if found.only_measured:
+        return
     carbon = summary.net.carbon
     if carbon.low.amount < 0 < carbon.high.amount and carbon.value.amount:
         other = "loss" if carbon.value.amount > 0 else "saving"
         yield sentence(f"The interval of the net reaches across zero: it may be a {other}.", "warn")
+
+
+def _of_net(found: Report) -> str:
+    if found.only_measured:
+        return ". Nothing here was to spare anything: it was measured, and that is all"
+    return "; net = avoided − used by lichen"

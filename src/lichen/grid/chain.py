@@ -169,7 +169,7 @@ class Chain:
         if not timedelta(0) < horizon <= _LONGEST_HORIZON:
             raise InputError(
                 f"a forecast's horizon must be positive and at most {_LONGEST_HORIZON.days} days, "
-                f"got {horizon}"
+                f"got {horizon / timedelta(days=1):,g} days"
             )
         near: list[GridSignal] = []
         is_now = issued_at is None or abs(issued_at - self._now()) <= CLOCKS_DIFFER

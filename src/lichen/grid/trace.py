@@ -6,7 +6,8 @@
 
 The step is the time between the first two rows, and every row must keep it: a gap is an error that
 names its line, not a value somebody made up. A time without a zone is refused unless `tz` says
-which clock it was read from. Outside its span a trace says nothing.
+which clock it was read from. Outside its span a trace says nothing. A value column may name its
+unit (kgCO2e/kWh); it is gCO₂e/kWh where it does not, and what no grid has in that is refused.
 
 Source: the recorded file; TRACE_FACTOR below for its interval.
 """
@@ -24,8 +25,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from lichen.grid.regions import grid_zone
+from lichen.grid.trace_unit import NAMES, grams_per_kwh
 from lichen.ledger.errors import InputError, NaiveTime, NotOfThisSource, SignalUnavailable
 from lichen.ledger.estimate import Basis
+from lichen.ledger.plausible import LEAST_G_PER_KWH, MOST_G_PER_KWH
 from lichen.ledger.signal import GridSignal, SignalKind
 from lichen.ledger.window import Window
 
@@ -44,6 +47,7 @@ class _Reading(NamedTuple):
     where: str
     time: datetime | str
     value: float | str
+    unit: float | None = 1.0  # [gCO₂e/kWh] of one; None where a file does not tell it
 
 
 class TraceSource:
@@ -53,7 +57,8 @@ class TraceSource:
     named `column` is taken, else the one named as the zone.
 
     Raises:
-        InputError: a row is out of step, or a value is missing, negative or no number.
+        InputError: a row is out of step; a value is missing, negative, no number, or more than any
+            grid has; the unit of a file is not known, or not told where all is below 1.
         NaiveTime: a time has no zone and no `tz` is given.
         SignalUnavailable: the file cannot be read.
     """
@@ -140,12 +145,13 @@ def _read(path: Path, column: str, zone: str) -> Iterator[_Reading]:
     if not header:
         raise InputError(f"{path} is empty: a trace is a CSV with the columns time and gCO2e/kWh")
     time_at, value_at = _columns(path, header, column, zone)
+    unit = grams_per_kwh(header[value_at], str(path))
     for row in lines:
         where = f"{path} line {lines.line_num}"
         if row and len(row) <= max(time_at, value_at):
             raise InputError(f"{where}: expected {len(header)} columns, got {row!r}")
         if row:
-            yield _Reading(where, row[time_at], row[value_at])
+            yield _Reading(where, row[time_at], row[value_at], unit)
 
 
 def _columns(path: Path, header: list[str], column: str, zone: str) -> tuple[int, int]:
@@ -160,7 +166,10 @@ def _columns(path: Path, header: list[str], column: str, zone: str) -> tuple[int
     elif len(others) == 1:
         wanted = others[0]
     else:
-        raise InputError(f"{path} has the value columns {others!r}: name one by column=")
+        raise InputError(
+            f"{path} has the value columns {others!r}: leave one, or name one as the zone is named "
+            f"({zone}); columns are parted by commas"
+        )
     if wanted not in others:
         raise InputError(f"{path} has no column {wanted!r}: its header is {names!r}")
     return names.index(times[0]), names.index(wanted)
@@ -172,6 +181,7 @@ def _signal(
     """The signal of all readings, each one step after the one before."""
     start = step = before = None
     values: list[float] = []
+    told = True
     for reading in readings:
         moment = _moment(reading, tz)
         if before is None or start is None:
@@ -182,8 +192,14 @@ def _signal(
             raise _off_step(reading, moment, moment - before, step)
         before = moment
         values.append(_value(reading))
+        told = told and reading.unit is not None
     if start is None or step is None:
         raise InputError(f"{source} has {len(values)} rows: a trace needs {_FEWEST_ROWS} or more")
+    if not told and 0 < max(values) < LEAST_G_PER_KWH:
+        raise InputError(
+            f"{source}: its highest value is {max(values):g}, which is likely no gCO2e/kWh: name "
+            f"the column with its unit, {NAMES}"
+        )
     return GridSignal(
         zone=zone,
         kind=kind,
@@ -213,9 +229,7 @@ def _moment(reading: _Reading, tz: tzinfo | None) -> datetime:
         raise InputError(
             f"{reading.where}: {reading.time!r} is no time such as 2020-01-01T00:00:00+00:00"
         ) from None
-    naive = NaiveTime(moment)
-    naive.add_note(f"{reading.where}: or say which clock it was read from by tz=")
-    raise naive
+    raise NaiveTime(moment, reading.where)
 
 
 def _off_step(reading: _Reading, moment: datetime, gap: timedelta, step: timedelta) -> InputError:
@@ -237,13 +251,19 @@ def _first_step(reading: _Reading, step: timedelta) -> timedelta:
 
 
 def _value(reading: _Reading) -> float:
+    """The value of a row in its unit. [gCO₂e/kWh]"""
     try:
-        value = float(reading.value)
+        value = float(reading.value) * (1.0 if reading.unit is None else reading.unit)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value * TRACE_FACTOR) or value < 0:
+    if not math.isfinite(value) or value < 0:
         raise InputError(
             f"{reading.where}: {reading.value!r} is no intensity: a number ≥ 0 is needed, in "
             "gCO2e/kWh"
+        )
+    if value > MOST_G_PER_KWH:
+        raise InputError(
+            f"{reading.where}: {reading.value!r} is {value:,g} gCO2e/kWh, and no grid has more "
+            f"than {MOST_G_PER_KWH:,g}: name the column with its unit, {NAMES}"
         )
     return value

@@ -173,7 +173,10 @@ def nearest(name: str) -> tuple[str, ...]:
         return names[wanted][:_NEAREST]
     begun = [known for known in names if len(wanted) >= _BEGINNING and known.startswith(wanted)]
     close = get_close_matches(wanted, names, _NEAREST, _ALIKE) if len(wanted) >= _SLIP else []
-    codes = dict.fromkeys(code for match in begun + close for code in names[match])
+    # A part of a country that the tables do not know, such as GB-1, lies in the country.
+    country = wanted.partition("-")[0]
+    wider = [country.upper()] if country != wanted and country.upper() in zones() else []
+    codes = dict.fromkeys([*(code for match in begun + close for code in names[match]), *wider])
     return tuple(codes)[:_NEAREST]
 
 

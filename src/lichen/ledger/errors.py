@@ -46,11 +46,11 @@ class InputError(LichenError, ValueError):
 class NaiveTime(InputError):  # noqa: N818 (named for what it is; the tree above says it is an error)
     """A datetime without a time zone: nobody can tell which hour of which grid it means."""
 
-    def __init__(self, moment: datetime) -> None:
-        """Name the naive `moment`."""
+    def __init__(self, moment: datetime, where: str = "") -> None:
+        """Name the naive `moment`, and `where` it stands."""
         super().__init__(
-            f"{moment.isoformat()} has no time zone: write {moment.isoformat()}+00:00 or use "
-            "datetime.now(timezone.utc)"
+            f"{f'{where}: ' if where else ''}{moment.isoformat()} has no time zone: write "
+            f"{moment.isoformat()}+00:00 where it is UTC, else its own offset"
         )
         self.moment = moment
 
@@ -79,7 +79,8 @@ class UnknownZone(InputError):  # noqa: N818
 
     def __init__(self, zone: str, nearest: Sequence[str] = ()) -> None:
         """Name the `zone` asked for and the `nearest` known ones."""
-        known = f"did you mean {', '.join(nearest)}?" if nearest else "no known zone is near it"
+        none = "no known zone is near it, and `lichen forecast --list` names all of them"
+        known = f"did you mean {', '.join(nearest)}?" if nearest else none
         super().__init__(f"unknown grid zone {zone!r}: {known} ('WORLD' is the wide world average)")
         self.zone = zone
         self.nearest = tuple(nearest)

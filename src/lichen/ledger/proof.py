@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from lichen.ledger.book import Book
     from lichen.ledger.entry import Entry, Saving
 
+# How a step begins that says what no evidence is kept of: it neither holds nor fails.
+NOT_CHECKED = "not checked: "
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:

@@ -34,6 +34,8 @@ BUSY_MS = 5000
 _SCRUB_S = 30.0
 # "lich" in ASCII: `file` and other tools can tell a ledger from any other database.
 APPLICATION_ID = 0x6C696368
+# Source: SQLite documentation, "Database File Format", 1.3.1: magic header string.
+_MAGIC = b"SQLite format 3\0"
 # Source: SQLite documentation, "Limits": SQLITE_MAX_VARIABLE_NUMBER.
 _MOST_VALUES = 32_766
 _TAKEN = (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE)
@@ -195,12 +197,26 @@ def _way_out(text: str, path: Path) -> str:
         return "another process holds it: end that one, or give this one a ledger of its own"
     if "full" in text:
         return "free some space on the disk; entries wait in memory until then"
+    if "not a database" in text and not _begins_as_one(path):
+        return (
+            "nothing was changed; this is no lichen ledger, so check the path; if it was one, its "
+            "beginning is overwritten: put a copy of it back"
+        )
     if "malformed" in text or "not a database" in text or "corrupt" in text:
         return (
             f"nothing was changed; keep it aside (mv {path} {path}.corrupt), start again, and "
             f"recover what it holds with: sqlite3 {path}.corrupt .recover"
         )
     return f"check that {path} is a file this user may write"
+
+
+def _begins_as_one(path: Path) -> bool:
+    """Whether a file begins as every SQLite file does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
 
 
 @lru_cache(maxsize=32)

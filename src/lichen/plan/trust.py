@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lichen.ledger.errors import SignalUnavailable
+from lichen.ledger.plausible import LEAST_G_PER_KWH, MOST_G_PER_KWH
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 STALE = timedelta(hours=48)
 # What clocks of two machines may differ by.
 _SKEW = timedelta(minutes=10)
-# Coal alone emits 740 to 1,370 gCO₂e/kWh over its life cycle (IPCC AR5 WG3, table A.III.2): more
-# than twice that is another unit, and so is a whole forecast below 1.
-_MOST, _LEAST = 3_000.0, 1.0
 
 
 def believed(signal: GridSignal, zone: str, now: datetime) -> None:
@@ -41,7 +39,7 @@ def believed(signal: GridSignal, zone: str, now: datetime) -> None:
         why = f"it says that it was issued at {signal.issued_at.isoformat()}, which is to come"
     elif min(signal.values) < top and now - signal.issued_at > STALE:
         why = f"it was issued {signal.issued_at.isoformat()}, more than {STALE} ago"
-    elif not _LEAST <= top <= _MOST:
+    elif not LEAST_G_PER_KWH <= top <= MOST_G_PER_KWH:
         why = f"its highest value is {top:g} gCO₂e/kWh, which is likely another unit"
     if why:
         raise SignalUnavailable(what, why, mend)

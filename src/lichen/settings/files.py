@@ -40,7 +40,10 @@ def table_of(path: Path) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
         # What most who write TOML for the first time leave out.
-        hint = '; text needs quotes: zone = "SE-SE3"' if "Invalid value" in str(error) else ""
+        told = str(error)
+        hint = '; text needs quotes: zone = "SE-SE3"' if "Invalid value" in told else ""
+        if "Illegal character '\\n'" in told or "Unterminated string" in told:
+            hint = "; a quote is missing at the end of a text"
         raise InputError(f"{path} cannot be read as TOML: {error}{hint}") from error
     if path.name == "pyproject.toml":
         table = table.get("tool", {}).get("lichen", {})

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from lichen.calls.exchange import Answer, Exchange
     from lichen.ledger.signal import GridSignal
     from lichen.ledger.window import Window
     from lichen.testing.callers import HeardRequest, House
@@ -102,6 +103,29 @@ async def test_a_call_is_on_disk_before_it_is_accepted(build: Build, tmp_path: P
     assert heard.json["deadline_at"] - heard.json["created_at"] in (6 * 3600, 6 * 3600 + 1)
     assert item is not None
     assert orjson.loads(item.body) == ASKED
+
+
+async def test_when_a_call_runs_is_told_soon_after_it_is_accepted(opened: Open) -> None:
+    seen = asyncio.Event()
+
+    async def held(exchange: Exchange) -> Answer:
+        await seen.wait()
+        return await whole(chat_answer("Later."))(exchange)
+
+    house = await opened(held)
+
+    heard = await left(house, "6h")
+    told = heard.json
+    for _ in range(100):
+        if told.get("runs_at"):
+            break
+        await asyncio.sleep(0.05)
+        told = (await fetched(house, heard, wait=0)).json
+    seen.set()
+
+    assert (heard.json["runs_at"], heard.json["why"]) == (None, "not planned yet")
+    assert told["created_at"] <= told["runs_at"] <= told["deadline_at"]
+    assert told["why"] != "not planned yet"
 
 
 async def test_a_cookie_of_the_providers_is_written_nowhere(opened: Open, tmp_path: Path) -> None:
@@ -381,6 +405,7 @@ async def test_a_call_without_its_key_expires_and_says_why(
         ("-6h", "is no time"),
         ("0s", "is not to come"),
         ("1e3h", "is no time"),
+        ("6", "'6' has no unit: write it as 90s, 30m, 6h, 1d"),
         ("30d", "farther off"),
         ("2020-01-01T00:00:00Z", "is not to come"),
         ("2999-01-01T00:00:00", "no time zone"),
@@ -467,7 +492,7 @@ async def test_the_queue_is_shown(opened: Open) -> None:
 
     assert gauges["lichen_deferred_sending_calls"] == 1
     assert panel.title == "Calls that wait"
-    assert "1 are being sent" in panel.note
+    assert "being sent: 1; ended and still kept, answered, failed or cancelled: 0" in panel.note
 
 
 async def test_what_waits_can_be_forgotten(build: Build, tmp_path: Path) -> None:

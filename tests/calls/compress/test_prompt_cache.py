@@ -157,4 +157,6 @@ def test_what_is_sent_of_earlier_turns_never_depends_on_later_ones(
         return whole
 
     for count in range(1, len(said)):
-        assert sent(len(said))[:count] == sent(count)
+        # What the user says in several messages before the model speaks is sent at once.
+        if not said[count - 1][0] == said[count][0] == "user":
+            assert sent(len(said))[:count] == sent(count)

@@ -62,6 +62,65 @@ def sent(house: House, number: int = -1) -> list[dict[str, Any]]:
     return messages
 
 
+@pytest.mark.parametrize("at", [0, 1])
+async def test_a_document_alone_in_a_message_is_a_table_where_the_user_says_words_beside_it(
+    build: Build, at: int
+) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    words = "Who  lives  in Rome?\n\n\nBe  brief."
+    said = [{"role": "user", "content": words}]
+    said.insert(at, {"role": "user", "content": rows()})
+
+    await house.ask({"model": "gpt-4o", "messages": said})
+
+    messages = sent(house)
+    assert messages[1 - at]["content"] == words
+    assert messages[at]["content"].startswith("<rows 60: id,name")
+    assert json.loads(expand(messages[at]["content"])) == json.loads(rows())
+
+
+async def test_lines_of_json_alone_in_a_message_are_a_table_where_words_follow(
+    build: Build,
+) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    lines = "\n".join(json.dumps(row) for row in json.loads(rows()))
+    said = [{"role": "user", "content": text} for text in (lines, "Who lives in Rome?")]
+
+    await house.ask({"model": "gpt-4o", "messages": said})
+
+    assert sent(house)[0]["content"].startswith("<rows 60 lines: ")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("system", "Is this JSON well written?"), ("user", rows())],
+        [("user", rows()), ("user", rows(seed=4))],
+        [("user", "Hello."), ("assistant", "Hello."), ("user", rows())],
+        [("user", rows()), ("assistant", "Rows."), ("user", "Which are in Rome?")],
+        [("user", f"[sic]  see\n\n\n{'so  much ' * 60} {{x}}"), ("user", "Who is it?")],
+    ],
+)
+async def test_a_document_to_which_the_user_says_no_words_goes_as_it_came(
+    build: Build, said: list[tuple[str, str]]
+) -> None:
+    house = build(route=ROUTES, holdout={"share": 0})
+    messages = [{"role": role, "content": text} for role, text in said]
+
+    await house.ask({"model": "gpt-4o", "messages": messages})
+
+    assert sent(house) == messages
+
+
+async def test_a_document_alone_is_left_where_questions_are_to_stay_whole(build: Build) -> None:
+    house = build(route=ROUTES, holdout={"share": 0}, compress={"question": "whole"})
+    messages = [{"role": "user", "content": text} for text in (rows(), "Who lives in Rome?")]
+
+    await house.ask({"model": "gpt-4o", "messages": messages})
+
+    assert sent(house) == messages
+
+
 async def test_what_a_tool_gave_is_sent_as_a_table_and_nothing_else_changes(build: Build) -> None:
     house = build(route=ROUTES, holdout={"share": 0})
     asked = conversation(rows())

@@ -59,7 +59,7 @@ async def test_over_budget_is_a_429_with_the_time_it_begins_anew(gated: Gated) -
 
     assert heard.status == 429
     assert heard.json["error"]["type"] == "rate_limit_error"
-    assert "over budget 'team': 17 of 240 tokens a hour" in heard.json["error"]["message"]
+    assert "over budget 'team': 17 of 240 tokens an hour" in heard.json["error"]["message"]
     assert 0 < int(headers["retry-after"]) <= 3600
     assert headers["x-ratelimit-limit-tokens"] == "240"
     assert headers["x-ratelimit-remaining-tokens"] == "223"

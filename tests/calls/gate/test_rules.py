@@ -342,6 +342,9 @@ async def test_a_saving_is_proved_as_far_as_it_can_be(gated: Gated, question: st
 
     assert proof.holds, proof.steps
     assert any("12 answers of gpt-4o-mini in this ledger" in line for line in proof.steps)
+    # Of an exact text a hash is kept, of what a pattern met or what was worked out nothing.
+    unchecked = [line for line in proof.steps if line.startswith("not checked: ")]
+    assert len(unchecked) == (question != "ping")
 
 
 async def test_a_saving_claimed_for_another_question_is_not_proved(gated: Gated) -> None:
@@ -365,7 +368,9 @@ async def test_a_dry_rule_changes_nothing_and_counts_what_it_would_have_spared(
 
     heard = await house.ask(chat("ping"))
     gate = gate_of(house)
-    used = house.entries[0].figures.footprint.energy.value
+    energy = house.entries[0].figures.footprint.energy
+    used = energy.value
+    (panel,) = gate.panels()
     await gate.close()
 
     assert heard.json["choices"][0]["message"]["content"] == "Hello."
@@ -374,6 +379,8 @@ async def test_a_dry_rule_changes_nothing_and_counts_what_it_would_have_spared(
     dry = house.last.figures
     assert (dry.strategy, dry.baseline, dry.work.amount) == ("trial.dry.calls.gate:ping", None, 0)
     assert dry.raw["joules"] == pytest.approx(used.in_joules)
+    assert panel.rows[0][-1] == f"would have spared {energy}"
+    assert energy.low < used
     assert not house.book.summary().work.saved.energy.value.amount
 
 

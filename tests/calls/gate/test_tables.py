@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BAD = [
-    ('[[gate.rule]]\nexact = "a"', r"rule\]\] 1: it does nothing: give answer, refuse"),
+    ('[[gate.rule]]\nexact = "a"', r"rule\]\] 1: it does nothing: give answer or refuse"),
+    ("[[gate.rule]]", r"it does nothing: give answer, refuse, max_tokens or n"),
+    ("[gate]\nrule = 5", r"rule in \[gate\] cannot be read: they are tables"),
     ('[[gate.rule]]\nanswr = "a"', r"rule\]\] 1: unknown 'answr': did you mean 'answer'"),
     ('[[gate.rule]]\nexact = "a"\npattern = "b"\nanswer = "c"', "write a rule for each"),
     ('[[gate.rule]]\nname = "x"\npattern = "(?=a)"\nanswer = "c"', r"x: pattern.*look-around"),

@@ -21,6 +21,7 @@ from lichen.calls.similar.index import Index
 from lichen.calls.similar.kept import Kept, Question
 from lichen.calls.similar.seen import learnt
 from lichen.testing.desks import FIRST, SECOND, cache, chat
+from lichen.testing.upstreams import chat_answer, whole
 from lichen.text.nearest import small
 
 if TYPE_CHECKING:
@@ -369,6 +370,34 @@ async def test_what_was_verified_is_one_number_in_the_report_on_the_page_and_in_
     assert f"{100 * found.bound:.1f} %" == shown["error ≤"]
     assert found.stands == shown["says"] == "no safe threshold yet"
     assert f"{found.verified} verified, {found.wrong} wrong" in found.says
+
+
+async def test_a_report_reads_within_seconds_what_a_service_that_runs_has_learnt(
+    open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk = await open_desk(ledger=str(tmp_path / "lichen.db"), rule={"similar": "shadow"})
+
+    await desk.teach(["swim"])
+    for _ in range(100):
+        if found := learnt(tmp_path / "lichen.db.similar"):
+            break
+        await asyncio.sleep(0.1)
+
+    assert [each.verified for each in found] == [1]
+
+
+async def test_the_panel_says_why_answers_that_were_cut_off_serve_nobody(
+    open_desk: OpenDesk,
+) -> None:
+    cut = chat_answer("Whoever wants").replace(b'"stop"', b'"length"')
+    desk = await open_desk(whole(cut), rule={"similar": "shadow"})
+
+    await desk.ask(chat(FIRST.format("row")))
+    await desk.ask(chat(SECOND.format("row")))
+
+    (panel,) = desk.step.panels()
+    assert panel.note.startswith("2 looks, 2 of them without an embedding: nothing kept was like")
+    assert "2 answers were cut off, called a tool or did not come: not kept." in panel.note
 
 
 def test_questions_that_serve_one_another_have_a_record_together(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def deadline_of(said: bytes, now_us: int, longest_s: float, name: str = "x-liche
         Refused: it says nothing sensible, is past, or too far off.
     """
     text = said.decode("latin-1").strip()
-    after_us = _span_us(text)
+    after_us = _span_us(text, name)
     if after_us is None:
         after_us = _moment_us(text, name) - now_us
     if after_us <= 0:
@@ -72,12 +72,14 @@ def deadline_of(said: bytes, now_us: int, longest_s: float, name: str = "x-liche
     return now_us + after_us
 
 
-def _span_us(text: str) -> int | None:
+def _span_us(text: str, name: str) -> int | None:
     unit = next((u for u in sorted(TIMES, key=len, reverse=True) if text.endswith(u)), "")
     digits = text.removesuffix(unit).strip()
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", digits):
         return None
-    return int(float(digits) * TIMES.get(unit, 1.0) * SECOND_US)
+    if not unit:  # who writes 6 seldom means the six seconds that other headers would take it for
+        raise Refused(f"{name}: {text!r} has no unit: {_WAY_OUT}", "bad_deadline")
+    return int(float(digits) * TIMES[unit] * SECOND_US)
 
 
 def _moment_us(text: str, name: str) -> int:

@@ -40,8 +40,8 @@ def panels(counts: Counts, plans: Sequence[tuple[str, int, int, int, int]]) -> l
         for why, many, first, last, deadline in plans
     ]
     note = (
-        f"{counts.waiting:,} wait, {counts.sending:,} are being sent, {counts.ended:,} answers "
-        "have not been fetched or are kept a while."
+        f"Waiting: {counts.waiting:,}; being sent: {counts.sending:,}; ended and still kept, "
+        f"answered, failed or cancelled: {counts.ended:,}."
     )
     if counts.keyless:
         note += (

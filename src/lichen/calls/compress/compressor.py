@@ -14,10 +14,11 @@ from lichen.calls.compress.blocks import Said
 from lichen.calls.compress.lossless import (
     first_shorter,
     has_marks,
+    short_document,
     shortened,
     with_short_documents,
 )
-from lichen.calls.compress.prompt import CONTEXT, Change
+from lichen.calls.compress.prompt import CONTEXT, DOCUMENT, Change
 from lichen.calls.compress.stale import notice
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ class Shortening:
         made: Made | None = None
         if place.use != CONTEXT:
             if self._options.question != "whole":
-                made = with_short_documents(place.text, self._tokenizer)
+                way = short_document if place.use == DOCUMENT else with_short_documents
+                made = way(place.text, self._tokenizer)
         elif not selects or (made := self._selected(place)) is None:
             made = shortened(place.text, self._tokenizer)
         return made if made is not None and made.before >= self._options.least else None

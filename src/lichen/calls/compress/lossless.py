@@ -66,9 +66,17 @@ def with_short_documents(text: str, tokenizer: Tokenizer) -> Made | None:
 
     A text that is nothing but a document is left alone: then the document is what is asked about.
     """
-    if len(text) < _SHORTEST or has_marks(text) or not _is_beside_words(text):
+    if len(text) < _SHORTEST or has_marks(text) or is_document(text):
         return None
     return first_shorter(text, (_embedded(text),), tokenizer)
+
+
+def short_document(text: str, tokenizer: Tokenizer) -> Made | None:
+    """A text that is nothing but a document or lines of JSON, shortened; None for any other."""
+    if len(text) < _SHORTEST or has_marks(text):
+        return None
+    bare = text.strip()
+    return first_shorter(text, (*_lines(text, bare), *_documents(bare)), tokenizer)
 
 
 def first_shorter(text: str, candidates: Iterable[str], tokenizer: Tokenizer) -> Made | None:
@@ -85,9 +93,10 @@ def first_shorter(text: str, candidates: Iterable[str], tokenizer: Tokenizer) ->
     return None
 
 
-def _is_beside_words(text: str) -> bool:
+def is_document(text: str) -> bool:
+    """Whether a text begins and ends as a document of JSON does, or lines of it do."""
     bare = text.strip()
-    return not (bare[:1] in ("[", "{") and bare[-1:] in ("]", "}"))
+    return bare[:1] in ("[", "{") and bare[-1:] in ("]", "}")
 
 
 def has_marks(text: str) -> bool:
@@ -110,15 +119,25 @@ def _candidates(text: str) -> Iterator[str]:
     """Ways to write a text, the shortest first."""
     bare = text.strip()
     if bare[:1] in ("[", "{"):
-        if _LINES.match(text):
-            yield from _try(_as_lines, bare)
-        ways = list(_try(_document, bare))
+        yield from _lines(text, bare)
+        ways = list(_documents(bare))
         if ways:
             yield from ways
-            yield minified(bare)
             return
     yield _embedded(text)
     yield trimmed(text)
+
+
+def _lines(text: str, bare: str) -> Iterator[str]:
+    if _LINES.match(text):
+        yield from _try(_as_lines, bare)
+
+
+def _documents(bare: str) -> Iterator[str]:
+    """Ways to write a document of JSON, the shortest first; none where it is none."""
+    for way in _try(_document, bare):
+        yield way
+        yield minified(bare)
 
 
 def _try(way: Callable[[str], str], text: str) -> Iterator[str]:

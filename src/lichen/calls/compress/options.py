@@ -14,7 +14,8 @@ class CompressOptions:
     Attributes:
         keep: of a text's tokens, the share that a lossy selection keeps.
         least: a text with fewer tokens is left alone. [token]
-        question: "documents": documents of JSON beside the words of a question are shortened, too;
+        question: "documents": documents of JSON beside the words of a question, in the same message
+            or in one of the user's right beside it, are shortened, too;
             "whole": the question is not touched.
         history: "keep", or "collapse": what tools said long ago is taken out.
         recent: the model's last turns, whose tools' output is never taken out.

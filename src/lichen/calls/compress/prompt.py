@@ -3,27 +3,32 @@
     instructions, what the model said     left alone
     pinned by the client (cache_control)  left alone
     the words of a question               left alone; documents of JSON beside them are shortened
+    a document alone in a user's message  shortened if another message of the user says words to it
     what tools gave back, other parts     shortened
 
 A text's new bytes depend on it and on the texts before it, never on what follows: what was sent
 once is sent in the same bytes again, and the provider's prompt cache goes on serving it. A question
-is the last text of its turn, whatever turns follow.
+is the last text of its turn, whatever turns follow. What the user says in several messages before
+the model speaks is sent at once, so that a document there may belong to words that follow it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
+from lichen.calls.compress.lossless import is_document
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lichen.calls.providers.view import Path, View
+    from lichen.calls.providers.view import Path, Turn, View
 
-CONTEXT, QUESTION, LEFT = "context", "question", "left"
+CONTEXT, QUESTION, DOCUMENT, LEFT = "context", "question", "document", "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,8 @@ def places(view: View, who: bytes) -> Iterator[Place]:
         chain = _chained(chain, text.text.encode("utf-8", "surrogatepass"))
         yield Place(text.path, text.text, LEFT, "", chain, 0, "system", text.pinned)
     question, number = "", 0
-    for turn in view.turns:
+    spoken = _spoken(view.turns)
+    for turn, has_words in zip(view.turns, spoken, strict=True):
         number += turn.role == "assistant"
         if turn.role == "user":
             question = turn.texts[-1].text if turn.texts else question
@@ -87,8 +93,17 @@ def places(view: View, who: bytes) -> Iterator[Place]:
             if text.pinned or turn.role == "assistant":
                 use = LEFT
             elif turn.role == "user" and text is turn.texts[-1]:
-                use = QUESTION
+                use = DOCUMENT if has_words and is_document(text.text) else QUESTION
             yield Place(text.path, text.text, use, question, chain, number, turn.role, text.pinned)
+
+
+def _spoken(turns: Sequence[Turn]) -> Iterator[bool]:
+    """Of each turn, whether the user says words in it or in those of the user's right beside it."""
+    for role, together in groupby(turns, key=lambda turn: turn.role):
+        run = list(together)
+        said = [text.text for turn in run for text in turn.texts] if role == "user" else []
+        words = any(text.strip() and not is_document(text) for text in said)
+        yield from (words for _ in run)
 
 
 def _chained(chain: bytes, more: bytes) -> bytes:

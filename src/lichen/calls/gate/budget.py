@@ -44,6 +44,11 @@ class Budget:
     mode: str = field(default="on", metadata=choices("on", "dry"))
 
     @property
+    def period(self) -> str:
+        """How long it holds, as people say it: an hour, a day."""
+        return f"{'an' if self.per == 'hour' else 'a'} {self.per}"
+
+    @property
     def of(self) -> str:
         """What it limits: tokens, energy, carbon or money."""
         return next((name for name in QUANTITIES if getattr(self, name)), "")

@@ -53,7 +53,7 @@ class DryRuns:
             self._of_rule(ready, energy.minus_shared(calls.read(use.model, use.tokens).energy))
 
     def _of_rule(self, ready: Ready, energy: Estimate[Energy]) -> None:
-        ready.joules += energy.value.in_joules
+        ready.spared.add(energy)
         self.add(ready.rule.name, energy)
 
     def add(self, name: str, energy: Estimate[Energy]) -> None:

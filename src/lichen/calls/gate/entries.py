@@ -73,7 +73,7 @@ class Entries:
             booker.tell(error)
             return notes
         assert figures.baseline is not None
-        met.ready.joules += figures.baseline.footprint.energy.value.in_joules
+        met.ready.spared.add(figures.baseline.footprint.energy)
         notes.append((b"x-lichen-id", entry_id.encode()))
         return [*notes, *used_headers(_NOTHING), *avoided_headers(figures.baseline.footprint)]
 

@@ -19,7 +19,7 @@ from lichen.calls.proof import prove_reuse
 from lichen.calls.similar.certificate import run_again
 from lichen.calls.similar.decision import CONFIDENCE, MARGIN
 from lichen.ledger.entry import NONE
-from lichen.ledger.proof import Proof, Prover
+from lichen.ledger.proof import NOT_CHECKED, Proof, Prover
 from lichen.ledger.rollup import Period
 
 if TYPE_CHECKING:
@@ -75,10 +75,13 @@ def _rule_again(raw: Mapping[str, float | str]) -> tuple[bool, str]:
         return held, f"the question, by its hash {question}, is one of the rule's texts"
     if "pattern" in raw:
         return True, (
-            f"the pattern is {raw['pattern']!r}; its question is kept as hash {question} only, "
-            "so that it cannot be matched again"
+            f"{NOT_CHECKED}the pattern is {raw['pattern']!r}; its question is kept as "
+            f"hash {question} only, so that it cannot be matched again"
         )
-    return True, f"the rule asks for {raw.get('asks') or 'nothing more'}; no prompt is kept"
+    return (
+        True,
+        f"{NOT_CHECKED}the rule asks for {raw.get('asks') or 'nothing more'}; no prompt is kept",
+    )
 
 
 def _as_long(figures: Figures, entry: Entry, book: Book) -> tuple[bool, str]:

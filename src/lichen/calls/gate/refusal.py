@@ -57,7 +57,7 @@ def told_over(over: Over, left: float) -> str:
     reset = datetime.fromtimestamp(over.end, UTC)
     message = (
         f"over budget {budget.name!r}: {_amount(over.charged)} of {_amount(budget.limit)} "
-        f"{budget.unit} a {budget.per} are used, and this call is estimated at "
+        f"{budget.unit} {budget.period} are used, and this call is estimated at "
         f"{_amount(over.expected)}. It begins anew at {reset:%Y-%m-%dT%H:%M:%SZ}, in "
         f"{_duration(ceil(left))}"
     )

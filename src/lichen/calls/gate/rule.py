@@ -111,7 +111,9 @@ class Rule:
                 known = ", ".join(allowed) or "nothing more: the first call's answer is shared"
                 return f"{name} does not go with {asks[0] if asks else 'no condition'}: {known}"
         if not does and (not asks or asks[0] in ("exact", "pattern")):
-            return "it does nothing: give answer, refuse" + ("" if asks else ", max_tokens or n")
+            return f"it does nothing: give answer{' or' if asks else ','} refuse" + (
+                "" if asks else ", max_tokens or n"
+            )
         return self._check_details(does)
 
     def _check_details(self, does: list[str]) -> str:

@@ -19,6 +19,7 @@ from lichen.calls.gate.fits import project_of
 from lichen.calls.gate.meeting import TESTS
 from lichen.calls.gate.pattern import Pattern, PatternSet
 from lichen.calls.gate.template import Template
+from lichen.ledger.dry import DrySums
 from lichen.ledger.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Ready:
     everyone: bool
     # Counts since the start, for gauges and panels.
     met: int = 0
-    joules: float = 0.0
+    spared: DrySums = field(default_factory=DrySums)
 
     @property
     def is_dry(self) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lichen.ledger.panel import Panel
-from lichen.ledger.quantities import Energy
-from lichen.ledger.show import percent, quantity
+from lichen.ledger.show import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +31,7 @@ def gauges(gate: Gate) -> Mapping[str, float]:
     for ready in gate.rulebook.rules:
         if ready.is_dry:
             made["lichen_gate_dry_calls_total"] += ready.met
-            made["lichen_gate_dry_energy_joules_total"] += ready.joules
+            made["lichen_gate_dry_energy_joules_total"] += ready.spared.joules
         else:
             made[f"lichen_gate_{_DOES[ready.does]}_calls_total"] += ready.met
     live = [purse for purse in gate.budgets.purses if purse.budget.mode == "on"]
@@ -69,7 +68,7 @@ def panels(gate: Gate) -> list[Panel]:
 
 def _rule_row(ready: Ready) -> tuple[str, ...]:
     would = "would have spared " if ready.is_dry else "spared "
-    energy = f"{would}{quantity(Energy.joules(ready.joules))}" if ready.joules else "–"
+    energy = f"{would}{ready.spared.energy}" if ready.spared.joules else "–"
     return ready.rule.name, ready.rule.mode, ready.does, f"{ready.met:,}", energy
 
 
@@ -82,6 +81,6 @@ def _budget_row(purse: Purse, counts: Counts) -> tuple[str, ...]:
         if slot.start == start and slot.bucket.partition("/")[0] == budget.name
     ]
     share = max(used, default=0.0) / budget.limit
-    limit = f"{budget.limit:,g} {budget.unit} a {budget.per} ({budget.zone})"
+    limit = f"{budget.limit:,g} {budget.unit} {budget.period} ({budget.zone})"
     dry = " (dry)" if budget.mode == "dry" else ""
     return f"{budget.name}{dry}", limit, f"{len(used):,}", percent(share), f"{purse.refused:,}"

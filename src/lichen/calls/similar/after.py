@@ -67,6 +67,9 @@ class After:
         self._tasks: set[asyncio.Task[None]] = set()
         self._booked_s = 0.0
         self._kept_at = 0.0
+        self._keeping: asyncio.TimerHandle | None = None
+        # Answers that serve nobody: cut off, calling a tool, or not come whole.
+        self.unfit = 0
 
     def came(self, case: Case, record: Record, body: bytes) -> None:
         """The upstream's own answer is there: learn from it, and keep the question for others.
@@ -80,6 +83,7 @@ class After:
         if looker is None or call is None:
             return
         whole = bool(body) and is_whole(call, body)
+        self.unfit += not whole
         served = False
         if case.verdict is not None and case.learner is not None and case.stored is not None:
             served = await self._verify(case, record, body if whole else b"")
@@ -93,6 +97,8 @@ class After:
                 await self.others.tell(taken)
         if time.monotonic() - self._kept_at >= _KEPT_EVERY_S:
             await self.keep_learnt()
+        else:
+            self.keep_soon()
         self.book_cost()
 
     async def _verify(self, case: Case, record: Record, body: bytes) -> bool:
@@ -140,9 +146,21 @@ class After:
             stored.expires_us,
         )
 
+    def keep_soon(self) -> None:
+        """Keep what deciders learnt within seconds, even if no call comes any more."""
+        if self._keeping is None and self._keeps and self.looker is not None:
+            left = max(0.0, self._kept_at + _KEPT_EVERY_S - time.monotonic())
+            self._keeping = asyncio.get_running_loop().call_later(left, self._keep_now)
+
+    def _keep_now(self) -> None:
+        self.later(self.keep_learnt())
+
     async def keep_learnt(self) -> None:
         """Keep what deciders learnt since last time."""
         self._kept_at, looker = time.monotonic(), self.looker
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = None
         states = [(learner.name, learner.state()) for learner in self._learners.dirty]
         if states and looker is not None and self._keeps:
             await self._charged(lambda _: looker.learn(states))

@@ -71,14 +71,20 @@ class Shown:
             "lichen_similar_cpu_seconds_total": self._thread.cpu_seconds,
         }
 
-    def panels(self) -> Sequence[Panel]:
-        """Deciders with the most traffic first, by model: tenants are not told apart."""
+    def panels(self, unfit: int) -> Sequence[Panel]:
+        """Deciders with the most traffic first, by model: tenants are not told apart.
+
+        `unfit` answers serve no other question, and cannot be compared.
+        """
         looker = self.looker
         busiest = sorted(self._learners.all, key=lambda each: -each.standing.verified)[:_ROWS]
         rows = tuple(_row(learner) for learner in busiest)
         counts = looker.counts if looker is not None else {}
         looks, asked = sum(counts.values()), counts.get("nothing like it", 0)
-        note = f"{looks:,} looks, {asked:,} of them without an embedding. {_NOTE}"
+        note = f"{looks:,} looks, {asked:,} of them without an embedding: nothing kept was like it."
+        if unfit:
+            note += f" {unfit:,} answers were cut off, called a tool or did not come: not kept."
+        note += f" {_NOTE}"
         if self._worth.reason:
             note = f"{self._worth.reason}. {note}"
         return [Panel("Similar questions", _COLUMNS, rows, note)]

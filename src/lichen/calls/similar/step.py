@@ -130,7 +130,7 @@ class Similar:
 
     def panels(self) -> Sequence[Panel]:
         """What it shows on the dashboard."""
-        return self._shown.panels()
+        return self._shown.panels(self._after.unfit)
 
     def wrong(self) -> Sequence[str]:
         """What keeps it from looking, if anything."""
@@ -271,6 +271,7 @@ class Similar:
             self._worth.spared(figures.baseline.footprint.energy.value.in_joules)
         self._shown.hits += 1
         case.learner.gave()
+        self._after.keep_soon()
         if entry_id is not None:
             given = Given(case.asked.question, decision.match.question.key)
             owner, until = case.asked.owner, stored.expires_us

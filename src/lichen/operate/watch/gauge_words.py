@@ -129,7 +129,7 @@ GAUGES = {
     "lichen_deferred_waiting_calls": "Calls that wait for their time [call].",
     "lichen_deferred_sending_calls": "Calls that waited and are being sent [call].",
     "lichen_deferred_undelivered_calls": (
-        "Calls that waited and were answered, not fetched yet [call]."
+        "Calls that waited and ended, answered, failed or cancelled, and are still kept [call]."
     ),
     "lichen_deferred_keyless_calls": (
         "Calls that wait for their caller to show its key again [call]."

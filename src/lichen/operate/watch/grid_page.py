@@ -48,12 +48,15 @@ def grid_page(seen: Seen | None, now: datetime, top: tuple[Markup, ...]) -> Page
 
 
 def _head(seen: Seen, shown: Sequence[Hour], now: datetime) -> list[Markup]:
-    this = shown[BEFORE].intensity
+    this, zone = shown[BEFORE].intensity, el("span", seen.zone, class_="z")
     if this is None:
         why = seen.why or "no source had this hour"
-        return [el("h1", f"What the grid of {seen.zone} emits is not known now."), el("p", why)]
+        return [
+            el("h1", "What the grid of ", zone, " emits is not known now."),
+            el("p", why),
+        ]
     value = el("em", f"{this.value.in_g_per_kwh:.0f} gCO₂e/kWh")
-    made = [el("h1", f"The grid of {seen.zone} emits ", value, " now.")]
+    made = [el("h1", "The grid of ", zone, " emits ", value, " now.")]
     interval = f"90 % interval {this.low.in_g_per_kwh:.0f} to {this.high.in_g_per_kwh:.0f}"
     made.append(el("p", f"{interval}, {this.basis.name.lower()}.", class_="s"))
     best = cleanest(list(shown), _CLEAN_HOURS, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lichen.ledger.show import count
+from lichen.ledger.show import count, number
 from lichen.operate.watch import chart, headline, lists
 from lichen.operate.watch.markup import Markup, el, join
 from lichen.operate.watch.page import Frame, Page, html_page, own_weight
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Where the page of the grid is.
 GRID = "/grid"
+# A table of more columns stands as a list where the page is narrow.
+_MOST_COLUMNS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def own(view: View) -> Markup:
         return join(("Nothing was booked yet: lichen reads its own use every five seconds.",))
     used, avoided = overhead.used, view.summary.work.saved.carbon.value.in_grams
     share = 100 * used.carbon.value.in_grams / avoided if avoided > 0 else 0.0
-    part = f", {share:.2g} % of what it avoided" if share else ""
+    part = f", {number(share)} % of what it avoided" if share else ""
     rest = f"{part}. It is part of what was used, and net is after it."
     return join(
         (el("b", held(used.carbon)), f" and {held(used.energy)} in the {view.span.title}", rest)
@@ -160,11 +162,19 @@ def _tables(made: Mapping[str, Markup]) -> Markup:
 def panel_section(panel: Panel) -> Markup:
     """What a part of lichen shows of itself."""
     head = el("tr", *(el("th", column, scope="col") for column in panel.columns))
+    is_wide = len(panel.columns) > _MOST_COLUMNS
+    names = panel.columns[1:] if is_wide else (None,) * len(panel.columns[1:])
     rows = (
-        el("tr", el("th", first, scope="row"), *(el("td", text) for text in rest))
+        el(
+            "tr",
+            el("th", first, scope="row"),
+            *(el("td", text, data_name=name) for text, name in zip(rest, names, strict=True)),
+        )
         for first, *rest in panel.rows
     )
-    table = el("table", el("thead", head), el("tbody", *rows), aria_label=panel.title)
+    body = (el("thead", head), el("tbody", *rows))
+    kind = "wide" if is_wide else None
+    table = el("table", *body, class_=kind, aria_label=panel.title)
     note = el("p", panel.note, class_="s") if panel.note else ""
     return el("section", el("h2", panel.title), note, table if panel.rows else "")
 

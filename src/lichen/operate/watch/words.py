@@ -119,9 +119,14 @@ def failure(figures: Figures) -> str:
     return next((gap for gap in figures.gaps if gap.startswith(_FAILURES)), "")
 
 
+def is_idle(figures: Figures) -> bool:
+    """Whether an entry is what the embedded model used outside any call."""
+    return figures.name == _IDLE
+
+
 def answered_by(figures: Figures) -> Said:
     """Who answered an entry, that it failed and how, or that it was no call."""
-    if figures.name == _IDLE:
+    if is_idle(figures):
         return STRATEGIES[OUTSIDE]
     if failed := failure(figures):
         which = failed.partition(":")[2]
