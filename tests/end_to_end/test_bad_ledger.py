@@ -224,7 +224,7 @@ def test_what_is_no_ledger_is_refused_with_the_way_out_and_left_alone(serve: Ser
     spoil(service.ledger, 0)
     before = service.ledger.read_bytes()
 
-    with pytest.raises(ServiceEnded, match=r"not a database.*no lichen ledger.*put a copy") as caught:
+    with pytest.raises(ServiceEnded, match=r"no lichen ledger.*put a copy") as caught:
         service.start()
 
     assert caught.value.code == 2
