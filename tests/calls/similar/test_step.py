@@ -238,7 +238,10 @@ async def test_a_hit_whose_bound_was_not_below_what_was_asked_is_not_proved(
     await desk.convince()
     await desk.ask(chat(FIRST.format("row")))
     await desk.ask(chat(SECOND.format("row")))
-    entry = next(e for e in desk.house.entries if e.figures.strategy == "calls.similar")
+    # What looking cost is booked by the same strategy, where the machine is slow between the two.
+    entry = next(
+        e for e in desk.house.entries if e.figures.strategy == "calls.similar" and e.saving
+    )
     forged = replace(entry.figures, raw={**entry.figures.raw, **changes})
 
     proof = prove(replace(entry, figures=forged), desk.house.book)
