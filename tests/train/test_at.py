@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from lichen.train.green.at import At
 from lichen.train.green.executor import Ask, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 # at's queue as a folder of scripts; what at would start, the test starts.
@@ -79,16 +77,6 @@ def test_a_job_waits_in_at_s_queue_and_is_then_seen_to_its_end(tmp_path: Path, s
     assert (sight.phase, sight.exit_code) == (Phase.ENDED, 3)
     assert (tmp_path / "ran").read_text() == "0\n"
     assert (tmp_path / "spool.log").read_text() == "-t 209611260501 UTC\n"
-
-
-@pytest.fixture
-def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine whose clock is Berlin's."""
-    with monkeypatch.context() as patched:
-        patched.setenv("TZ", "Europe/Berlin")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.mark.parametrize("hour", [0, 1])

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -190,16 +189,6 @@ def test_a_place_is_a_partition(tmp_path: Path) -> None:
     slurm.ask(handle, Ask.CANCEL)
     assert "Partition=other" in shown.stdout
     assert slurm.look(handle).phase is Phase.ENDED
-
-
-@pytest.fixture
-def _in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine whose clock is Berlin's."""
-    with monkeypatch.context() as patched:
-        patched.setenv("TZ", "Europe/Berlin")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.mark.parametrize("liked", ["standard", "relative"])
